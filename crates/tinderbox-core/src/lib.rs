@@ -1,0 +1,1 @@
+//! Explicit seeds and atomic files: what every Tinderbox crate needs.

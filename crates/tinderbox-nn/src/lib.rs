@@ -1,0 +1,1 @@
+//! Layers and initialisers that Burn lacks.

@@ -1,0 +1,1 @@
+//! Figures as SVG: curves, scatter, contour, heat map, histogram, image grid.

@@ -1,0 +1,1 @@
+//! What every example shares: the common command line.
