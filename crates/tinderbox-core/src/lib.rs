@@ -1,1 +1,15 @@
-//! Explicit seeds and atomic files: what every Tinderbox crate needs.
+//! What every Tinderbox crate needs and nothing else: explicit seeds and atomic files.
+//!
+//! ```
+//! use tinderbox_core::Seed;
+//!
+//! let seed = Seed::new(42);
+//! let order = seed.child("order").at(3).rng().permutation(5); // epoch 3
+//! assert_eq!(order, seed.child("order").at(3).rng().permutation(5));
+//! ```
+
+mod file;
+mod seed;
+
+pub use file::{WriteError, write_atomic, write_atomic_with};
+pub use seed::{Rng, Seed};

@@ -1,0 +1,174 @@
+use crate::{DataError, Result};
+
+/// Rows of `f32` numbers, one after the other in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Values {
+    data: Vec<f32>,
+    width: usize,
+}
+
+impl Values {
+    /// Rows of `width` numbers from one buffer in row-major order.
+    pub fn new(data: Vec<f32>, width: usize) -> Result<Self> {
+        if width == 0 || !data.len().is_multiple_of(width) {
+            return Err(DataError::Ragged {
+                length: data.len(),
+                width,
+            });
+        }
+        Ok(Self { data, width })
+    }
+
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.data.len() / self.width
+    }
+
+    /// Numbers in a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// One row; panics past the end, as slices do.
+    pub fn row(&self, index: usize) -> &[f32] {
+        &self.data[index * self.width..][..self.width]
+    }
+
+    /// All numbers in row-major order.
+    pub fn as_slice(&self) -> &[f32] {
+        &self.data
+    }
+
+    /// The buffer itself.
+    pub fn into_vec(self) -> Vec<f32> {
+        self.data
+    }
+
+    /// The rows with these indices, in this order.
+    pub fn gather(&self, indices: &[usize]) -> Self {
+        let mut data = Vec::with_capacity(indices.len() * self.width);
+        for &index in indices {
+            data.extend_from_slice(self.row(index));
+        }
+        Self {
+            data,
+            width: self.width,
+        }
+    }
+}
+
+/// Class labels `0..classes`, one a row, with the names of the classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Classes {
+    labels: Vec<i32>,
+    names: Vec<String>,
+}
+
+impl Classes {
+    /// Labels that index into `names`.
+    pub fn new(labels: Vec<i32>, names: Vec<String>) -> Result<Self> {
+        if let Some(row) = labels
+            .iter()
+            .position(|&label| label < 0 || label as usize >= names.len())
+        {
+            return Err(DataError::Label {
+                row,
+                label: labels[row].into(),
+                classes: names.len(),
+            });
+        }
+        Ok(Self { labels, names })
+    }
+
+    /// The labels, one a row.
+    pub fn labels(&self) -> &[i32] {
+        &self.labels
+    }
+
+    /// The names of the classes.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The labels of the rows with these indices, in this order.
+    pub fn gather(&self, indices: &[usize]) -> Self {
+        Self {
+            labels: indices.iter().map(|&index| self.labels[index]).collect(),
+            names: self.names.clone(),
+        }
+    }
+}
+
+/// What a row is to be predicted as: numbers ([`Values`]) or a class ([`Classes`]).
+pub trait Target: Clone + Send + Sync + 'static {
+    /// Number of rows.
+    fn rows(&self) -> usize;
+    /// The targets of these rows, in this order.
+    fn gather(&self, indices: &[usize]) -> Self;
+}
+
+impl Target for Values {
+    fn rows(&self) -> usize {
+        self.rows()
+    }
+    fn gather(&self, indices: &[usize]) -> Self {
+        self.gather(indices)
+    }
+}
+
+impl Target for Classes {
+    fn rows(&self) -> usize {
+        self.labels.len()
+    }
+    fn gather(&self, indices: &[usize]) -> Self {
+        self.gather(indices)
+    }
+}
+
+/// Examples held in memory: a row of features and a target each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rows<T = Values> {
+    features: Values,
+    targets: T,
+}
+
+impl<T: Target> Rows<T> {
+    /// Features and targets of the same examples, in the same order.
+    pub fn new(features: Values, targets: T) -> Result<Self> {
+        if features.rows() != targets.rows() {
+            return Err(DataError::RowsDiffer {
+                features: features.rows(),
+                targets: targets.rows(),
+            });
+        }
+        Ok(Self { features, targets })
+    }
+
+    /// Number of examples.
+    pub fn len(&self) -> usize {
+        self.features.rows()
+    }
+
+    /// Whether there is no example.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The features.
+    pub fn features(&self) -> &Values {
+        &self.features
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &T {
+        &self.targets
+    }
+
+    /// The examples with these indices, in this order.
+    pub fn gather(&self, indices: &[usize]) -> Self {
+        Self {
+            features: self.features.gather(indices),
+            targets: self.targets.gather(indices),
+        }
+    }
+}
