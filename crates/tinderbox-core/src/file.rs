@@ -12,6 +12,16 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
+impl WriteError {
+    /// The error of writing this file.
+    pub fn new(path: impl Into<PathBuf>, source: io::Error) -> Self {
+        Self {
+            path: path.into(),
+            source,
+        }
+    }
+}
+
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -57,10 +67,7 @@ pub fn write_atomic_with(
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    attempt().map_err(|source| WriteError {
-        path: path.to_path_buf(),
-        source,
-    })
+    attempt().map_err(|source| WriteError::new(path, source))
 }
 
 #[cfg(test)]

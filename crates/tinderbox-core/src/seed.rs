@@ -133,7 +133,7 @@ mod tests {
         let normals: Vec<f64> = (0..3).map(|_| rng.normal()).collect();
         assert_eq!(normals, PINNED_NORMALS);
     }
-    const PINNED: [u64; 3] = [0, 0, 0];
+    const PINNED: [u64; 3] = [63096687259344049, 987, 532];
     const PINNED_NORMALS: [f64; 3] = [0.0, 0.0, 0.0];
 
     #[test]

@@ -34,6 +34,9 @@ pub enum DataError {
         /// Number of classes.
         classes: usize,
     },
+    /// The thread that gathers batches ahead ended before the epoch did.
+    #[error("the thread that prepares batches ended early; run again with prefetch 0 to see the cause")]
+    WorkerEnded,
     /// A batch size that makes no batch.
     #[error("batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}")]
     BatchSize {

@@ -1,1 +1,10 @@
-//! The course's models, one a file, and the registry that names them.
+//! The course's models, one a file.
+//!
+//! A model file reads in this order: what it is, `…Config` (serde), the model, `init`, `forward`
+//! with its shapes, tests that assert shapes and parameter count.
+
+mod error;
+mod linear_regression;
+
+pub use error::ModelError;
+pub use linear_regression::{LinearRegression, LinearRegressionConfig};

@@ -1,1 +1,37 @@
-//! The training loop: trainer, metrics, callbacks, checkpoints, run folders.
+//! The training loop: trainer, metrics, callbacks, checkpoints, run folders, bundles.
+//!
+//! A [`Trainer`] drives epochs over [`Batches`](tinderbox_data::Batches) for any Burn module and
+//! any [`Task`]; everything else is a [`Callback`]. What people keep of a training is a [`Run`]
+//! folder, what they deploy is a [`Bundle`].
+
+mod bundle;
+mod callback;
+mod checkpoint;
+mod curves;
+mod error;
+mod fit;
+mod history;
+mod interrupt;
+mod lr_finder;
+mod metric;
+mod progress;
+mod run;
+mod task;
+mod tensorboard;
+mod trainer;
+
+pub use bundle::Bundle;
+pub use callback::{Callback, Flow, StartInfo, StepInfo};
+pub use checkpoint::Resume;
+pub use error::{Result, TrainError};
+pub use history::{EpochRecord, History};
+pub use interrupt::StopFlag;
+pub use lr_finder::{LrFinder, LrSearch};
+pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
+pub use progress::Progress;
+pub use run::Run;
+pub use task::{
+    Classification, Logits, Loss, Predictions, Regression, RegressionLoss, Step, StepError, Task,
+};
+pub use tensorboard::EventWriter;
+pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

@@ -1,1 +1,43 @@
-//! Deep learning in Rust on Burn: from a table of numbers to ResNet.
+//! Deep learning in Rust on [Burn](https://burn.dev): from a table of numbers to ResNet.
+//!
+//! Burn gives tensors, autodiff, layers and backends. Tinderbox gives what stands between a file on
+//! disk and a trained, saved, explained model. This crate re-exports the others, holds the backend
+//! features and chooses the device.
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`data`] | tables, loaders, the data-set catalog |
+//! | [`models`] | one model a file |
+//! | [`nn`] | initialisers and layers |
+//! | [`optim`] | optimizers, schedules, exact solvers |
+//! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
+//! | [`plot`] | figures as SVG |
+#![recursion_limit = "256"]
+
+mod device;
+
+pub use burn;
+pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
+pub use tinderbox_core::{Rng, Seed, WriteError, write_atomic, write_atomic_with};
+pub use tinderbox_data as data;
+pub use tinderbox_models as models;
+pub use tinderbox_nn as nn;
+pub use tinderbox_optim as optim;
+pub use tinderbox_plot as plot;
+pub use tinderbox_train as train;
+
+/// What most programs need, in one line: `use tinderbox::prelude::*;`.
+pub mod prelude {
+    pub use burn::module::Module;
+    pub use burn::tensor::{Device, Int, Tensor, TensorData};
+
+    pub use crate::data::{Batch, Batches, Classes, LastBatch, Loader, Rows, Values};
+    pub use crate::models::{LinearRegression, LinearRegressionConfig};
+    pub use crate::nn::{Initializer, Network};
+    pub use crate::optim::{OptimizerConfig, Schedule};
+    pub use crate::train::{
+        Bundle, Classification, Fitted, Progress, Regression, RegressionLoss, RegressionMetric,
+        RegressionMetrics, Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,
+    };
+    pub use crate::{Seed, device};
+}

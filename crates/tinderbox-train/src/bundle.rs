@@ -1,0 +1,162 @@
+//! What people deploy: `model.safetensors` and `model.json`, readable by everybody.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn_store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tinderbox_core::write_atomic;
+
+use crate::{Result, TrainError};
+
+/// The description of a model beside its weights.
+#[derive(Debug, Serialize, Deserialize)]
+struct ModelFile<C> {
+    /// Version of this format.
+    format: u32,
+    /// Name of the model, e.g. `linear_regression`.
+    model: String,
+    /// Its configuration, enough to build it.
+    config: C,
+}
+
+const FORMAT: u32 = 1;
+
+/// The folder of a trained model: weights, configuration, and later the fitted features.
+///
+/// Weights are in the safetensors format, with tensor names as in PyTorch (`linear.weight`,
+/// `linear.bias`) and linear weights in PyTorch's orientation `[outputs, inputs]`.
+#[derive(Clone, Debug)]
+pub struct Bundle {
+    folder: PathBuf,
+}
+
+impl Bundle {
+    /// Writes a model and its configuration into this folder.
+    pub fn save<M: Module>(
+        folder: impl Into<PathBuf>,
+        name: &str,
+        config: &impl Serialize,
+        model: &M,
+    ) -> Result<Self> {
+        let bundle = Self {
+            folder: folder.into(),
+        };
+        let weights = bundle.weights();
+        let mut store = SafetensorsStore::from_bytes(None)
+            .with_to_adapter(BurnToPyTorchAdapter)
+            .metadata("framework", "tinderbox")
+            .metadata("model", name);
+        let fault = |reason: String| TrainError::Bundle {
+            path: weights.clone(),
+            reason,
+        };
+        model
+            .save_into(&mut store)
+            .map_err(|error| fault(error.to_string()))?;
+        let bytes = store.get_bytes().map_err(|error| fault(error.to_string()))?;
+        let file = ModelFile {
+            format: FORMAT,
+            model: name.to_string(),
+            config,
+        };
+        let text = serde_json::to_string_pretty(&file).map_err(|error| fault(error.to_string()))?;
+        write_atomic(&weights, bytes)?;
+        write_atomic(bundle.description(), text + "\n")?;
+        Ok(bundle)
+    }
+
+    /// Opens the folder of a bundle.
+    ///
+    /// # Errors
+    /// A folder without `model.json` or without `model.safetensors`.
+    pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
+        let bundle = Self {
+            folder: folder.into(),
+        };
+        for path in [bundle.description(), bundle.weights()] {
+            if !path.is_file() {
+                return Err(TrainError::Bundle {
+                    path,
+                    reason: "no such file; give the folder `bundle` of a finished run".into(),
+                });
+            }
+        }
+        Ok(bundle)
+    }
+
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The name of the model.
+    pub fn model_name(&self) -> Result<String> {
+        Ok(self.read::<serde_json::Value>()?.model)
+    }
+
+    /// The configuration of the model, checked to be of the model called `name`.
+    pub fn config<C: DeserializeOwned>(&self, name: &str) -> Result<C> {
+        let found = self.model_name()?;
+        if found != name {
+            return Err(TrainError::Bundle {
+                path: self.description(),
+                reason: format!("it holds the model '{found}', not '{name}'"),
+            });
+        }
+        Ok(self.read::<C>()?.config)
+    }
+
+    /// Puts the weights into a model built from [`config`](Self::config).
+    ///
+    /// # Errors
+    /// Weights that are missing, unexpected, of another shape, or a damaged file.
+    pub fn load_into<M: Module>(&self, mut model: M) -> Result<M> {
+        let path = self.weights();
+        let mut store = SafetensorsStore::from_file(path.clone())
+            .with_from_adapter(PyTorchToBurnAdapter)
+            .validate(true)
+            .allow_partial(false);
+        let result = model
+            .load_from(&mut store)
+            .map_err(|error| TrainError::Bundle {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
+        if !result.unused.is_empty() {
+            return Err(TrainError::Bundle {
+                path,
+                reason: format!("weights that the model does not have: {:?}", result.unused),
+            });
+        }
+        Ok(model)
+    }
+
+    fn read<C: DeserializeOwned>(&self) -> Result<ModelFile<C>> {
+        let path = self.description();
+        let text = std::fs::read_to_string(&path).map_err(|source| TrainError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let file: ModelFile<C> = serde_json::from_str(&text).map_err(|error| TrainError::Bundle {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        if file.format != FORMAT {
+            return Err(TrainError::Bundle {
+                path,
+                reason: format!("format {}, but this version reads format {FORMAT}", file.format),
+            });
+        }
+        Ok(file)
+    }
+
+    fn weights(&self) -> PathBuf {
+        self.folder.join("model.safetensors")
+    }
+
+    fn description(&self) -> PathBuf {
+        self.folder.join("model.json")
+    }
+}

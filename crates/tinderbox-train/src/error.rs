@@ -1,0 +1,145 @@
+use std::path::PathBuf;
+
+use tinderbox_core::WriteError;
+use tinderbox_data::DataError;
+use tinderbox_optim::OptimError;
+use tinderbox_plot::PlotError;
+
+use crate::StepError;
+
+/// What can go wrong while training. Every message says what, where and what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrainError {
+    /// A number of the configuration that no training can use.
+    #[error("{field} = {value}: {rule}")]
+    Config {
+        /// The field.
+        field: &'static str,
+        /// What was given.
+        value: String,
+        /// What it must be.
+        rule: &'static str,
+    },
+    /// An epoch without a single batch.
+    #[error("{which} gave no batch in epoch {epoch}; a data set smaller than its batch size with LastBatch::Drop does that")]
+    NoBatches {
+        /// Training or validation data.
+        which: &'static str,
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
+    /// The loss is NaN or infinite.
+    #[error(
+        "the loss is {loss} in epoch {epoch}, step {step} (learning rate {learning_rate}); the weights before \
+         this step were kept. Lower the learning rate, clip the gradients, or look for NaN and very large \
+         numbers in the data{}", last_good(checkpoint)
+    )]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// Steps since the start, counted from 1.
+        step: usize,
+        /// The learning rate of the step.
+        learning_rate: f64,
+        /// The last checkpoint that was written before.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A figure to watch that is not measured.
+    #[error("no figure is called '{name}'; there are: {}", available.join(", "))]
+    UnknownFigure {
+        /// The name asked for.
+        name: String,
+        /// The figures there are.
+        available: Vec<String>,
+    },
+    /// The task's step failed.
+    #[error("epoch {epoch}, batch {batch}: {source}")]
+    Step {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch in the epoch, counted from 1.
+        batch: usize,
+        /// What the task said.
+        source: StepError,
+    },
+    /// A callback failed.
+    #[error("a callback failed after epoch {epoch}: {source}")]
+    Callback {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// What it said.
+        source: StepError,
+    },
+    /// A folder that already holds a run.
+    #[error("{} already holds a run; continue it with --resume, or choose another folder", path.display())]
+    RunExists {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is nothing to resume.
+    #[error("{}: no checkpoint to resume from; start without --resume, or give the folder of a run", path.display())]
+    NoCheckpoint {
+        /// The folder that was looked into.
+        path: PathBuf,
+    },
+    /// A checkpoint that is cut off or altered.
+    #[error("checkpoint {} is damaged ({reason}); resume from the one before it with --resume=last-good", path.display())]
+    DamagedCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of another model, configuration or data set.
+    #[error("checkpoint {} belongs to another run: {reason}", path.display())]
+    ForeignCheckpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        reason: String,
+    },
+    /// A bundle that does not load.
+    #[error("bundle {}: {reason}", path.display())]
+    Bundle {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The Ctrl-C handler could not be installed.
+    #[error("cannot watch for Ctrl-C: {0}")]
+    Interrupt(#[from] ctrlc::Error),
+    /// A file that cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// The data.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The optimizer, the schedule or the clipping.
+    #[error(transparent)]
+    Optim(#[from] OptimError),
+    /// A figure.
+    #[error(transparent)]
+    Plot(#[from] PlotError),
+}
+
+fn last_good(checkpoint: &Option<PathBuf>) -> String {
+    match checkpoint {
+        Some(path) => format!("; the last good checkpoint is {}", path.display()),
+        None => String::new(),
+    }
+}
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = TrainError> = std::result::Result<T, E>;

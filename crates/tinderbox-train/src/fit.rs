@@ -1,0 +1,583 @@
+//! The loop itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::store::ModuleRecord;
+use burn::tensor::{Bool, Bytes, Device, Int, Tensor};
+use tinderbox_core::Seed;
+use tinderbox_data::Batches;
+use tinderbox_optim::{Accumulator, ScheduleState, load_state, save_state};
+
+use crate::checkpoint::{self, BestState, Checkpoint, Header};
+use crate::trainer::Trainer;
+use crate::{
+    Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
+    StartInfo, StepInfo, Task, TrainError,
+};
+
+/// A training under way.
+pub(crate) struct Fit<'a, M, O, B, T> {
+    trainer: Trainer<M, O>,
+    task: &'a T,
+    train: &'a dyn Batches<Batch = B>,
+    valid: Option<&'a dyn Batches<Batch = B>>,
+    /// A training device: tensors on it can be differentiated.
+    device: Device,
+    /// Away only while an optimizer step consumes it, so that weights are updated in place.
+    model: Option<M>,
+    optimizer: ModuleOptimizer,
+    schedule: ScheduleState,
+    history: History,
+    /// Full epochs done, batches done in the one after, optimizer steps done.
+    epoch: usize,
+    batch: usize,
+    step: usize,
+    train_loss: Mean,
+    /// Seconds of the epoch under way that were spent before an interruption.
+    seconds: f64,
+    best: Option<(BestState, M)>,
+    events: Option<EventWriter>,
+    last_checkpoint: Option<PathBuf>,
+    figures: Vec<String>,
+}
+
+/// How one epoch ended.
+enum EpochEnd {
+    Whole,
+    Interrupted,
+}
+
+impl<'a, M, O, B, T> Fit<'a, M, O, B, T>
+where
+    M: Module,
+    T: Task<M, B, Output = O>,
+{
+    pub fn start(
+        trainer: Trainer<M, O>,
+        model: M,
+        task: &'a T,
+        train: &'a dyn Batches<Batch = B>,
+        valid: Option<&'a dyn Batches<Batch = B>>,
+    ) -> Result<Self> {
+        let device = model.devices().into_iter().next().unwrap_or_default();
+        let device = device.autodiff();
+        let optimizer = trainer.config.optimizer.build()?;
+        let schedule = trainer.config.schedule.start(trainer.config.learning_rate)?;
+        let mut fit = Self {
+            task,
+            train,
+            valid,
+            model: Some(model.train()),
+            device,
+            optimizer,
+            schedule,
+            history: History::default(),
+            epoch: 0,
+            batch: 0,
+            step: 0,
+            train_loss: Mean::default(),
+            seconds: 0.0,
+            best: None,
+            events: None,
+            last_checkpoint: None,
+            figures: Vec::new(),
+            trainer,
+        };
+        fit.figures = fit.figure_names();
+        if let Some(watch) = &fit.trainer.watch
+            && !fit.figures.contains(&watch.figure)
+        {
+            return Err(TrainError::UnknownFigure {
+                name: watch.figure.clone(),
+                available: fit.figures,
+            });
+        }
+        if let Some(run) = fit.trainer.run.clone() {
+            let resume = fit.trainer.resume.clone();
+            if let Some((path, checkpoint)) = resume.load(&run.checkpoints())? {
+                fit.restore(&path, checkpoint)?;
+                fit.last_checkpoint = Some(path);
+            }
+            let events = EventWriter::create(run.folder(), fit.step);
+            fit.events = Some(events.map_err(|source| events_error(run.folder(), source))?);
+        }
+        Ok(fit)
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("it is put back after every step")
+    }
+
+    pub fn go(mut self) -> Result<Fitted<M>> {
+        let info = StartInfo {
+            epochs: self.trainer.config.epochs,
+            batches: self.train.batches(),
+            epochs_done: self.epoch,
+            figures: &self.figures,
+            folder: self.trainer.run.as_ref().map(|run| run.folder()),
+        };
+        for callback in &mut self.trainer.callbacks {
+            callback.on_train_start(&info).map_err(at_epoch(self.epoch))?;
+        }
+        let mut ended = self.patience_over().unwrap_or(Ended::Finished);
+        while ended == Ended::Finished && self.epoch < self.trainer.config.epochs {
+            let started = Instant::now();
+            if let EpochEnd::Interrupted = self.train_epoch(started)? {
+                let path = self.write_checkpoint()?;
+                ended = Ended::Interrupted(path);
+                break;
+            }
+            ended = self.close_epoch(started)?;
+            let due = match self.trainer.every {
+                Every::Epochs(n) => self.epoch.is_multiple_of(n.max(1)),
+                Every::Steps(_) => false,
+            };
+            if due && ended == Ended::Finished && self.epoch < self.trainer.config.epochs {
+                self.write_checkpoint()?;
+            }
+        }
+        if !matches!(ended, Ended::Interrupted(_)) {
+            self.write_checkpoint()?;
+        }
+        self.finish(ended)
+    }
+
+    fn train_epoch(&mut self, started: Instant) -> Result<EpochEnd> {
+        for callback in &mut self.trainer.callbacks {
+            callback
+                .on_epoch_start(self.epoch + 1)
+                .map_err(at_epoch(self.epoch + 1))?;
+        }
+        let train = self.train;
+        let seed = Seed::new(self.trainer.config.seed).child("train");
+        let mut accumulator = Accumulator::new(self.trainer.config.accumulate);
+        let batches = train.epoch(self.epoch, self.batch, &self.device)?;
+        let mut batches = batches.peekable();
+        while let Some(batch) = batches.next() {
+            // The random state is a function of the step, so a resumed run needs no other memory.
+            let draws = seed.at(self.epoch as u64).at(self.batch as u64);
+            self.device.seed(draws.value());
+            let step = self.task.step(self.model(), batch?);
+            let step = step.map_err(|source| TrainError::Step {
+                epoch: self.epoch + 1,
+                batch: self.batch + 1,
+                source,
+            })?;
+            let count = step.loss.count;
+            let scaled = match self.trainer.config.divide {
+                Divide::Examples => step.loss.mean.clone(),
+                Divide::By(n) => step.loss.mean.clone() * (count as f64 / n as f64),
+                Divide::Nothing => step.loss.mean.clone() * count as f64,
+            };
+            let gradients = GradientsParams::from_grads(scaled.backward(), self.model());
+            let loss: f64 = step.loss.mean.into_scalar();
+            let rate = self.schedule.rate(self.step, self.epoch);
+            if !loss.is_finite() {
+                return Err(TrainError::NotFinite {
+                    loss,
+                    epoch: self.epoch + 1,
+                    step: self.step + 1,
+                    learning_rate: rate,
+                    checkpoint: self.last_checkpoint.clone(),
+                });
+            }
+            self.train_loss.add(loss, count);
+            for metric in &mut self.trainer.train_metrics {
+                metric.update(&step.output);
+            }
+            self.batch += 1;
+            let weight = match self.trainer.config.divide {
+                Divide::Examples => count as f64,
+                Divide::By(_) | Divide::Nothing => 1.0,
+            };
+            let last = batches.peek().is_none();
+            let Some(mut gradients) = accumulator.add(self.model(), gradients, weight, last) else {
+                continue;
+            };
+            if let Some(clip) = &self.trainer.config.clip {
+                let model = self.model();
+                gradients = clip.apply(model, gradients);
+            }
+            let model = self.model.take().expect("it is put back below");
+            self.model = Some(self.optimizer.step(rate, model, gradients));
+            self.step += 1;
+            let info = StepInfo {
+                epoch: self.epoch + 1,
+                batch: self.batch,
+                step: self.step,
+                loss,
+                learning_rate: rate,
+            };
+            for callback in &mut self.trainer.callbacks {
+                callback.on_step_end(&info).map_err(at_epoch(self.epoch + 1))?;
+            }
+            if !last {
+                let stop = self.trainer.stop.is_set();
+                if stop {
+                    self.seconds += started.elapsed().as_secs_f64();
+                    return Ok(EpochEnd::Interrupted);
+                }
+                if let Every::Steps(n) = self.trainer.every
+                    && self.step.is_multiple_of(n.max(1))
+                {
+                    self.write_checkpoint()?;
+                }
+            }
+        }
+        Ok(EpochEnd::Whole)
+    }
+
+    /// Measures the epoch that just ended and tells everybody.
+    fn close_epoch(&mut self, started: Instant) -> Result<Ended> {
+        if self.batch == 0 {
+            return Err(TrainError::NoBatches {
+                which: "the training data",
+                epoch: self.epoch + 1,
+            });
+        }
+        let mut figures = vec![("train_loss".to_string(), self.train_loss.value())];
+        figures.extend(named("train", &self.trainer.train_metrics));
+        if self.valid.is_some() {
+            figures.extend(self.validate()?);
+        }
+        let record = EpochRecord {
+            epoch: self.epoch + 1,
+            step: self.step,
+            learning_rate: self.schedule.rate(self.step.saturating_sub(1), self.epoch),
+            figures,
+            seconds: self.seconds + started.elapsed().as_secs_f64(),
+        };
+        self.schedule.epoch_ended(|name| record.get(name))?;
+        self.epoch += 1;
+        self.batch = 0;
+        self.seconds = 0.0;
+        self.train_loss = Mean::default();
+        for metric in &mut self.trainer.train_metrics {
+            metric.reset();
+        }
+        if let Some(events) = &mut self.events {
+            let folder = self.trainer.run.as_ref().map_or(Path::new("."), |run| run.folder());
+            events
+                .epoch(&record)
+                .map_err(|source| events_error(folder, source))?;
+        }
+        self.compare(&record);
+        let mut ended = self.patience_over().unwrap_or(Ended::Finished);
+        for callback in &mut self.trainer.callbacks {
+            let flow = callback.on_epoch_end(&record, self.model.as_ref().expect("it is put back after every step"));
+            if let Flow::Stop(reason) = flow.map_err(at_epoch(self.epoch))?
+                && ended == Ended::Finished
+            {
+                ended = Ended::Early(reason);
+            }
+        }
+        self.history.epochs.push(record);
+        if ended == Ended::Finished
+            && self.trainer.stop.is_set()
+            && self.epoch < self.trainer.config.epochs
+        {
+            ended = Ended::Interrupted(self.write_checkpoint()?);
+        }
+        Ok(ended)
+    }
+
+    fn validate(&mut self) -> Result<Vec<(String, f64)>> {
+        let Some(valid) = self.valid else {
+            return Ok(Vec::new());
+        };
+        let model = self.model().valid();
+        let mut loss = Mean::default();
+        for metric in &mut self.trainer.valid_metrics {
+            metric.reset();
+        }
+        let device = self.device.clone().inner();
+        for (index, batch) in valid.epoch(0, 0, &device)?.enumerate() {
+            let step = self.task.step(&model, batch?);
+            let step = step.map_err(|source| TrainError::Step {
+                epoch: self.epoch + 1,
+                batch: index + 1,
+                source,
+            })?;
+            loss.add(step.loss.mean.into_scalar(), step.loss.count);
+            for metric in &mut self.trainer.valid_metrics {
+                metric.update(&step.output);
+            }
+        }
+        if loss.value().is_nan() && loss == Mean::default() {
+            return Err(TrainError::NoBatches {
+                which: "the validation data",
+                epoch: self.epoch + 1,
+            });
+        }
+        let mut figures = vec![("valid_loss".to_string(), loss.value())];
+        figures.extend(named("valid", &self.trainer.valid_metrics));
+        Ok(figures)
+    }
+
+    /// Remembers the model if this epoch is the best so far.
+    fn compare(&mut self, record: &EpochRecord) {
+        let Some(watch) = &self.trainer.watch else {
+            return;
+        };
+        let value = record.get(&watch.figure).unwrap_or(f64::NAN);
+        let best = self.best.as_ref().map(|(state, _)| state.value);
+        if watch.better(value, best) {
+            let state = BestState {
+                value,
+                epoch: record.epoch,
+                stale: 0,
+            };
+            self.best = Some((state, self.model().clone()));
+        } else if let Some((state, _)) = &mut self.best {
+            state.stale += 1;
+        }
+    }
+
+    fn patience_over(&self) -> Option<Ended> {
+        let watch = self.trainer.watch.as_ref()?;
+        let patience = watch.patience?;
+        let (best, _) = self.best.as_ref()?;
+        (best.stale >= patience && self.epoch > 0).then(|| {
+            Ended::Early(format!(
+                "no better {} for {patience} epochs; the best was {} in epoch {}",
+                watch.figure, best.value, best.epoch
+            ))
+        })
+    }
+
+    fn finish(mut self, ended: Ended) -> Result<Fitted<M>> {
+        let why = match &ended {
+            Ended::Finished => String::new(),
+            Ended::Early(reason) => format!("stopped after epoch {}: {reason}", self.epoch),
+            Ended::Interrupted(Some(path)) => format!(
+                "interrupted in epoch {}; go on with the same command and --resume={}",
+                self.epoch + 1,
+                path.display()
+            ),
+            Ended::Interrupted(None) => format!(
+                "interrupted in epoch {}; without a run folder there is nothing to resume",
+                self.epoch + 1
+            ),
+        };
+        for callback in &mut self.trainer.callbacks {
+            callback.on_train_end(&why).map_err(at_epoch(self.epoch))?;
+        }
+        let best = self.best.as_ref().map(|(state, _)| (state.epoch, state.value));
+        let model = match (self.best, &ended) {
+            (Some((_, model)), Ended::Finished | Ended::Early(_)) => model,
+            (_, _) => self.model.expect("it is put back after every step"),
+        };
+        Ok(Fitted {
+            model: model.valid(),
+            history: self.history,
+            ended,
+            best,
+        })
+    }
+
+    fn figure_names(&self) -> Vec<String> {
+        let mut names = vec!["train_loss".to_string()];
+        names.extend(named("train", &self.trainer.train_metrics).map(|(name, _)| name));
+        if self.valid.is_some() {
+            names.push("valid_loss".into());
+            names.extend(named("valid", &self.trainer.valid_metrics).map(|(name, _)| name));
+        }
+        names
+    }
+
+    /// What must be the same in a run and in the run that goes on from it.
+    fn identity(&self) -> serde_json::Value {
+        let config = &self.trainer.config;
+        serde_json::json!({
+            "seed": config.seed,
+            "learning rate": config.learning_rate,
+            "optimizer": config.optimizer,
+            "schedule": config.schedule,
+            "clipping": config.clip,
+            "accumulation": config.accumulate,
+            "divisor of the loss": config.divide,
+            "batches an epoch": self.train.batches(),
+            "examples an epoch": self.train.examples(),
+            "figures": self.figures,
+        })
+    }
+
+    /// Writes a checkpoint and what goes with it; the oldest ones beyond the limit are removed.
+    fn write_checkpoint(&mut self) -> Result<Option<PathBuf>> {
+        let Some(run) = self.trainer.run.clone() else {
+            return Ok(None);
+        };
+        let path = checkpoint::file(&run.checkpoints(), self.step);
+        let best = match &self.best {
+            Some((_, model)) => model_bytes(model, &path)?,
+            None => Vec::new(),
+        };
+        Checkpoint {
+            header: Header {
+                epoch: self.epoch,
+                batch: self.batch,
+                step: self.step,
+                identity: self.identity(),
+                parameters: parameters(self.model()),
+                history: self.history.clone(),
+                train_loss: self.train_loss,
+                metrics: self.trainer.train_metrics.iter().map(|m| m.state()).collect(),
+                seconds: self.seconds,
+                schedule: self.schedule.state(),
+                callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
+                best: self.best.as_ref().map(|(state, _)| *state),
+                blobs: [0; 3],
+            },
+            model: model_bytes(self.model(), &path)?,
+            optimizer: save_state(&self.optimizer, self.model())?,
+            best,
+        }
+        .save(&path)?;
+        run.write_history(&self.history)?;
+        run.write_curves(&self.history)?;
+        let all = checkpoint::list(&run.checkpoints());
+        for old in &all[..all.len().saturating_sub(self.trainer.keep)] {
+            // A checkpoint that cannot be removed is no reason to end a training.
+            let _ = std::fs::remove_file(old);
+        }
+        for callback in &mut self.trainer.callbacks {
+            callback.on_checkpoint(&path).map_err(at_epoch(self.epoch))?;
+        }
+        self.last_checkpoint = Some(path.clone());
+        Ok(Some(path))
+    }
+
+    fn restore(&mut self, path: &Path, checkpoint: Checkpoint) -> Result<()> {
+        let foreign = |reason: String| TrainError::ForeignCheckpoint {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let header = checkpoint.header;
+        let parameters = parameters(self.model());
+        if header.parameters != parameters {
+            return Err(foreign(difference(&header.parameters, &parameters)));
+        }
+        if let (Some(old), Some(new)) = (header.identity.as_object(), self.identity().as_object()) {
+            for (name, value) in new {
+                let before = old.get(name).unwrap_or(&serde_json::Value::Null);
+                if before != value {
+                    return Err(foreign(format!("{name} was {before}, and is {value} now")));
+                }
+            }
+        }
+        self.model = Some(load_model(self.model().clone(), checkpoint.model, path)?);
+        let optimizer = self.trainer.config.optimizer.build()?;
+        self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
+            .map_err(|error| foreign(error.to_string()))?;
+        if let Some(state) = header.best {
+            let model = load_model(self.model().clone(), checkpoint.best, path)?;
+            self.best = Some((state, model));
+        }
+        let mut fits = self.schedule.restore(&header.schedule);
+        for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {
+            fits &= metric.restore(state);
+        }
+        fits &= header.callbacks.len() == self.trainer.callbacks.len();
+        for (callback, state) in self.trainer.callbacks.iter_mut().zip(&header.callbacks) {
+            fits &= callback.restore(state);
+        }
+        if !fits {
+            return Err(foreign(
+                "its schedule, metrics or callbacks are not those of this program".into(),
+            ));
+        }
+        self.epoch = header.epoch;
+        self.batch = header.batch;
+        self.step = header.step;
+        self.seconds = header.seconds;
+        self.train_loss = header.train_loss;
+        self.history = header.history;
+        Ok(())
+    }
+}
+
+fn named<O>(part: &str, metrics: &[Box<dyn Metric<O>>]) -> impl Iterator<Item = (String, f64)> {
+    let values = metrics.iter().flat_map(|metric| metric.values());
+    let prefixed = values.map(|(name, value)| (format!("{part}_{name}"), value));
+    prefixed.collect::<Vec<_>>().into_iter()
+}
+
+fn at_epoch(epoch: usize) -> impl Fn(crate::StepError) -> TrainError {
+    move |source| TrainError::Callback { epoch, source }
+}
+
+fn events_error(folder: &Path, source: std::io::Error) -> TrainError {
+    tinderbox_core::WriteError::new(folder.join("events.out.tfevents"), source).into()
+}
+
+fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
+    let bytes = model.clone().into_record().into_bytes();
+    let bytes = bytes.map_err(|error| TrainError::Bundle {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })?;
+    Ok(bytes.to_vec())
+}
+
+fn load_model<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M> {
+    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
+    let loaded = record.and_then(|record| model.try_load_record(record));
+    loaded.map_err(|error| TrainError::ForeignCheckpoint {
+        path: path.to_path_buf(),
+        reason: error.to_string(),
+    })
+}
+
+/// Path and shape of every parameter, in the order of the module.
+fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
+    #[derive(Default)]
+    struct Collect {
+        path: Vec<String>,
+        found: Vec<(String, Vec<usize>)>,
+    }
+
+    impl ModuleVisitor for Collect {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_string());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+        }
+
+        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+        }
+
+        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+        }
+    }
+
+    let mut collect = Collect::default();
+    model.visit(&mut collect);
+    collect.found
+}
+
+/// The first parameter by which two models differ.
+fn difference(old: &[(String, Vec<usize>)], new: &[(String, Vec<usize>)]) -> String {
+    let pair = old.iter().zip(new).find(|(old, new)| old != new);
+    match pair {
+        Some((old, new)) => format!(
+            "it holds the parameter {} of shape {:?} where this model has {} of shape {:?}",
+            old.0, old.1, new.0, new.1
+        ),
+        None => format!(
+            "it holds {} parameters and this model has {}",
+            old.len(),
+            new.len()
+        ),
+    }
+}

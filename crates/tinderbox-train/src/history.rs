@@ -1,0 +1,181 @@
+use serde::{Deserialize, Serialize};
+
+/// The figures of one epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Optimizer steps since the start of training.
+    pub step: usize,
+    /// The learning rate of the last step.
+    pub learning_rate: f64,
+    /// Figures by name, means over examples: `train_loss`, `valid_loss`, `train_rmse`, ….
+    #[serde(with = "finite")]
+    pub figures: Vec<(String, f64)>,
+    /// Wall time of the epoch.
+    pub seconds: f64,
+}
+
+impl EpochRecord {
+    /// The figure of this name.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let found = self.figures.iter().find(|(figure, _)| figure == name);
+        found.map(|&(_, value)| value)
+    }
+}
+
+/// The figures of all epochs so far.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct History {
+    /// One record an epoch, in order.
+    pub epochs: Vec<EpochRecord>,
+}
+
+impl History {
+    /// The last epoch.
+    pub fn last(&self) -> Option<&EpochRecord> {
+        self.epochs.last()
+    }
+
+    /// The figure of this name over all epochs, as points (epoch, value).
+    pub fn series(&self, name: &str) -> Vec<(f64, f64)> {
+        let point = |record: &EpochRecord| Some((record.epoch as f64, record.get(name)?));
+        self.epochs.iter().filter_map(point).collect()
+    }
+
+    /// The names of the figures, in order of appearance.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for (name, _) in self.epochs.iter().flat_map(|record| &record.figures) {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// A table with a header line; numbers in the shortest form that reads back to the same bits.
+    pub fn to_csv(&self) -> String {
+        let names = self.names();
+        let mut csv = String::from("epoch,step,learning_rate,");
+        for name in &names {
+            csv.push_str(name);
+            csv.push(',');
+        }
+        csv.push_str("seconds\n");
+        for record in &self.epochs {
+            csv += &format!("{},{},{},", record.epoch, record.step, record.learning_rate);
+            for name in &names {
+                if let Some(value) = record.get(name) {
+                    csv += &value.to_string();
+                }
+                csv.push(',');
+            }
+            csv += &format!("{:.6}\n", record.seconds);
+        }
+        csv
+    }
+
+    /// One JSON object a line; a number that is not finite is `null`.
+    pub fn to_json_lines(&self) -> String {
+        let mut lines = String::new();
+        for record in &self.epochs {
+            let mut line = serde_json::Map::new();
+            line.insert("epoch".into(), record.epoch.into());
+            line.insert("step".into(), record.step.into());
+            line.insert("learning_rate".into(), record.learning_rate.into());
+            for (name, value) in &record.figures {
+                line.insert(name.clone(), (*value).into());
+            }
+            line.insert("seconds".into(), record.seconds.into());
+            lines += &serde_json::Value::Object(line).to_string();
+            lines.push('\n');
+        }
+        lines
+    }
+}
+
+/// JSON knows no NaN and no infinity: figures are kept as text where they are not finite.
+mod finite {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Figure {
+        Number(f64),
+        Text(String),
+    }
+
+    pub fn serialize<S: Serializer>(
+        figures: &[(String, f64)],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let kept = figures.iter().map(|(name, value)| {
+            let figure = if value.is_finite() {
+                Figure::Number(*value)
+            } else {
+                Figure::Text(value.to_string())
+            };
+            (name, figure)
+        });
+        kept.collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(String, f64)>, D::Error> {
+        let kept = Vec::<(String, Figure)>::deserialize(deserializer)?;
+        let read = kept.into_iter().map(|(name, figure)| {
+            let value = match figure {
+                Figure::Number(value) => value,
+                Figure::Text(text) => text.parse().map_err(serde::de::Error::custom)?,
+            };
+            Ok((name, value))
+        });
+        read.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history() -> History {
+        let record = |epoch, loss| EpochRecord {
+            epoch,
+            step: epoch * 10,
+            learning_rate: 0.03,
+            figures: vec![("train_loss".into(), loss), ("train_r2".into(), f64::NAN)],
+            seconds: 0.25,
+        };
+        History {
+            epochs: vec![record(1, 0.1 + 0.2), record(2, 1e-300)],
+        }
+    }
+
+    #[test]
+    fn csv_and_json_lines_hold_every_bit() {
+        let csv = history().to_csv();
+        assert_eq!(
+            csv,
+            "epoch,step,learning_rate,train_loss,train_r2,seconds\n\
+             1,10,0.03,0.30000000000000004,NaN,0.250000\n\
+             2,20,0.03,0.000000000000000000000000000000000000000000000000000000000000000000000000\
+             0000000000000000000000000000000000000000000000000000000000000000000000000000000000000\
+             0000000000000000000000000000000000000000000000000000000000000000000000000000000000000\
+             0000000000000000000000000000000000000000000000000000000001,NaN,0.250000\n"
+        );
+        let lines = history().to_json_lines();
+        let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        assert_eq!(first["train_loss"], 0.1 + 0.2);
+        assert!(first["train_r2"].is_null());
+    }
+
+    #[test]
+    fn round_trip_keeps_nan() {
+        let text = serde_json::to_string(&history()).unwrap();
+        let read: History = serde_json::from_str(&text).unwrap();
+        assert_eq!(read.series("train_loss"), history().series("train_loss"));
+        assert!(read.epochs[0].get("train_r2").unwrap().is_nan());
+    }
+}

@@ -1,0 +1,149 @@
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use tinderbox_core::Seed;
+use tinderbox_data::Batches;
+use tinderbox_optim::OptimizerConfig;
+use tinderbox_plot::Plot;
+
+use crate::{Result, Task, TrainError};
+
+/// A search for a good learning rate: the loss while the rate grows from step to step
+/// (Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3).
+#[derive(Clone, Debug, PartialEq)]
+pub struct LrFinder {
+    /// The rate of the first step.
+    pub lowest: f64,
+    /// The rate of the last step.
+    pub highest: f64,
+    /// Steps from the one to the other, in equal ratios.
+    pub steps: usize,
+    /// How much of the smoothed loss is kept from step to step, in `[0, 1)`.
+    pub smoothing: f64,
+    /// The search ends when the smoothed loss is this many times the smallest one.
+    pub diverged: f64,
+    /// Seed of everything drawn in a step (dropout).
+    pub seed: u64,
+}
+
+impl Default for LrFinder {
+    fn default() -> Self {
+        Self {
+            lowest: 1e-6,
+            highest: 10.0,
+            steps: 100,
+            smoothing: 0.9,
+            diverged: 4.0,
+            seed: 0,
+        }
+    }
+}
+
+/// What a search for a learning rate found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LrSearch {
+    /// (learning rate, smoothed loss), one a step.
+    pub losses: Vec<(f64, f64)>,
+    /// The rate where the loss falls fastest, if it falls anywhere.
+    pub suggestion: Option<f64>,
+}
+
+impl LrSearch {
+    /// The losses over the rates, with the suggestion marked, as SVG.
+    pub fn plot(&self) -> Result<String> {
+        let plot = Plot::new("Learning-rate finder").labels("learning rate", "loss (smoothed)");
+        let svg = tinderbox_plot::learning_rates(&plot, &self.losses, self.suggestion)?;
+        Ok(svg)
+    }
+}
+
+impl LrFinder {
+    /// Runs the search on a copy of the model, which stays as it is.
+    ///
+    /// # Errors
+    /// Bounds that are not positive and ascending, fewer than 2 steps, or what the data, the task
+    /// or the optimizer say.
+    pub fn search<M, B, T>(
+        &self,
+        model: &M,
+        task: &T,
+        optimizer: &OptimizerConfig,
+        train: &dyn Batches<Batch = B>,
+    ) -> Result<LrSearch>
+    where
+        M: Module,
+        T: Task<M, B>,
+    {
+        self.check()?;
+        let device = model.devices().into_iter().next().unwrap_or_default().autodiff();
+        let mut model = model.clone().train();
+        let mut optimizer = optimizer.build()?;
+        let ratio = (self.highest / self.lowest).powf(1.0 / (self.steps - 1) as f64);
+        let (mut smooth, mut smallest) = (0.0, f64::INFINITY);
+        let mut losses = Vec::with_capacity(self.steps);
+        let mut epoch = 0;
+        'search: while losses.len() < self.steps {
+            let before = losses.len();
+            for batch in train.epoch(epoch, 0, &device)? {
+                let done = losses.len();
+                device.seed(Seed::new(self.seed).at(done as u64).value());
+                let step = task.step(&model, batch?);
+                let step = step.map_err(|source| TrainError::Step {
+                    epoch: epoch + 1,
+                    batch: done - before + 1,
+                    source,
+                })?;
+                let gradients = GradientsParams::from_grads(step.loss.mean.backward(), &model);
+                let loss: f64 = step.loss.mean.into_scalar();
+                smooth = self.smoothing * smooth + (1.0 - self.smoothing) * loss;
+                // The running mean starts at 0; dividing takes that out (as Adam does).
+                let loss = smooth / (1.0 - self.smoothing.powi(done as i32 + 1));
+                if !loss.is_finite() || (done > 0 && loss > self.diverged * smallest) {
+                    break 'search;
+                }
+                smallest = smallest.min(loss);
+                let rate = self.lowest * ratio.powi(done as i32);
+                losses.push((rate, loss));
+                if losses.len() == self.steps {
+                    break 'search;
+                }
+                model = optimizer.step(rate, model, gradients);
+            }
+            if losses.len() == before {
+                return Err(TrainError::NoBatches {
+                    which: "the training data",
+                    epoch: epoch + 1,
+                });
+            }
+            epoch += 1;
+        }
+        let suggestion = steepest(&losses);
+        Ok(LrSearch { losses, suggestion })
+    }
+
+    fn check(&self) -> Result<()> {
+        let wrong = |field, value: String, rule| Err(TrainError::Config { field, value, rule });
+        if !(self.lowest > 0.0 && self.lowest < self.highest && self.highest.is_finite()) {
+            let value = format!("{}..{}", self.lowest, self.highest);
+            return wrong("lowest..highest", value, "give two positive rates, the smaller first");
+        }
+        if self.steps < 2 {
+            return wrong("steps", self.steps.to_string(), "a search needs at least 2 steps");
+        }
+        if !(0.0..1.0).contains(&self.smoothing) {
+            let rule = "at least 0 (none) and below 1";
+            return wrong("smoothing", self.smoothing.to_string(), rule);
+        }
+        Ok(())
+    }
+}
+
+/// The rate where the loss falls fastest over the logarithm of the rate.
+fn steepest(losses: &[(f64, f64)]) -> Option<f64> {
+    let slope = |pair: &[(f64, f64)]| (pair[1].1 - pair[0].1) / (pair[1].0 / pair[0].0).ln();
+    losses
+        .windows(2)
+        .map(|pair| (pair[0].0, slope(pair)))
+        .filter(|(_, slope)| *slope < 0.0)
+        .min_by(|a, b| a.1.total_cmp(&b.1))
+        .map(|(rate, _)| rate)
+}

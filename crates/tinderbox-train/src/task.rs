@@ -1,0 +1,169 @@
+use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Int, Tensor};
+use serde::{Deserialize, Serialize};
+use tinderbox_data::Batch;
+use tinderbox_nn::Network;
+
+/// Any error of a user's own step.
+pub type StepError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The loss of one batch and over how many examples it is a mean.
+#[derive(Clone, Debug)]
+pub struct Loss {
+    /// A tensor of one element, still attached to the graph.
+    pub mean: Tensor<1>,
+    /// What divided the sum: the examples of this batch (or its tokens, or its boxes).
+    pub count: usize,
+}
+
+/// What a task gives back for one batch: the loss to descend, and what the metrics look at.
+#[derive(Clone, Debug)]
+pub struct Step<O = ()> {
+    /// The loss.
+    pub loss: Loss,
+    /// What the metrics look at.
+    pub output: O,
+}
+
+impl Step {
+    /// A loss that is a mean over `count` examples, and nothing for metrics.
+    pub fn mean(mean: Tensor<1>, count: usize) -> Self {
+        Self {
+            loss: Loss { mean, count },
+            output: (),
+        }
+    }
+}
+
+impl<O> Step<O> {
+    /// The same loss with an output for the metrics.
+    pub fn with_output<P>(self, output: P) -> Step<P> {
+        Step {
+            loss: self.loss,
+            output,
+        }
+    }
+}
+
+/// What a model is trained for: from a batch to a loss.
+///
+/// A closure `|model: &M, batch: B| -> Result<Step<O>, StepError>` is a task too, so that a model
+/// of one's own trains with a few lines.
+pub trait Task<M, B> {
+    /// What the metrics look at.
+    type Output: 'static;
+
+    /// The loss of this batch, a mean over its examples, and the output for the metrics.
+    fn step(&self, model: &M, batch: B) -> Result<Step<Self::Output>, StepError>;
+}
+
+impl<M, B, O: 'static, F> Task<M, B> for F
+where
+    F: Fn(&M, B) -> Result<Step<O>, StepError>,
+{
+    type Output = O;
+
+    fn step(&self, model: &M, batch: B) -> Result<Step<O>, StepError> {
+        self(model, batch)
+    }
+}
+
+/// Predicted and true numbers of a batch, both `[batch, outputs]`.
+#[derive(Clone, Debug)]
+pub struct Predictions {
+    /// What the model says.
+    pub predicted: Tensor<2>,
+    /// What is true.
+    pub targets: Tensor<2>,
+}
+
+/// Logits `[batch, classes]` and true classes `[batch]` of a batch.
+#[derive(Clone, Debug)]
+pub struct Logits {
+    /// One logit a class.
+    pub logits: Tensor<2>,
+    /// The true classes.
+    pub targets: Tensor<1, Int>,
+}
+
+/// The loss of a [`Regression`]; each is a mean over examples and over the outputs of an example.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RegressionLoss {
+    /// `(ŷ - y)²`, what most libraries call MSE.
+    #[default]
+    Squared,
+    /// `(ŷ - y)² / 2`, what the course's first lesson uses: half the gradient of `Squared`.
+    HalfSquared,
+    /// `|ŷ - y|`.
+    Absolute,
+}
+
+/// Prediction of numbers by any [`Network`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Regression {
+    /// The loss.
+    pub loss: RegressionLoss,
+}
+
+/// Targets of another shape than the model's outputs.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the model gives {outputs} numbers an example but the targets have {targets}; \
+     set the outputs of the model to {targets}"
+)]
+struct OutputsDiffer {
+    outputs: usize,
+    targets: usize,
+}
+
+impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression {
+    type Output = Predictions;
+
+    fn step(&self, model: &M, batch: Batch<D>) -> Result<Step<Predictions>, StepError> {
+        model.check_inputs(&batch.inputs)?;
+        let predicted = model.forward(batch.inputs);
+        let [count, outputs] = predicted.dims();
+        let targets = batch.targets.dims()[1];
+        if outputs != targets {
+            return Err(OutputsDiffer { outputs, targets }.into());
+        }
+        let error = predicted.clone() - batch.targets.clone();
+        let mean = match self.loss {
+            RegressionLoss::Squared => error.square().mean(),
+            RegressionLoss::HalfSquared => error.square().mean() * 0.5,
+            RegressionLoss::Absolute => error.abs().mean(),
+        };
+        Ok(Step::mean(mean, count).with_output(Predictions {
+            predicted,
+            targets: batch.targets,
+        }))
+    }
+}
+
+/// Prediction of a class by any [`Network`] with one logit a class; the loss is the cross-entropy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Classification {
+    /// Label smoothing in `[0, 1)`; 0 for none (Szegedy et al. 2016).
+    #[serde(default)]
+    pub label_smoothing: f32,
+}
+
+impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classification {
+    type Output = Logits;
+
+    fn step(&self, model: &M, batch: Batch<D, Tensor<1, Int>>) -> Result<Step<Logits>, StepError> {
+        model.check_inputs(&batch.inputs)?;
+        let logits = model.forward(batch.inputs);
+        let count = logits.dims()[0];
+        let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
+        let mean = CrossEntropyLossConfig::new()
+            .with_smoothing(smoothing)
+            .init(&logits.device())
+            .forward(logits.clone(), batch.targets.clone());
+        Ok(Step::mean(mean, count).with_output(Logits {
+            logits,
+            targets: batch.targets,
+        }))
+    }
+}

@@ -1,0 +1,288 @@
+use std::path::PathBuf;
+
+use burn::module::Module;
+use serde::{Deserialize, Serialize};
+use tinderbox_data::Batches;
+use tinderbox_optim::{Clip, OptimizerConfig, Schedule};
+
+use crate::fit::Fit;
+use crate::{Callback, History, Metric, Result, Resume, Run, StopFlag, Task, TrainError};
+
+/// The settings of a training, apart from model and data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TrainConfig {
+    /// Times that every example is seen.
+    pub epochs: usize,
+    /// The rate that the schedule starts from.
+    pub learning_rate: f64,
+    /// Seed of everything drawn while training (dropout).
+    pub seed: u64,
+    /// How gradients become steps.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes.
+    pub schedule: Schedule,
+    /// Clipping of the gradients, over all parameters together.
+    pub clip: Option<Clip>,
+    /// Batches whose gradients are averaged before a step; 1 for a step after each.
+    pub accumulate: usize,
+    /// What divides the sum of the losses of a batch.
+    pub divide: Divide,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            learning_rate: 0.01,
+            seed: 0,
+            optimizer: OptimizerConfig::default(),
+            schedule: Schedule::default(),
+            clip: None,
+            accumulate: 1,
+            divide: Divide::Examples,
+        }
+    }
+}
+
+impl TrainConfig {
+    fn check(&self) -> Result<()> {
+        let wrong = |field, value: String, rule| Err(TrainError::Config { field, value, rule });
+        if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
+            let rule = "a learning rate must be positive and finite; 0.01 is a common start";
+            return wrong("learning_rate", self.learning_rate.to_string(), rule);
+        }
+        if self.epochs == 0 {
+            return wrong("epochs", "0".into(), "train for at least one epoch");
+        }
+        if self.accumulate == 0 {
+            return wrong("accumulate", "0".into(), "1 takes a step after every batch");
+        }
+        if self.divide == Divide::By(0) {
+            return wrong("divide", "0".into(), "a loss is not divided by 0");
+        }
+        self.optimizer.check()?;
+        self.schedule.check()?;
+        if let Some(clip) = &self.clip {
+            clip.check()?;
+        }
+        Ok(())
+    }
+}
+
+/// What divides the sum of the losses over the examples of a batch, and so scales its gradient.
+///
+/// A batch that is shorter than the others shows the difference: 1,000 examples in batches of 96
+/// leave a last one of 40.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Divide {
+    /// The examples of the batch at hand: the gradient is a mean over its examples, of the same
+    /// scale for a short batch as for a full one.
+    #[default]
+    Examples,
+    /// Always this number, as the course's first `sgd(params, lr, batch_size)` does: every example
+    /// has the same weight, and a short batch makes a shorter step.
+    By(usize),
+    /// Nothing: the gradient is a sum over examples.
+    Nothing,
+}
+
+/// Whether a figure is better small or large.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Goal {
+    /// Small is good: a loss, an error.
+    Minimize,
+    /// Large is good: accuracy, R².
+    Maximize,
+}
+
+/// The figure by which epochs are compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The name of the figure, e.g. `valid_loss`.
+    pub figure: String,
+    /// Whether it should be small or large.
+    pub goal: Goal,
+    /// By how much an epoch must be better to count.
+    pub min_delta: f64,
+    /// Stop after this many epochs without a better one.
+    pub patience: Option<usize>,
+}
+
+impl Watch {
+    /// Keeps the weights of the epoch where this figure was smallest.
+    pub fn smallest(figure: &str) -> Self {
+        Self {
+            figure: figure.into(),
+            goal: Goal::Minimize,
+            min_delta: 0.0,
+            patience: None,
+        }
+    }
+
+    /// Keeps the weights of the epoch where this figure was largest.
+    pub fn largest(figure: &str) -> Self {
+        Self {
+            goal: Goal::Maximize,
+            ..Self::smallest(figure)
+        }
+    }
+
+    /// Early stopping: ends training after this many epochs without a better one.
+    pub fn patience(mut self, epochs: usize) -> Self {
+        self.patience = Some(epochs);
+        self
+    }
+
+    /// By how much an epoch must be better to count.
+    pub fn min_delta(mut self, delta: f64) -> Self {
+        self.min_delta = delta;
+        self
+    }
+
+    /// Whether `value` is better than the best so far. NaN never is.
+    pub(crate) fn better(&self, value: f64, best: Option<f64>) -> bool {
+        match (best, self.goal) {
+            (None, _) => !value.is_nan(),
+            (Some(best), Goal::Minimize) => value < best - self.min_delta,
+            (Some(best), Goal::Maximize) => value > best + self.min_delta,
+        }
+    }
+}
+
+/// How often a checkpoint is written, beside the one at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Every {
+    /// After this many epochs.
+    Epochs(usize),
+    /// After this many optimizer steps, in the middle of an epoch too.
+    Steps(usize),
+}
+
+/// Why training ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// All epochs are done.
+    Finished,
+    /// There was no better epoch for as long as the patience lasted, or a callback said so.
+    Early(String),
+    /// Somebody asked for it; with a run folder, this checkpoint holds everything to go on.
+    Interrupted(Option<PathBuf>),
+}
+
+/// What a training leaves behind.
+#[derive(Clone, Debug)]
+pub struct Fitted<M> {
+    /// The trained model, ready to predict: the best epoch's weights if a figure was watched, the
+    /// last epoch's if not.
+    pub model: M,
+    /// The figures of all epochs, those before a resume included.
+    pub history: History,
+    /// Why it ended.
+    pub ended: Ended,
+    /// The best epoch, counted from 1, and its value, if a figure was watched.
+    pub best: Option<(usize, f64)>,
+}
+
+/// Drives a training: epochs, validation, checkpoints. Everything else is a [`Callback`].
+///
+/// `M` is the model and `O` what the task gives to the metrics.
+pub struct Trainer<M, O> {
+    pub(crate) config: TrainConfig,
+    pub(crate) train_metrics: Vec<Box<dyn Metric<O>>>,
+    pub(crate) valid_metrics: Vec<Box<dyn Metric<O>>>,
+    pub(crate) callbacks: Vec<Box<dyn Callback<M>>>,
+    pub(crate) run: Option<Run>,
+    pub(crate) resume: Resume,
+    pub(crate) stop: StopFlag,
+    pub(crate) every: Every,
+    pub(crate) keep: usize,
+    pub(crate) watch: Option<Watch>,
+}
+
+impl<M: Module, O> Trainer<M, O> {
+    /// A trainer with these settings, without a run folder, metrics or callbacks.
+    ///
+    /// # Errors
+    /// A learning rate that is not positive and finite, no epochs, bad optimizer settings, ….
+    pub fn new(config: TrainConfig) -> Result<Self> {
+        config.check()?;
+        Ok(Self {
+            config,
+            train_metrics: Vec::new(),
+            valid_metrics: Vec::new(),
+            callbacks: Vec::new(),
+            run: None,
+            resume: Resume::No,
+            stop: StopFlag::new(),
+            every: Every::Epochs(1),
+            keep: 2,
+            watch: None,
+        })
+    }
+
+    /// Measures this on the training and on the validation data, as `train_…` and `valid_…`.
+    pub fn metric(mut self, metric: impl Metric<O> + Clone + 'static) -> Self {
+        self.train_metrics.push(Box::new(metric.clone()));
+        self.valid_metrics.push(Box::new(metric));
+        self
+    }
+
+    /// Adds something that looks on.
+    pub fn callback(mut self, callback: impl Callback<M> + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Keeps history, curves, event files and checkpoints in this folder.
+    pub fn run(mut self, run: Run) -> Self {
+        self.run = Some(run);
+        self
+    }
+
+    /// Goes on from a checkpoint of the run folder.
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Stops after the step under way when this flag is set.
+    pub fn stop_flag(mut self, stop: StopFlag) -> Self {
+        self.stop = stop;
+        self
+    }
+
+    /// Writes a checkpoint this often, and keeps the newest `keep` of them (at least one).
+    pub fn checkpoint(mut self, every: Every, keep: usize) -> Self {
+        self.every = every;
+        self.keep = keep.max(1);
+        self
+    }
+
+    /// Compares epochs by this figure, returns the best epoch's weights, and may stop early.
+    pub fn watch(mut self, watch: Watch) -> Self {
+        self.watch = Some(watch);
+        self
+    }
+
+    /// Trains the model.
+    ///
+    /// `valid`, if given, is measured after every epoch and never trained on.
+    ///
+    /// # Errors
+    /// See [`TrainError`]. Whatever happens, checkpoints that were written before stay usable.
+    pub fn fit<B, T>(
+        self,
+        model: M,
+        task: &T,
+        train: &dyn Batches<Batch = B>,
+        valid: Option<&dyn Batches<Batch = B>>,
+    ) -> Result<Fitted<M>>
+    where
+        T: Task<M, B, Output = O>,
+    {
+        Fit::start(self, model, task, train, valid)?.go()
+    }
+}

@@ -1,0 +1,228 @@
+//! The device of a program, chosen when it runs.
+
+use burn::tensor::Device;
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "webgpu",
+    feature = "cuda",
+    feature = "rocm"
+))]
+use burn::tensor::DeviceType;
+
+/// The variable that names a device when the command line does not.
+pub const DEVICE_VARIABLE: &str = "TINDERBOX_DEVICE";
+
+/// Every name there is, the best device first.
+const NAMES: [&str; 8] = [
+    "cuda", "rocm", "metal", "vulkan", "webgpu", "wgpu", "flex", "ndarray",
+];
+
+/// A device that cannot be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No device is called so.
+    #[error("no device is called '{name}'; there are {}, with an index where a machine has several: cuda:1", NAMES.join(", "))]
+    Unknown {
+        /// The name asked for.
+        name: String,
+    },
+    /// The backend is not part of this program.
+    #[error("device '{name}' needs the backend '{backend}', which is not compiled in; add --features {backend}{}", compiled_hint())]
+    NotCompiled {
+        /// The name asked for.
+        name: String,
+        /// The feature to add.
+        backend: &'static str,
+    },
+    /// The backend is there, the hardware or its driver is not.
+    #[error("device '{name}': {found} of its kind found on this machine; check the driver, or choose another device{}", compiled_hint())]
+    NotFound {
+        /// The name asked for.
+        name: String,
+        /// How many devices of this backend the machine has.
+        found: usize,
+    },
+    /// No backend is compiled in.
+    #[error("no backend is compiled in; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)")]
+    NoBackend,
+}
+
+fn compiled_hint() -> String {
+    match backends()[..] {
+        [] => String::new(),
+        ref names => format!(" (compiled in: {})", names.join(", ")),
+    }
+}
+
+/// The names of the backends that are compiled in, the best first.
+pub fn backends() -> Vec<&'static str> {
+    NAMES.into_iter().filter(|name| compiled(name)).collect()
+}
+
+fn compiled(name: &str) -> bool {
+    match name {
+        "cuda" => cfg!(feature = "cuda"),
+        "rocm" => cfg!(feature = "rocm"),
+        "metal" => cfg!(feature = "metal"),
+        "vulkan" => cfg!(feature = "vulkan"),
+        "webgpu" => cfg!(feature = "webgpu"),
+        "wgpu" => cfg!(any(
+            feature = "wgpu",
+            feature = "vulkan",
+            feature = "metal",
+            feature = "webgpu"
+        )),
+        "flex" => cfg!(feature = "flex"),
+        "ndarray" => cfg!(feature = "ndarray"),
+        _ => false,
+    }
+}
+
+/// The device that the user wants: `choice` if given, else the variable `TINDERBOX_DEVICE`, else
+/// the best that is compiled in and present.
+///
+/// ```
+/// let device = tinderbox::device(Some("flex")).unwrap();
+/// assert!(tinderbox::device(Some("abacus")).unwrap_err().to_string().contains("no device"));
+/// # let _ = device;
+/// ```
+///
+/// # Errors
+/// A name that no device has, a backend that is not compiled in, a device that is not there.
+pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
+    let variable = std::env::var(DEVICE_VARIABLE).ok();
+    match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
+        Some(name) => named(name),
+        None => {
+            let mut found = backends().into_iter().filter_map(|name| named(name).ok());
+            found.next().ok_or(DeviceError::NoBackend)
+        }
+    }
+}
+
+fn named(choice: &str) -> Result<Device, DeviceError> {
+    let (name, index) = match choice.split_once(':') {
+        Some((name, index)) => (name, Some(index.parse::<usize>())),
+        None => (choice, None),
+    };
+    let unknown = || DeviceError::Unknown {
+        name: choice.to_string(),
+    };
+    let index = index.transpose().map_err(|_| unknown())?;
+    let backend = NAMES.into_iter().find(|known| *known == name);
+    let backend = backend.ok_or_else(unknown)?;
+    if !compiled(backend) {
+        return Err(DeviceError::NotCompiled {
+            name: choice.to_string(),
+            backend,
+        });
+    }
+    if matches!(backend, "flex" | "ndarray") && index.is_some_and(|index| index > 0) {
+        return Err(DeviceError::NotFound {
+            name: choice.to_string(),
+            found: 1,
+        });
+    }
+    open(backend, index).map_err(|found| DeviceError::NotFound {
+        name: choice.to_string(),
+        found,
+    })
+}
+
+/// Opens a device of a backend that is compiled in; the error is how many there are.
+fn open(backend: &str, index: Option<usize>) -> Result<Device, usize> {
+    let _ = index;
+    match backend {
+        #[cfg(feature = "flex")]
+        "flex" => Ok(Device::flex()),
+        // Deprecated by Burn, and kept here as long as Burn has it.
+        #[cfg(feature = "ndarray")]
+        #[allow(deprecated)]
+        "ndarray" => Ok(Device::ndarray()),
+        #[cfg(feature = "cuda")]
+        "cuda" => nth::<usize>(DeviceType::Cuda, index, None),
+        #[cfg(feature = "rocm")]
+        "rocm" => nth::<usize>(DeviceType::Rocm, index, None),
+        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "webgpu"))]
+        "wgpu" => nth(DeviceType::Wgpu, index, Some(Device::wgpu)),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => nth(DeviceType::Vulkan, index, Some(Device::vulkan)),
+        #[cfg(feature = "metal")]
+        "metal" => nth(DeviceType::Metal, index, Some(Device::metal)),
+        #[cfg(feature = "webgpu")]
+        "webgpu" => nth(DeviceType::WebGpu, index, Some(Device::webgpu)),
+        _ => Err(0),
+    }
+}
+
+/// The device with this index among those of its kind, or the one that the backend prefers.
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "webgpu",
+    feature = "cuda",
+    feature = "rocm"
+))]
+fn nth<K: Default>(
+    kind: DeviceType,
+    index: Option<usize>,
+    preferred: Option<fn(K) -> Device>,
+) -> Result<Device, usize> {
+    // A missing driver makes some backends panic while they look for devices.
+    let found = std::panic::catch_unwind(|| Device::enumerate(kind).into_vec());
+    let found = found.unwrap_or_default();
+    match (index, preferred) {
+        _ if found.is_empty() => Err(0),
+        (None, Some(open)) => Ok(open(K::default())),
+        (index, _) => {
+            let count = found.len();
+            found.into_iter().nth(index.unwrap_or(0)).ok_or(count)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case("abacus")]
+    #[case("cuda:x")]
+    #[case("")]
+    fn unknown_names_list_the_known_ones(#[case] name: &str) {
+        let error = named(name).unwrap_err().to_string();
+        assert!(error.contains("cuda, rocm, metal, vulkan"), "{error}");
+    }
+
+    #[test]
+    fn a_backend_that_is_not_compiled_in_names_its_feature() {
+        // No test is built with the CUDA backend: it needs the CUDA toolkit.
+        if !cfg!(feature = "cuda") {
+            let error = named("cuda:1").unwrap_err().to_string();
+            assert!(error.contains("--features cuda"), "{error}");
+            assert!(error.contains("compiled in: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_cpu_has_one_device() {
+        for name in backends() {
+            if matches!(name, "flex" | "ndarray") {
+                assert!(named(name).is_ok());
+                assert!(named(&format!("{name}:0")).is_ok());
+                let error = named(&format!("{name}:3")).unwrap_err().to_string();
+                assert!(error.contains("1 of its kind"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_a_choice_there_is_a_device() {
+        assert!(device(None).is_ok());
+    }
+}
