@@ -3,13 +3,17 @@
 #[non_exhaustive]
 pub enum DataError {
     /// There are no rows at all.
-    #[error("the data set {what} has no rows; check the path, the filter or the split that made it")]
+    #[error(
+        "the data set {what} has no rows; check the path, the filter or the split that made it"
+    )]
     Empty {
         /// What was empty.
         what: String,
     },
     /// A buffer does not hold a whole number of rows.
-    #[error("{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1")]
+    #[error(
+        "{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1"
+    )]
     Ragged {
         /// Numbers in the buffer.
         length: usize,
@@ -17,7 +21,9 @@ pub enum DataError {
         width: usize,
     },
     /// Features and targets have different numbers of rows.
-    #[error("{features} rows of features but {targets} rows of targets; both must describe the same examples, in the same order")]
+    #[error(
+        "{features} rows of features but {targets} rows of targets; both must describe the same examples, in the same order"
+    )]
     RowsDiffer {
         /// Rows of features.
         features: usize,
@@ -38,7 +44,9 @@ pub enum DataError {
     #[error("the thread that prepares batches ended early; run again with prefetch 0 to see the cause")]
     WorkerEnded,
     /// A batch size that makes no batch.
-    #[error("batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}")]
+    #[error(
+        "batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}"
+    )]
     BatchSize {
         /// The batch size asked for.
         batch_size: usize,
