@@ -9,9 +9,10 @@ use burn::store::ModuleRecord;
 use burn::tensor::{Bool, Bytes, Device, Int, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::Batches;
-use tinderbox_optim::{Accumulator, ScheduleState, load_state, save_state};
+use tinderbox_optim::{GradientMean, load_state, save_state};
 
 use crate::checkpoint::{self, BestState, Checkpoint, Header};
+use crate::rates::Rates;
 use crate::trainer::Trainer;
 use crate::{
     Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
@@ -29,7 +30,7 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     /// Away only while an optimizer step consumes it, so that weights are updated in place.
     model: Option<M>,
     optimizer: ModuleOptimizer,
-    schedule: ScheduleState,
+    rates: Rates,
     history: History,
     /// Full epochs done, batches done in the one after, optimizer steps done.
     epoch: usize,
@@ -65,7 +66,8 @@ where
         let device = model.devices().into_iter().next().unwrap_or_default();
         let device = device.autodiff();
         let optimizer = trainer.config.optimizer.build()?;
-        let schedule = trainer.config.schedule.start(trainer.config.learning_rate)?;
+        let config = &trainer.config;
+        let rates = Rates::new(config.learning_rate, &config.schedule, config.plateau.as_ref())?;
         let mut fit = Self {
             task,
             train,
@@ -73,7 +75,7 @@ where
             model: Some(model.train()),
             device,
             optimizer,
-            schedule,
+            rates,
             history: History::default(),
             epoch: 0,
             batch: 0,
@@ -87,12 +89,12 @@ where
             trainer,
         };
         fit.figures = fit.figure_names();
-        if let Some(watch) = &fit.trainer.watch
-            && !fit.figures.contains(&watch.figure)
-        {
+        let watched = fit.trainer.watch.as_ref().map(|watch| &watch.figure);
+        let plateau = fit.trainer.config.plateau.as_ref().map(|on| &on.figure);
+        if let Some(name) = watched.into_iter().chain(plateau).find(|name| !fit.figures.contains(name)) {
             return Err(TrainError::UnknownFigure {
-                name: watch.figure.clone(),
-                available: fit.figures,
+                name: name.clone(),
+                available: fit.figures.clone(),
             });
         }
         if let Some(run) = fit.trainer.run.clone() {
@@ -153,7 +155,9 @@ where
         }
         let train = self.train;
         let seed = Seed::new(self.trainer.config.seed).child("train");
-        let mut accumulator = Accumulator::new(self.trainer.config.accumulate);
+        let accumulate = self.trainer.config.accumulate;
+        let mut sum = GradientMean::new();
+        let mut waiting = 0;
         let batches = train.epoch(self.epoch, self.batch, &self.device)?;
         let mut batches = batches.peekable();
         while let Some(batch) = batches.next() {
@@ -172,9 +176,9 @@ where
                 Divide::By(n) => step.loss.mean.clone() * (count as f64 / n as f64),
                 Divide::Nothing => step.loss.mean.clone() * count as f64,
             };
-            let gradients = GradientsParams::from_grads(scaled.backward(), self.model());
+            let mut gradients = GradientsParams::from_grads(scaled.backward(), self.model());
             let loss: f64 = step.loss.mean.into_scalar();
-            let rate = self.schedule.rate(self.step, self.epoch);
+            let rate = self.rates.rate(self.step, self.epoch);
             if !loss.is_finite() {
                 return Err(TrainError::NotFinite {
                     loss,
@@ -189,17 +193,24 @@ where
                 metric.update(&step.output);
             }
             self.batch += 1;
-            let weight = match self.trainer.config.divide {
-                Divide::Examples => count as f64,
-                Divide::By(_) | Divide::Nothing => 1.0,
-            };
             let last = batches.peek().is_none();
-            let Some(mut gradients) = accumulator.add(self.model(), gradients, weight, last) else {
-                continue;
-            };
-            if let Some(clip) = &self.trainer.config.clip {
-                let model = self.model();
-                gradients = clip.apply(model, gradients);
+            if accumulate > 1 {
+                // The mean over all examples of the group; over its batches where the loss itself is
+                // not a mean over examples.
+                let weight = match self.trainer.config.divide {
+                    Divide::Examples => count,
+                    Divide::By(_) | Divide::Nothing => 1,
+                };
+                sum.add(self.model(), gradients, weight);
+                waiting += 1;
+                if waiting < accumulate && !last {
+                    continue;
+                }
+                waiting = 0;
+                gradients = sum.take(self.model());
+            }
+            if let Some(clip) = self.trainer.config.clip {
+                clip.apply(self.model(), &mut gradients)?;
             }
             let model = self.model.take().expect("it is put back below");
             self.model = Some(self.optimizer.step(rate, model, gradients));
@@ -246,11 +257,11 @@ where
         let record = EpochRecord {
             epoch: self.epoch + 1,
             step: self.step,
-            learning_rate: self.schedule.rate(self.step.saturating_sub(1), self.epoch),
+            learning_rate: self.rates.rate(self.step.saturating_sub(1), self.epoch),
             figures,
             seconds: self.seconds + started.elapsed().as_secs_f64(),
         };
-        self.schedule.epoch_ended(|name| record.get(name))?;
+        self.rates.epoch_ended(|name| record.get(name));
         self.epoch += 1;
         self.batch = 0;
         self.seconds = 0.0;
@@ -396,6 +407,7 @@ where
             "learning rate": config.learning_rate,
             "optimizer": config.optimizer,
             "schedule": config.schedule,
+            "plateau": config.plateau,
             "clipping": config.clip,
             "accumulation": config.accumulate,
             "divisor of the loss": config.divide,
@@ -426,7 +438,7 @@ where
                 train_loss: self.train_loss,
                 metrics: self.trainer.train_metrics.iter().map(|m| m.state()).collect(),
                 seconds: self.seconds,
-                schedule: self.schedule.state(),
+                schedule: self.rates.state(),
                 callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
                 best: self.best.as_ref().map(|(state, _)| *state),
                 blobs: [0; 3],
@@ -476,7 +488,7 @@ where
             let model = load_model(self.model().clone(), checkpoint.best, path)?;
             self.best = Some((state, model));
         }
-        let mut fits = self.schedule.restore(&header.schedule);
+        let mut fits = self.rates.restore(&header.schedule);
         for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {
             fits &= metric.restore(state);
         }

@@ -7,6 +7,7 @@
 mod bundle;
 mod callback;
 mod checkpoint;
+mod clip;
 mod curves;
 mod error;
 mod fit;
@@ -15,6 +16,7 @@ mod interrupt;
 mod lr_finder;
 mod metric;
 mod progress;
+mod rates;
 mod run;
 mod task;
 mod tensorboard;
@@ -23,12 +25,14 @@ mod trainer;
 pub use bundle::Bundle;
 pub use callback::{Callback, Flow, StartInfo, StepInfo};
 pub use checkpoint::Resume;
+pub use clip::Clip;
 pub use error::{Result, TrainError};
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
 pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
 pub use progress::Progress;
+pub use rates::OnPlateau;
 pub use run::Run;
 pub use task::{
     Classification, Logits, Loss, Predictions, Regression, RegressionLoss, Step, StepError, Task,

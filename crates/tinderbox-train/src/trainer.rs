@@ -3,10 +3,10 @@ use std::path::PathBuf;
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batches;
-use tinderbox_optim::{Clip, OptimizerConfig, Schedule};
+use tinderbox_optim::{OptimizerConfig, RateSchedule};
 
 use crate::fit::Fit;
-use crate::{Callback, History, Metric, Result, Resume, Run, StopFlag, Task, TrainError};
+use crate::{Callback, Clip, History, Metric, OnPlateau, Result, Resume, Run, StopFlag, Task, TrainError};
 
 /// The settings of a training, apart from model and data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,9 @@ pub struct TrainConfig {
     /// How gradients become steps.
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
-    pub schedule: Schedule,
+    pub schedule: RateSchedule,
+    /// Cuts of the rate when a figure stops getting better.
+    pub plateau: Option<OnPlateau>,
     /// Clipping of the gradients, over all parameters together.
     pub clip: Option<Clip>,
     /// Batches whose gradients are averaged before a step; 1 for a step after each.
@@ -37,7 +39,8 @@ impl Default for TrainConfig {
             learning_rate: 0.01,
             seed: 0,
             optimizer: OptimizerConfig::default(),
-            schedule: Schedule::default(),
+            schedule: RateSchedule::default(),
+            plateau: None,
             clip: None,
             accumulate: 1,
             divide: Divide::Examples,
@@ -62,8 +65,8 @@ impl TrainConfig {
             return wrong("divide", "0".into(), "a loss is not divided by 0");
         }
         self.optimizer.check()?;
-        self.schedule.check()?;
-        if let Some(clip) = &self.clip {
+        self.schedule.schedule.check()?;
+        if let Some(clip) = self.clip {
             clip.check()?;
         }
         Ok(())

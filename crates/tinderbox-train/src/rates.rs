@@ -1,0 +1,75 @@
+use serde::{Deserialize, Serialize};
+use tinderbox_optim::{Per, Plateau, PlateauConfig, RateSchedule};
+
+use crate::Result;
+
+/// Cuts of the learning rate when a figure stops getting better.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OnPlateau {
+    /// The figure to look at after every epoch, e.g. `valid_loss`.
+    pub figure: String,
+    /// When to cut, and by how much.
+    pub rule: PlateauConfig,
+}
+
+/// The learning rate of every step: a schedule, and cuts on a plateau on top of it.
+pub(crate) struct Rates {
+    base: f64,
+    schedule: RateSchedule,
+    plateau: Option<(String, Plateau)>,
+}
+
+impl Rates {
+    pub fn new(base: f64, schedule: &RateSchedule, plateau: Option<&OnPlateau>) -> Result<Self> {
+        let plateau = match plateau {
+            Some(on) => Some((on.figure.clone(), Plateau::new(on.rule.clone())?)),
+            None => None,
+        };
+        Ok(Self {
+            base,
+            schedule: schedule.clone(),
+            plateau,
+        })
+    }
+
+    /// The rate of the step that follows `step` steps and `epoch` full epochs.
+    pub fn rate(&self, step: usize, epoch: usize) -> f64 {
+        let count = match self.schedule.per {
+            Per::Step => step,
+            Per::Epoch => epoch,
+        };
+        let rate = self.schedule.schedule.rate(count, self.base);
+        match &self.plateau {
+            Some((_, plateau)) => plateau.rate(rate),
+            None => rate,
+        }
+    }
+
+    /// Shows the figures of an epoch to the plateau rule.
+    pub fn epoch_ended(&mut self, figure: impl Fn(&str) -> Option<f64>) {
+        if let Some((name, plateau)) = &mut self.plateau {
+            plateau.observe(figure(name).unwrap_or(f64::NAN));
+        }
+    }
+
+    pub fn state(&self) -> serde_json::Value {
+        match &self.plateau {
+            Some((_, plateau)) => serde_json::json!(plateau),
+            None => serde_json::Value::Null,
+        }
+    }
+
+    /// Takes the state of a checkpoint; `false` if it is of another schedule.
+    pub fn restore(&mut self, state: &serde_json::Value) -> bool {
+        match &mut self.plateau {
+            None => state.is_null(),
+            Some((_, plateau)) => match Plateau::deserialize(state) {
+                Ok(read) => {
+                    *plateau = read;
+                    true
+                }
+                Err(_) => false,
+            },
+        }
+    }
+}

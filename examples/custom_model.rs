@@ -1,0 +1,47 @@
+//! A model and a loss of one's own: what CONTRIBUTING.md shows.
+//!
+//! `cargo run --release --example custom_model`
+
+use anyhow::Result;
+use clap::Parser;
+use examples::expected;
+use tinderbox::burn::nn::{Linear, LinearConfig};
+use tinderbox::data::synthetic;
+use tinderbox::prelude::*;
+use tinderbox::train::StepError;
+
+// A cubic fitted to data that are one: y = 5 + 1.2 x - 3.4 x²/2! + 5.6 x³/3! + noise.
+#[derive(Module, Debug)]
+struct Cubic {
+    terms: Linear,
+}
+
+// The step: from a batch to a mean loss and the number of examples it is a mean of.
+fn huber(model: &Cubic, batch: Batch) -> Result<Step, StepError> {
+    let examples = batch.targets.dims()[0];
+    let error = (model.terms.forward(batch.inputs) - batch.targets).abs();
+    let small = error.clone().clamp_max(1.0);
+    let loss = small.clone().square() * 0.5 + (error - small);
+    Ok(Step::mean(loss.mean(), examples))
+}
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let device = args.device()?;
+    let data = synthetic::polynomial(&[5.0, 1.2, -3.4, 5.6], 4, 0.1, 200, args.seed())?;
+    let loader = Loader::new(data, args.batch_size.unwrap_or(10))?.shuffle(args.seed());
+    let model = Cubic {
+        terms: LinearConfig::new(4, 1).with_bias(false).init(&device),
+    };
+    let config = TrainConfig {
+        epochs: args.epochs.unwrap_or(200),
+        learning_rate: args.lr.unwrap_or(0.05),
+        ..TrainConfig::default()
+    };
+    let run = args.run("custom_model")?;
+    let fitted = args.trainer(config, &run)?.fit(model, &huber, &loader, None)?;
+
+    let weights = fitted.model.terms.weight.val().try_into_vec_as::<f32>()?;
+    expected("coefficients", "[5.0, 1.2, -3.4, 5.6]", format!("{weights:.1?}"));
+    Ok(())
+}
