@@ -1,0 +1,224 @@
+//! Operations on the gradients of a whole model: clipping, scaling, adding up.
+
+use crate::error::{OptimError, Result, require_positive};
+use crate::host::{CHUNK, on_host};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{DType, FloatDType, Tensor};
+
+/// The Euclidean norm of all gradients of `module` taken as one long vector.
+///
+/// 0 when there are no gradients. On a CPU the squares are added up in `f64`, in an order that
+/// does not depend on the number of threads.
+pub fn global_norm<M: Module>(grads: &GradientsParams, module: &M) -> f64 {
+    let mut norm = Norm {
+        grads,
+        squares: 0.0,
+    };
+    module.visit(&mut norm);
+    norm.squares.sqrt()
+}
+
+/// Scales all gradients of `module` so that their global norm is at most `max_norm`; returns the
+/// norm before.
+///
+/// The norm is that of all gradients together, so their direction does not change (Pascanu et al.
+/// 2013; PyTorch's `clip_grad_norm_`, whose factor `max_norm / (norm + 1e-6)` this is). Burn's own
+/// clipping looks at one tensor at a time.
+///
+/// # Errors
+/// A `max_norm` that is not positive and finite; a norm that is NaN or infinite, in which case the
+/// gradients are as they were.
+pub fn clip_global_norm<M: Module>(
+    grads: &mut GradientsParams,
+    module: &M,
+    max_norm: f64,
+) -> Result<f64> {
+    require_positive("clip_global_norm", "max_norm", max_norm)?;
+    let norm = global_norm(grads, module);
+    if !norm.is_finite() {
+        return Err(OptimError::Diverged {
+            what: "the norm of the gradients",
+            value: norm,
+        });
+    }
+    let factor = max_norm / (norm + 1e-6);
+    if factor < 1.0 {
+        scale_gradients(grads, module, factor);
+    }
+    Ok(norm)
+}
+
+/// Cuts every number in the gradients of `module` off at `-limit` and `limit`.
+///
+/// # Errors
+/// A limit that is not positive and finite.
+pub fn clip_value<M: Module>(grads: &mut GradientsParams, module: &M, limit: f64) -> Result<()> {
+    require_positive("clip_value", "limit", limit)?;
+    module.visit(&mut Change {
+        grads,
+        change: Clamp(limit),
+    });
+    Ok(())
+}
+
+/// Multiplies all gradients of `module` with `factor`.
+pub fn scale_gradients<M: Module>(grads: &mut GradientsParams, module: &M, factor: f64) {
+    module.visit(&mut Change {
+        grads,
+        change: Scale(factor),
+    });
+}
+
+/// Adds up the gradients of micro-batches and returns their mean over examples.
+///
+/// A batch that does not fit in memory is cut into pieces; each piece gives the gradient of its
+/// *mean* loss and its number of examples, and the mean over all examples comes out, whatever the
+/// sizes of the pieces.
+#[derive(Default)]
+pub struct GradientMean {
+    sum: GradientsParams,
+    examples: usize,
+}
+
+impl GradientMean {
+    /// Starts empty.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds the gradients of a mean loss over `examples` examples.
+    pub fn add<M: Module>(&mut self, module: &M, grads: GradientsParams, examples: usize) {
+        if examples == 0 {
+            return;
+        }
+        let mut grads = grads;
+        module.visit(&mut AddScaled {
+            sum: &mut self.sum,
+            grads: &mut grads,
+            factor: examples as f64,
+        });
+        self.examples += examples;
+    }
+
+    /// How many examples were added.
+    pub fn examples(&self) -> usize {
+        self.examples
+    }
+
+    /// The gradients of the mean loss over all examples; starts again from nothing.
+    pub fn take<M: Module>(&mut self, module: &M) -> GradientsParams {
+        let mut grads = std::mem::take(&mut self.sum);
+        let examples = std::mem::take(&mut self.examples);
+        if examples > 0 {
+            scale_gradients(&mut grads, module, 1.0 / examples as f64);
+        }
+        grads
+    }
+}
+
+/// The sum of squares of a tensor's numbers.
+pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
+    if on_host(&tensor) {
+        let data = tensor.into_data();
+        if let Ok(numbers) = data.as_slice::<f32>() {
+            return squares(numbers);
+        }
+        return data.iter::<f64>().map(|value| value * value).sum();
+    }
+    // Half precision overflows at a norm of 256.
+    let tensor = match tensor.dtype() {
+        DType::F16 | DType::BF16 => tensor.cast(FloatDType::F32),
+        _ => tensor,
+    };
+    tensor.square().sum().into_scalar::<f64>()
+}
+
+/// The sum of squares in `f64`: chunks of a fixed size, so that threads change nothing.
+pub(crate) fn squares(numbers: &[f32]) -> f64 {
+    use rayon::prelude::*;
+    let chunk = |part: &[f32]| {
+        // Eight sums side by side, which the compiler turns into vector instructions.
+        let mut sums = [0.0f64; 8];
+        let (eights, rest) = part.as_chunks::<8>();
+        for eight in eights {
+            for (sum, &value) in sums.iter_mut().zip(eight) {
+                *sum += f64::from(value) * f64::from(value);
+            }
+        }
+        let rest: f64 = rest.iter().map(|&value| f64::from(value).powi(2)).sum();
+        sums.iter().sum::<f64>() + rest
+    };
+    if numbers.len() < 2 * CHUNK {
+        return numbers.chunks(CHUNK).map(chunk).sum();
+    }
+    let parts: Vec<f64> = numbers.par_chunks(CHUNK).map(chunk).collect();
+    parts.iter().sum()
+}
+
+struct Norm<'a> {
+    grads: &'a GradientsParams,
+    squares: f64,
+}
+
+impl ModuleVisitor for Norm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            self.squares += sum_of_squares(grad);
+        }
+    }
+}
+
+trait Elementary {
+    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D>;
+}
+
+struct Scale(f64);
+
+impl Elementary for Scale {
+    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
+        tensor.mul_scalar(self.0)
+    }
+}
+
+struct Clamp(f64);
+
+impl Elementary for Clamp {
+    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
+        tensor.clamp(-self.0, self.0)
+    }
+}
+
+struct Change<'a, C> {
+    grads: &'a mut GradientsParams,
+    change: C,
+}
+
+impl<C: Elementary> ModuleVisitor for Change<'_, C> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // Removed, not copied: an owned tensor is changed in place.
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            self.grads.register(param.id, self.change.apply(grad));
+        }
+    }
+}
+
+struct AddScaled<'a> {
+    sum: &'a mut GradientsParams,
+    grads: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl ModuleVisitor for AddScaled<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return;
+        };
+        let scaled = grad.mul_scalar(self.factor);
+        let sum = match self.sum.remove::<D>(param.id) {
+            Some(sum) => sum + scaled,
+            None => scaled,
+        };
+        self.sum.register(param.id, sum);
+    }
+}
