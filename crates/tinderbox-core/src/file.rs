@@ -1,6 +1,9 @@
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// How the names of temporary files begin; a killed process may leave one behind.
+pub const TEMPORARY_PREFIX: &str = ".tmp-";
+
 /// A file that could not be written; the file that was there before is untouched.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}: {source}; {}", path.display(), hint(source))]
@@ -55,7 +58,7 @@ pub fn write_atomic_with(
         };
         std::fs::create_dir_all(folder)?;
         let mut builder = tempfile::Builder::new();
-        builder.prefix(".tmp-");
+        builder.prefix(TEMPORARY_PREFIX);
         // A temporary file is private; the finished one gets the permissions of an ordinary file.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));

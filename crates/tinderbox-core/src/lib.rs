@@ -11,5 +11,5 @@
 mod file;
 mod seed;
 
-pub use file::{WriteError, write_atomic, write_atomic_with};
+pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
 pub use seed::{Rng, Seed};

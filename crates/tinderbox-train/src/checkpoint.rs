@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tinderbox_core::write_atomic_with;
+use tinderbox_core::{TEMPORARY_PREFIX, write_atomic_with};
 
 use crate::{History, Mean, Result, TrainError};
 
@@ -129,6 +129,16 @@ pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// Removes what a killed process was in the middle of writing.
+pub(crate) fn remove_litter(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+            // Litter that stays is ugly and nothing more.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// The file of the checkpoint after this step; names sort by step.

@@ -98,6 +98,8 @@ where
             });
         }
         if let Some(run) = fit.trainer.run.clone() {
+            checkpoint::remove_litter(run.folder());
+            checkpoint::remove_litter(&run.checkpoints());
             let resume = fit.trainer.resume.clone();
             if let Some((path, checkpoint)) = resume.load(&run.checkpoints())? {
                 fit.restore(&path, checkpoint)?;

@@ -1,0 +1,232 @@
+//! A training that is killed, interrupted, or out of disk loses nothing.
+//!
+//! This program starts itself again as a child that trains (`--child FOLDER`), and disturbs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use burn::module::Module;
+use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::tensor::{Device, Tensor};
+use tinderbox_core::Seed;
+use tinderbox_data::{Batch, Loader, synthetic};
+use tinderbox_train::{
+    Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric, RegressionMetrics, Resume, Run, Step, StepError,
+    StopFlag, TrainConfig, Trainer, Watch,
+};
+
+const EPOCHS: usize = 120;
+const KILLS: u64 = 20;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let Some(at) = arguments.iter().position(|argument| argument == "--child") {
+        return child(Path::new(&arguments[at + 1]));
+    }
+    let scratch = tempfile::tempdir().expect("a temporary folder");
+    let undisturbed = scratch.path().join("undisturbed");
+    finish(&undisturbed);
+
+    killed(&scratch.path().join("killed"), &undisturbed);
+    println!("test killed {KILLS} times, resumed to the same bits ... ok");
+    ctrl_c(&scratch.path().join("ctrl-c"), &undisturbed);
+    println!("test Ctrl-C writes a checkpoint and exits cleanly ... ok");
+    disk_full(&scratch.path().join("full"), &undisturbed);
+    println!("test a failed write leaves the last checkpoint usable ... ok");
+    println!("test result: ok. 3 passed; 0 failed; 0 ignored");
+}
+
+/// A network with dropout: its random state must survive a resume too.
+#[derive(Module, Debug)]
+struct Net {
+    hidden: Linear,
+    dropout: Dropout,
+    output: Linear,
+}
+
+fn step(model: &Net, batch: Batch) -> Result<Step<Predictions>, StepError> {
+    let count = batch.targets.dims()[0];
+    let hidden = burn::tensor::activation::relu(model.hidden.forward(batch.inputs));
+    let predicted: Tensor<2> = model.output.forward(model.dropout.forward(hidden));
+    let loss = (predicted.clone() - batch.targets.clone()).square().mean();
+    Ok(Step::mean(loss, count).with_output(Predictions {
+        predicted,
+        targets: batch.targets,
+    }))
+}
+
+/// The bits of all weights.
+fn bits(model: &Net) -> Vec<u8> {
+    let layers = [&model.hidden, &model.output];
+    let numbers = layers.into_iter().flat_map(|layer| {
+        let bias = layer.bias.as_ref().expect("a bias").val();
+        let weight = layer.weight.val().try_into_vec_as::<f32>().expect("f32");
+        weight.into_iter().chain(bias.try_into_vec_as::<f32>().expect("f32"))
+    });
+    numbers.flat_map(f32::to_le_bytes).collect()
+}
+
+/// Keeps the weights of the last epoch, which a training with a best epoch does not return.
+struct KeepLast(PathBuf);
+
+impl Callback<Net> for KeepLast {
+    fn on_epoch_end(&mut self, record: &EpochRecord, model: &Net) -> Result<Flow, StepError> {
+        if record.epoch == EPOCHS {
+            std::fs::write(&self.0, bits(model))?;
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+/// Trains in this folder until the end or until somebody stops it, then exits.
+fn child(folder: &Path) {
+    match train(folder) {
+        Ok(ended) => println!("ended: {ended:?}"),
+        Err(error) => {
+            println!("error: {error}");
+            std::process::exit(1);
+        }
+    }
+}
+
+fn train(folder: &Path) -> Result<Ended, tinderbox_train::TrainError> {
+    let device = Device::flex();
+    let data = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 500, Seed::new(1))?;
+    let valid = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 100, Seed::new(2))?;
+    let loader = Loader::new(data, 16)?.shuffle(Seed::new(3));
+    let valid = Loader::for_evaluation(valid, 64)?;
+    device.seed(5);
+    let model = Net {
+        hidden: LinearConfig::new(4, 16).init(&device),
+        dropout: DropoutConfig::new(0.2).init(),
+        output: LinearConfig::new(16, 1).init(&device),
+    }
+    .materialize();
+    let config = TrainConfig {
+        epochs: EPOCHS,
+        learning_rate: 0.01,
+        seed: 4,
+        optimizer: tinderbox_optim::OptimizerConfig::by_name("adam")?,
+        ..TrainConfig::default()
+    };
+    let run = Run::open(folder)?;
+    let begun = std::fs::read_dir(run.checkpoints()).is_ok_and(|mut files| files.next().is_some());
+    let trainer = Trainer::new(config)?
+        .metric(RegressionMetrics::new(&[RegressionMetric::Mae]))
+        .callback(Progress::lines(std::io::stdout()))
+        .callback(KeepLast(folder.join("last.weights")))
+        .watch(Watch::smallest("valid_loss"))
+        .checkpoint(Every::Steps(7), 2)
+        .stop_flag(StopFlag::on_ctrl_c()?)
+        .run(run)
+        .resume(if begun { Resume::Latest } else { Resume::No });
+    let fitted = trainer.fit(model, &step, &loader, Some(&valid))?;
+    if fitted.ended == Ended::Finished {
+        std::fs::write(folder.join("best.weights"), bits(&fitted.model)).expect("a file");
+    }
+    Ok(fitted.ended)
+}
+
+fn start(folder: &Path) -> Child {
+    Command::new(std::env::current_exe().expect("this program"))
+        .arg("--child")
+        .arg(folder)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("a child process")
+}
+
+/// Lets a child train to the end.
+fn finish(folder: &Path) {
+    let output = start(folder).wait_with_output().expect("a child's output");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("ended: Finished"), "{text}");
+}
+
+/// The last checkpoint of a run.
+fn last(folder: &Path) -> PathBuf {
+    let files = std::fs::read_dir(folder.join("checkpoints")).expect("checkpoints");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
+    files.sort();
+    files.pop().expect("at least one checkpoint")
+}
+
+/// Both runs ended with the same weights (of the last and of the best epoch) and figures.
+fn assert_same(folder: &Path, other: &Path) {
+    assert_eq!(last(folder).file_name(), last(other).file_name());
+    for name in ["last.weights", "best.weights"] {
+        let read = |folder: &Path| std::fs::read(folder.join(name)).expect("weights");
+        assert_eq!(read(folder).len(), 4 * (4 * 16 + 16 + 16 + 1));
+        assert_eq!(read(folder), read(other), "{name} differ");
+    }
+    assert_eq!(figures(folder), figures(other));
+}
+
+/// The history without the wall time.
+fn figures(folder: &Path) -> Vec<String> {
+    let csv = std::fs::read_to_string(folder.join("history.csv")).expect("a history");
+    let lines: Vec<String> = csv
+        .lines()
+        .map(|line| line.rsplit_once(',').expect("columns").0.to_string())
+        .collect();
+    assert_eq!(lines.len(), EPOCHS + 1);
+    lines
+}
+
+fn killed(folder: &Path, undisturbed: &Path) {
+    let mut moments = Seed::new(6).rng();
+    for kill in 0..KILLS {
+        let mut child = start(folder);
+        std::thread::sleep(Duration::from_millis(20 + moments.below(80)));
+        let running = child.try_wait().expect("a status").is_none();
+        assert!(running, "the training ended before kill {kill}: make it longer");
+        child.kill().expect("SIGKILL");
+        child.wait().expect("a dead child");
+    }
+    finish(folder);
+    assert_same(folder, undisturbed);
+}
+
+fn ctrl_c(folder: &Path, undisturbed: &Path) {
+    let child = start(folder);
+    std::thread::sleep(Duration::from_millis(300));
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(sent.expect("the program kill").success());
+    let output = child.wait_with_output().expect("a child's output");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "a clean exit: {text}");
+    assert!(text.contains("interrupted in epoch") && text.contains("--resume="), "{text}");
+    assert!(text.contains("ended: Interrupted(Some("), "{text}");
+    finish(folder);
+    assert_same(folder, undisturbed);
+}
+
+/// A limit on the size of files stands in for a full disk: the write fails half-way.
+fn disk_full(folder: &Path, undisturbed: &Path) {
+    let mut child = start(folder);
+    std::thread::sleep(Duration::from_millis(300));
+    child.kill().expect("SIGKILL");
+    child.wait().expect("a dead child");
+    let before = std::fs::read(last(folder)).expect("a checkpoint");
+    let output = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" --child \"$1\""])
+        .arg(std::env::current_exe().expect("this program"))
+        .arg(folder)
+        .output()
+        .expect("a child's output");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "{text}");
+    assert!(text.contains("error: cannot write ") && text.contains(".ckpt"), "{text}");
+    assert!(text.contains("nothing that was saved before is lost"), "{text}");
+    assert_eq!(std::fs::read(last(folder)).expect("a checkpoint"), before);
+    let litter = std::fs::read_dir(folder.join("checkpoints")).expect("a folder");
+    for file in litter {
+        let name = file.expect("a file").file_name();
+        assert!(name.to_string_lossy().ends_with(".ckpt"), "litter: {name:?}");
+    }
+    finish(folder);
+    assert_same(folder, undisturbed);
+}
