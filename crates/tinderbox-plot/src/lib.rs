@@ -1,1 +1,50 @@
-//! Figures as SVG: curves, scatter, contour, heat map, histogram, image grid.
+//! Figures as SVG: data in, SVG text out, nothing else.
+//!
+//! Every function takes a [`Plot`] (title, axes, size) and data, and returns an SVG document. The
+//! same input gives the same bytes. Figures stand on an opaque white card, so they read on white and
+//! on black pages; colours are those of Okabe and Ito, told apart with any colour vision; legends
+//! stand above the data and never on it; text is the page's `sans-serif`.
+//!
+//! Points that are NaN or infinite leave a gap. Data without any finite value is an error.
+//!
+//! ```
+//! use tinderbox_plot::{Plot, Series, scatter};
+//!
+//! let hours = Series::new("examples", [(1.0, 2.1), (2.0, 3.9), (3.0, 6.2)]);
+//! let fitted = Series::function("fitted", (1.0, 3.0), 2, |x| 2.05 * x);
+//! let svg = scatter(&Plot::new("Fit").labels("x", "y"), &[hours], &[fitted])?;
+//! assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+//! # Ok::<(), tinderbox_plot::PlotError>(())
+//! ```
+
+#![deny(missing_docs)]
+
+mod axis;
+mod bars;
+mod canvas;
+mod clip;
+mod contour;
+mod error;
+mod frame;
+mod heat_map;
+mod histogram;
+mod image_grid;
+mod lines;
+mod marching;
+mod palette;
+mod plot;
+mod png;
+mod scatter;
+mod sparkline;
+mod text;
+
+pub use bars::bars;
+pub use contour::{Spacing, Surface, contour};
+pub use error::PlotError;
+pub use heat_map::{Table, confusion_matrix, heat_map};
+pub use histogram::histogram;
+pub use image_grid::{Image, image_grid};
+pub use lines::{curves, learning_rates, line};
+pub use plot::{Plot, Scale, Series};
+pub use scatter::{predicted_against_actual, scatter};
+pub use sparkline::{spark_bars, spark_histogram, sparkline};

@@ -1,0 +1,135 @@
+use plotters::style::text_anchor::{HPos, VPos};
+
+use crate::canvas::{Label, UNIT, render, units};
+use crate::frame::{SMALL, heading};
+use crate::{PlotError, png, text};
+
+/// A picture with a line of text above it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    title: String,
+    width: u32,
+    channels: usize,
+    samples: Vec<u8>,
+}
+
+impl Image {
+    /// A picture of one byte a pixel, 0 black, 255 white, row after row from the top left.
+    ///
+    /// # Errors
+    /// [`PlotError::LengthMismatch`] if there are not width x height bytes,
+    /// [`PlotError::Setting`] if a side is 0.
+    pub fn grey(
+        title: impl Into<String>,
+        size: (u32, u32),
+        samples: Vec<u8>,
+    ) -> Result<Self, PlotError> {
+        Self::new(title.into(), size, 1, samples)
+    }
+
+    /// A picture of three bytes a pixel, red, green and blue, row after row from the top left.
+    ///
+    /// # Errors
+    /// As [`Self::grey`], with 3 x width x height bytes.
+    pub fn rgb(
+        title: impl Into<String>,
+        size: (u32, u32),
+        samples: Vec<u8>,
+    ) -> Result<Self, PlotError> {
+        Self::new(title.into(), size, 3, samples)
+    }
+
+    fn new(
+        title: String,
+        (width, height): (u32, u32),
+        channels: usize,
+        samples: Vec<u8>,
+    ) -> Result<Self, PlotError> {
+        if width == 0 || height == 0 {
+            let message = format!("{width} x {height} pixels have no area");
+            return Err(PlotError::Setting {
+                what: "image",
+                message,
+            });
+        }
+        let expected = width as usize * height as usize * channels;
+        if samples.len() != expected {
+            let what = format!("bytes of image {title:?} ({width} x {height}, {channels} a pixel)");
+            return Err(PlotError::LengthMismatch {
+                what,
+                expected,
+                got: samples.len(),
+            });
+        }
+        Ok(Self {
+            title,
+            width,
+            channels,
+            samples,
+        })
+    }
+
+    fn height(&self) -> u32 {
+        (self.samples.len() / self.channels) as u32 / self.width
+    }
+}
+
+/// Pictures in rows of `columns`, each in a square of `cell` px, pixels sharp at any size.
+///
+/// Titles are cut to the width of a cell, so wide ones want a larger `cell`.
+///
+/// # Errors
+/// [`PlotError::NothingToDraw`] without pictures, [`PlotError::Setting`] for no columns or a cell
+/// of less than 8 px, [`PlotError::Size`] for a grid that is too large.
+pub fn image_grid(
+    title: &str,
+    images: &[Image],
+    columns: usize,
+    cell: u32,
+) -> Result<String, PlotError> {
+    const GAP: f64 = 8.0;
+    if images.is_empty() {
+        return Err(PlotError::NothingToDraw {
+            chart: "image grid",
+        });
+    }
+    if columns == 0 || cell < 8 {
+        let message = format!("{columns} columns of {cell} px; give at least 1 of 8 px");
+        return Err(PlotError::Setting {
+            what: "image grid",
+            message,
+        });
+    }
+    let columns = columns.min(images.len());
+    let rows = images.len().div_ceil(columns);
+    let side = f64::from(cell);
+    let line = if images.iter().all(|image| image.title.is_empty()) {
+        0.0
+    } else {
+        SMALL + 6.0
+    };
+    let top = if title.is_empty() { GAP } else { 40.0 };
+    let width = columns as f64 * (side + GAP) + GAP;
+    let height = top + rows as f64 * (side + line + GAP);
+    render(width as u32, height as u32, title, |canvas| {
+        heading(canvas, title)?;
+        for (index, image) in images.iter().enumerate() {
+            let x = GAP + (index % columns) as f64 * (side + GAP);
+            let y = top + (index / columns) as f64 * (side + line + GAP);
+            let label = text::fit(&image.title, SMALL, side + GAP - 2.0);
+            let style = Label::new(SMALL, HPos::Center, VPos::Center);
+            if !label.is_empty() {
+                canvas.text(&label, (x + side / 2.0, y + line / 2.0 - 1.0), style)?;
+            }
+            let side = units(side);
+            canvas.raw(&format!(
+                "<image x=\"{}\" y=\"{}\" width=\"{side}\" height=\"{side}\" \
+                 style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
+                (x * UNIT) as i32,
+                units(y + line),
+                png::data_address(image.width, image.channels, &image.samples),
+            ));
+        }
+        Ok(())
+    })
+}

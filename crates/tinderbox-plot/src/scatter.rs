@@ -1,0 +1,113 @@
+use std::collections::BTreeSet;
+
+use plotters::style::Color;
+
+use crate::canvas::{Canvas, render};
+use crate::frame::{Frame, Key, Mark, Room, keys};
+use crate::lines::extents;
+use crate::{Plot, PlotError, Series};
+
+/// Clouds of points, with lines (a fit, a tangent) above them.
+///
+/// # Errors
+/// [`PlotError::NothingToDraw`] without a finite point, [`PlotError::Size`] or
+/// [`PlotError::Setting`] for a plot that cannot be drawn.
+pub fn scatter(plot: &Plot, clouds: &[Series], lines: &[Series]) -> Result<String, PlotError> {
+    let all = clouds.iter().chain(lines);
+    let extents = extents(
+        "scatter",
+        plot,
+        all.clone().flat_map(|s| s.points.iter().copied()),
+        (false, false),
+    )?;
+    let all: Vec<Series> = all
+        .map(|s| Series {
+            name: s.name.clone(),
+            points: Vec::new(),
+        })
+        .collect();
+    let mut keys = keys(&all);
+    keys.iter_mut()
+        .take(clouds.len())
+        .for_each(|key| key.mark = Mark::Dot);
+    render(plot.width, plot.height, &plot.title, |canvas| {
+        let frame = Frame::draw(canvas, plot, extents, &keys, Room::default())?;
+        let (dots, curves) = keys.split_at(clouds.len());
+        clouds
+            .iter()
+            .zip(dots)
+            .try_for_each(|(cloud, key)| cloud_of(canvas, &frame, cloud, key))?;
+        lines
+            .iter()
+            .zip(curves)
+            .try_for_each(|(line, key)| frame.line(canvas, &line.points, key, 2.2))
+    })
+}
+
+/// Predicted over actual values, with the diagonal on which every point of a perfect model lies.
+///
+/// `actual` and `predicted` hold one value for each example, in the unit of the target. Both axes
+/// show the same range.
+///
+/// # Errors
+/// As [`scatter`], and [`PlotError::LengthMismatch`] if the two differ in length.
+pub fn predicted_against_actual(
+    plot: &Plot,
+    actual: &[f64],
+    predicted: &[f64],
+) -> Result<String, PlotError> {
+    if actual.len() != predicted.len() {
+        return Err(PlotError::LengthMismatch {
+            what: "predicted values".to_owned(),
+            expected: actual.len(),
+            got: predicted.len(),
+        });
+    }
+    let named = |label: &String, default: &str| {
+        if label.is_empty() {
+            default.to_owned()
+        } else {
+            label.clone()
+        }
+    };
+    let plot = Plot {
+        x_label: named(&plot.x_label, "actual"),
+        y_label: named(&plot.y_label, "predicted"),
+        ..plot.clone()
+    };
+    let cloud = Series::from_xy("", actual, predicted)?;
+    let finite = cloud
+        .points
+        .iter()
+        .filter(|(x, y)| x.is_finite() && y.is_finite());
+    let values = finite.flat_map(|(x, y)| [*x, *y]);
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    let diagonal = Series::new("predicted = actual", [(low, low), (high, high)]);
+    scatter(&plot, &[cloud], &[diagonal])
+}
+
+/// Many points become smaller and let others shine through; those on the same px are drawn once.
+fn cloud_of(
+    canvas: &Canvas<'_>,
+    frame: &Frame,
+    cloud: &Series,
+    key: &Key,
+) -> Result<(), PlotError> {
+    let many = cloud.points.len() > 2_000;
+    let (radius, opacity) = match cloud.points.len() {
+        0..=100 => (3.5, 0.85),
+        101..=2_000 => (2.5, 0.6),
+        _ => (1.5, 0.5),
+    };
+    let mut seen = BTreeSet::new();
+    for point in &cloud.points {
+        let Some(at) = frame.place_inside(*point) else {
+            continue;
+        };
+        if !many || seen.insert((at.0.round() as i32, at.1.round() as i32)) {
+            canvas.disc(at, radius, key.colour.mix(opacity))?;
+        }
+    }
+    Ok(())
+}
