@@ -125,8 +125,19 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// With at most about `most` ticks.
+    /// With about `most` ticks at most, but two at least where round numbers allow it.
     pub fn new(extent: Extent, most: usize) -> Self {
+        let counts = most..most + 5;
+        let mut axes = counts.map(|most| Self::with(extent, most));
+        let first = axes.next().unwrap_or_else(|| Self::without_ticks(extent));
+        if first.ticks.len() > 1 {
+            first
+        } else {
+            axes.find(|axis| axis.ticks.len() > 1).unwrap_or(first)
+        }
+    }
+
+    fn with(extent: Extent, most: usize) -> Self {
         let ticks = if extent.log {
             log_ticks(extent, most)
         } else {
@@ -256,7 +267,10 @@ fn linear_ticks(
 fn log_ticks(extent: Extent, most: usize) -> Vec<(f64, String)> {
     let (low, high) = (extent.low, extent.high);
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-    let stride = (last - first) as usize / most.max(1) + 1;
+    let inside = (high.log10().floor() - low.log10().ceil()).max(0.0) as usize + 1;
+    let stride = inside.div_ceil(most.max(1));
+    // With a stride, 1 is among the ticks wherever it lies on the axis.
+    let first = first - first.rem_euclid(stride as i32);
     let within = |factors: &[f64], stride: usize| -> Vec<(f64, String)> {
         (first..=last)
             .step_by(stride)
@@ -301,7 +315,7 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(
-            labels(&[0.0, 1.0], Scale::Linear, 5),
+            labels(&[0.01, 0.99], Scale::Linear, 5),
             ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
         assert_eq!(

@@ -56,9 +56,10 @@ impl Label {
         } else {
             FontTransform::None
         };
-        TextStyle::from(font.transform(transform))
-            .color(&self.colour)
-            .pos(Pos::new(self.horizontal, self.vertical))
+        let mut style = TextStyle::from(font.transform(transform))
+            .pos(Pos::new(self.horizontal, self.vertical));
+        style.color = self.colour.to_backend_color();
+        style
     }
 }
 

@@ -1,6 +1,6 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::axis::Extent;
+use crate::axis::{Axis, Extent};
 use crate::canvas::{Canvas, Label, render};
 use crate::frame::{Frame, Key, Mark, Room, SMALL};
 use crate::marching::level_lines;
@@ -9,7 +9,7 @@ use crate::{Plot, PlotError, Scale, Series, palette, text};
 /// How the levels of a contour plot are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Spacing {
-    /// Equal steps between the lowest and the highest value.
+    /// Equal steps, at round numbers.
     #[default]
     Linear,
     /// Equal ratios of the height above the lowest value: shows the floor of a narrow valley.
@@ -101,15 +101,30 @@ impl Surface {
         if low >= high {
             return Vec::new();
         }
-        let part = |index: usize| match spacing {
-            Spacing::Linear => (index + 1) as f64 / (count + 1) as f64,
-            // Four decades below the highest value.
-            Spacing::Log => 10f64.powf(-4.0 * (count - index) as f64 / (count + 1) as f64),
-        };
-        (0..count)
-            .map(part)
-            .map(|t| low * (1.0 - t) + high * t)
-            .collect()
+        match spacing {
+            Spacing::Linear => {
+                let extent = Extent {
+                    low,
+                    high,
+                    log: false,
+                    whole: false,
+                };
+                let levels = Axis::new(extent, count)
+                    .ticks
+                    .into_iter()
+                    .map(|tick| tick.0);
+                levels
+                    .filter(|level| low < *level && *level < high)
+                    .take(count)
+                    .collect()
+            }
+            // Four decades below the highest value, at heights of two digits.
+            Spacing::Log => (1..=count)
+                .map(|index| 10f64.powf(-4.0 * (1.0 - index as f64 / (count + 1) as f64)))
+                .map(|part| two_digits((high / 2.0 - low / 2.0) * part * 2.0))
+                .map(|height| low + height)
+                .collect(),
+        }
     }
 
     fn lines(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
@@ -126,10 +141,14 @@ impl Surface {
     }
 }
 
+fn two_digits(value: f64) -> f64 {
+    format!("{value:.1e}").parse().unwrap_or(value)
+}
+
 /// Level lines of a surface with the paths of optimizers on top.
 ///
-/// Each path begins at a ring and ends at a square; what leaves the surface is cut. At most 14
-/// `levels` are drawn, from light (low) to dark (high), their values on the right. Both axes are
+/// Each path begins at a ring and ends at a square; what leaves the surface is cut. About as
+/// many `levels` as asked for are drawn, 14 at most, from light (low) to dark (high), their values on the right. Both axes are
 /// linear.
 ///
 /// # Errors
