@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(
-            labels(&[0.01, 0.99], Scale::Linear, 5),
+            labels(&[0.01, 0.99], Scale::Linear, 6),
             ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
         assert_eq!(

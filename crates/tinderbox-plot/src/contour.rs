@@ -109,14 +109,21 @@ impl Surface {
                     log: false,
                     whole: false,
                 };
-                let levels = Axis::new(extent, count)
-                    .ticks
-                    .into_iter()
-                    .map(|tick| tick.0);
-                levels
-                    .filter(|level| low < *level && *level < high)
-                    .take(count)
-                    .collect()
+                let levels = |ticks: usize| -> Vec<f64> {
+                    let ticks = Axis::new(extent, ticks)
+                        .ticks
+                        .into_iter()
+                        .map(|tick| tick.0);
+                    ticks
+                        .filter(|level| low < *level && *level < high)
+                        .collect()
+                };
+                // The finest round step that gives no more levels than asked for.
+                let fitting = (1..=2 * count)
+                    .rev()
+                    .map(levels)
+                    .find(|levels| levels.len() <= count);
+                fitting.unwrap_or_default()
             }
             // Four decades below the highest value, at heights of two digits.
             Spacing::Log => (1..=count)

@@ -68,6 +68,14 @@ impl Image {
             samples,
         })
     }
+
+    /// Width and height in px within a square.
+    fn size(&self, side: f64) -> (f64, f64) {
+        let width = f64::from(self.width);
+        let height = (self.samples.len() / self.channels) as f64 / width;
+        let scale = side / width.max(height);
+        (width * scale, height * scale)
+    }
 }
 
 /// Pictures in rows of `columns`, each as large as fits into a square of `cell` px, pixels sharp at any size.

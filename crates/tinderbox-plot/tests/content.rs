@@ -217,5 +217,10 @@ fn images_are_embedded_sharp_and_small() {
 
 #[test]
 fn a_sparkline_is_a_few_bytes() {
-    insta::assert_snapshot!(sparkline(&[1.0, 3.0, 2.0]).expect("drawable"), @"");
+    insta::assert_snapshot!(sparkline(&[1.0, 3.0, 2.0]).expect("drawable"), @r##"
+    <svg xmlns="http://www.w3.org/2000/svg" width="120" height="24" viewBox="0 0 1200 240" role="img" aria-label="" style="max-width:100%;height:auto">
+    <rect x="0" y="0" width="1200" height="240" opacity="1" fill="#FFFFFF" stroke="none"/>
+    <polyline fill="none" opacity="1" stroke="#0072B2" stroke-width="15" points="20,220 600,20 1180,120 "/>
+    </svg>
+    "##);
 }
