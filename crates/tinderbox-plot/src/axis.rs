@@ -8,7 +8,7 @@ use crate::plot::Scale;
 use crate::{PlotError, text};
 
 /// Beyond this, differences of two values overflow.
-const GREATEST: f64 = 1e300;
+pub(crate) const GREATEST: f64 = 1e300;
 
 /// The range of an axis before its length in px is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -187,7 +187,8 @@ impl Axis {
         } else {
             (value - low) / (high - low)
         };
-        (value.is_finite() && fraction.is_finite()).then_some(fraction)
+        // Far outside is far enough, and px beyond that overflow.
+        (value.is_finite() && fraction.is_finite()).then_some(fraction.clamp(-1e9, 1e9))
     }
 }
 
@@ -237,7 +238,7 @@ fn linear_ticks(
     let factor = factors
         .iter()
         .copied()
-        .find(|f| f * power >= rough * 0.999)
+        .find(|f| f * power >= rough * 0.9)
         .unwrap_or(10.0);
     let step = factor * power;
     let (first, last) = ((low / step).ceil(), (high / step).floor());

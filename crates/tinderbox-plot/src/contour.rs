@@ -1,6 +1,6 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::axis::{Axis, Extent};
+use crate::axis::{Axis, Extent, GREATEST};
 use crate::canvas::{Canvas, Label, render};
 use crate::frame::{Frame, Key, Mark, Room, SMALL};
 use crate::marching::level_lines;
@@ -82,6 +82,15 @@ impl Surface {
         };
         whole.or_range("x_range of the surface", Some(x_range))?;
         whole.or_range("y_range of the surface", Some(y_range))?;
+        // Differences of greater values overflow.
+        let drawable = |value: f64| {
+            if value.abs() <= GREATEST {
+                value
+            } else {
+                f64::NAN
+            }
+        };
+        let values = values.into_iter().map(drawable).collect();
         Ok(Self {
             x_range,
             y_range,
@@ -129,7 +138,7 @@ impl Surface {
             Spacing::Log => (1..=count)
                 .map(|index| 10f64.powf(-4.0 * (1.0 - index as f64 / (count + 1) as f64)))
                 .map(|part| two_digits((high / 2.0 - low / 2.0) * part * 2.0))
-                .map(|height| low + height)
+                .map(|height| round_level(low + height, height))
                 .collect(),
         }
     }
@@ -150,6 +159,16 @@ impl Surface {
 
 fn two_digits(value: f64) -> f64 {
     format!("{value:.1e}").parse().unwrap_or(value)
+}
+
+/// The level at two digits, unless that moves it by more than a tenth of its height.
+fn round_level(level: f64, height: f64) -> f64 {
+    let round = two_digits(level);
+    if (round - level).abs() < 0.1 * height {
+        round
+    } else {
+        level
+    }
 }
 
 /// Level lines of a surface with the paths of optimizers on top.

@@ -44,12 +44,17 @@ pub fn learning_rates(
     suggested: Option<f64>,
 ) -> Result<String, PlotError> {
     let chart = "learning-rate plot";
-    let (x, y) = extents(chart, plot, losses.iter().copied(), (true, false))?;
+    let (x, _) = extents(chart, plot, losses.iter().copied(), (true, false))?;
+    let top = ceiling(losses);
+    let shown = losses.iter().copied().filter(|(_, loss)| *loss <= top);
+    let (_, y) = extents(chart, plot, shown, (true, false))?;
+    // The line leaves at the top, so that the divergence is seen.
     let extents = (
         x,
-        Extent {
-            high: y.high.min(ceiling(losses)),
-            ..y
+        if top.is_finite() {
+            Extent { high: top, ..y }
+        } else {
+            y
         },
     );
     let curve = Key {

@@ -1,9 +1,9 @@
 //! What a user can get wrong is a typed error that names it.
 
 use tinderbox_plot::{
-    Image, Plot, PlotError, Series, Spacing, Surface, Table, bars, confusion_matrix, contour,
-    curves, heat_map, histogram, image_grid, learning_rates, line, predicted_against_actual,
-    scatter, spark_bars, spark_histogram, sparkline,
+    Image, Plot, PlotError, Scale, Series, Spacing, Surface, Table, bars, confusion_matrix,
+    contour, curves, heat_map, histogram, image_grid, learning_rates, line,
+    predicted_against_actual, scatter, spark_bars, spark_histogram, sparkline,
 };
 
 #[test]
@@ -161,4 +161,74 @@ fn a_message_says_what_and_what_to_do() {
         error,
         @r#"y values of "train": expected 2 values, got 1; give as many as there are elements"#
     );
+}
+
+#[test]
+fn no_value_however_odd_makes_a_chart_fail() {
+    let odd = [
+        0.0,
+        -0.0,
+        1e-310,
+        -1e-310,
+        f64::MIN_POSITIVE,
+        1e9,
+        1e9 + 1e-7,
+        f64::MAX,
+        f64::MIN,
+        1e300,
+        f64::NAN,
+        f64::INFINITY,
+    ];
+    for (i, &a) in odd.iter().enumerate() {
+        for &b in &odd[..=i] {
+            let values = [a, b, 1.0];
+            let points: Vec<_> = values
+                .iter()
+                .flat_map(|x| values.map(|y| (*x, y)))
+                .collect();
+            let series = [Series::new("odd", points.clone())];
+            let table = Table {
+                rows: vec!["row".into()],
+                columns: vec!["x".into(), "y".into(), "z".into()],
+                values: values.into(),
+            };
+            let named = [("a", a), ("b", b), ("c", 1.0)];
+            let surface =
+                Surface::from_grid((0.0, 1.0), (0.0, 1.0), 2, vec![a, b, 1.0, 0.5]).expect("2 x 2");
+            for scale in [Scale::Auto, Scale::Linear, Scale::Log] {
+                for range in [None, Some((-1.0, 2.0))] {
+                    let plot = Plot {
+                        x_scale: scale,
+                        y_scale: scale,
+                        x_range: range,
+                        y_range: range,
+                        ..Plot::new("odd")
+                    };
+                    let figures = [
+                        line(&plot, &series),
+                        curves(&plot, &series),
+                        scatter(&plot, &series, &series),
+                        learning_rates(&plot, &points, Some(a)),
+                        histogram(&plot, &values, None),
+                        bars(&plot, &named),
+                        heat_map(&plot, &table),
+                        contour(&plot, &surface, (9, Spacing::Linear), &series),
+                        contour(&plot, &surface, (9, Spacing::Log), &series),
+                        sparkline(&values),
+                        spark_histogram(&values),
+                    ];
+                    for (kind, figure) in figures.into_iter().enumerate() {
+                        let svg = figure
+                            .unwrap_or_else(|error| panic!("{kind}: {a} {b} {scale:?}: {error}"));
+                        for number in ["NaN,", ",NaN", "inf,", "2147483647"] {
+                            assert!(
+                                !svg.contains(number),
+                                "{kind}: {a} {b} {scale:?}: {number} in {svg}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
