@@ -78,8 +78,9 @@ impl Image {
     }
 }
 
-/// Pictures in rows of `columns`, each as large as fits into a square of `cell` px, pixels sharp at any size.
+/// Pictures in rows of `columns`, each as large as fits into a square of `cell` px.
 ///
+/// Pixels stay sharp at any size; they are embedded uncompressed, so this is for small pictures.
 /// Titles are cut to the width of a cell, so wide ones want a larger `cell`.
 ///
 /// # Errors

@@ -33,8 +33,9 @@ pub fn curves(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
 
 /// The losses of a learning-rate search over their rates, with a mark at the suggested rate.
 ///
-/// `losses` are (learning rate, loss). Unless `y_range` says otherwise, the losses up to the lowest one
-/// fill the figure, and the divergence behind it leaves it. Smith (2017), "Cyclical Learning Rates", section 3.3.
+/// `losses` are (learning rate, loss). Unless `y_range` says otherwise, the losses up to the lowest
+/// one fill the figure, and the divergence behind it leaves it at the top. Smith (2017), "Cyclical
+/// Learning Rates", section 3.3.
 ///
 /// # Errors
 /// As [`line`].
@@ -64,6 +65,7 @@ pub fn learning_rates(
     };
     // The loss at the suggested rate, from the nearest one that was tried.
     let ratio = |x: f64, rate: f64| (x / rate).ln().abs();
+    let suggested = suggested.filter(|rate| rate.is_finite() && *rate > 0.0);
     let marked = suggested.and_then(|rate| {
         let finite = losses
             .iter()
