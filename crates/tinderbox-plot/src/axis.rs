@@ -5,10 +5,11 @@ use std::ops::Range;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
 use crate::plot::Scale;
+use crate::ticks::{linear_ticks, log_ticks};
 use crate::{PlotError, text};
 
 /// Beyond this, differences of two values overflow.
-const GREATEST: f64 = 1e300;
+pub(crate) const GREATEST: f64 = 1e300;
 
 /// The range of an axis before its length in px is known.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -125,8 +126,19 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// With at most about `most` ticks.
+    /// With about `most` ticks at most, but two at least where round numbers allow it.
     pub fn new(extent: Extent, most: usize) -> Self {
+        let counts = most..most + 5;
+        let mut axes = counts.map(|most| Self::with(extent, most));
+        let first = axes.next().unwrap_or_else(|| Self::without_ticks(extent));
+        if first.ticks.len() > 1 {
+            first
+        } else {
+            axes.find(|axis| axis.ticks.len() > 1).unwrap_or(first)
+        }
+    }
+
+    fn with(extent: Extent, most: usize) -> Self {
         let ticks = if extent.log {
             log_ticks(extent, most)
         } else {
@@ -176,7 +188,8 @@ impl Axis {
         } else {
             (value - low) / (high - low)
         };
-        (value.is_finite() && fraction.is_finite()).then_some(fraction)
+        // Far outside is far enough, and px beyond that overflow.
+        (value.is_finite() && fraction.is_finite()).then_some(fraction.clamp(-1e9, 1e9))
     }
 }
 
@@ -205,86 +218,6 @@ impl ValueFormatter<f64> for Axis {
     }
 }
 
-/// Multiples of 1, 2, 2.5 or 5 times a power of ten.
-fn linear_ticks(
-    Extent {
-        low, high, whole, ..
-    }: Extent,
-    most: usize,
-) -> Vec<(f64, String)> {
-    let rough = (high - low) / most.max(1) as f64;
-    let mut exponent = rough.log10().floor() as i32;
-    if whole {
-        exponent = exponent.max(0);
-    }
-    let power = 10f64.powi(exponent);
-    let factors: &[f64] = if whole && exponent == 0 {
-        &[1.0, 2.0, 5.0, 10.0]
-    } else {
-        &[1.0, 2.0, 2.5, 5.0, 10.0]
-    };
-    let factor = factors
-        .iter()
-        .copied()
-        .find(|f| f * power >= rough * 0.999)
-        .unwrap_or(10.0);
-    let step = factor * power;
-    let (first, last) = ((low / step).ceil(), (high / step).floor());
-    let values: Vec<f64> = (0..=(last - first).clamp(0.0, 50.0) as usize)
-        .map(|index| (first + index as f64) * step)
-        .filter(|value| (low..=high).contains(value))
-        .collect();
-    let places = if factor == 2.5 { 1 } else { 0 } - exponent - i32::from(factor == 10.0);
-    let greatest = values.iter().map(|value| value.abs()).fold(0.0, f64::max);
-    let label = |value: f64| {
-        if value.abs() < step * 1e-6 {
-            "0".to_owned()
-        } else if (1e-3..1e6).contains(&greatest) {
-            format!("{value:.*}", places.max(0) as usize)
-        } else {
-            let digits = greatest.log10().floor() as i32 + places;
-            text::scientific(value, digits.clamp(0, 16) as usize)
-        }
-    };
-    values
-        .into_iter()
-        .map(|value| (value, label(value)))
-        .collect()
-}
-
-/// Powers of ten, with 2 and 5 times them on short ranges.
-fn log_ticks(extent: Extent, most: usize) -> Vec<(f64, String)> {
-    let (low, high) = (extent.low, extent.high);
-    let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
-    let stride = (last - first) as usize / most.max(1) + 1;
-    let within = |factors: &[f64], stride: usize| -> Vec<(f64, String)> {
-        (first..=last)
-            .step_by(stride)
-            .flat_map(|exponent| factors.iter().map(move |factor| (factor, exponent)))
-            // Parsing gives the nearest double, powi does not.
-            .filter_map(|(factor, exponent)| format!("{factor}e{exponent}").parse::<f64>().ok())
-            .filter(|value| (low..=high).contains(value))
-            .map(|value| (value, text::number(value)))
-            .collect()
-    };
-    let decades = within(&[1.0], stride);
-    if decades.len() > 2 || stride > 1 {
-        return decades;
-    }
-    let finer = within(&[1.0, 2.0, 5.0], 1);
-    match finer.len() {
-        0..=2 => linear_ticks(
-            Extent {
-                whole: false,
-                ..extent
-            },
-            most,
-        ),
-        n if n > most => decades,
-        _ => finer,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,7 +234,7 @@ mod tests {
     #[test]
     fn ticks_are_round_numbers() {
         assert_eq!(
-            labels(&[0.0, 1.0], Scale::Linear, 5),
+            labels(&[0.01, 0.99], Scale::Linear, 6),
             ["0", "0.2", "0.4", "0.6", "0.8", "1.0"]
         );
         assert_eq!(

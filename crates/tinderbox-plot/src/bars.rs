@@ -22,7 +22,7 @@ pub fn bars(plot: &Plot, values: &[(impl AsRef<str>, f64)]) -> Result<String, Pl
     };
     let mut plot = plain(plot);
     let rows = values.len() as f64;
-    plot.height = plot.height.max((rows * ROW) as u32 + 100);
+    plot.height = plot.height.max(((rows * ROW) as u32).saturating_add(100));
     let numbers = values.iter().map(|(_, value)| *value);
     let nothing = PlotError::NothingToDraw { chart: "bars" };
     if !numbers.clone().any(f64::is_finite) {

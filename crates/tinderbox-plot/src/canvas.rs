@@ -56,9 +56,10 @@ impl Label {
         } else {
             FontTransform::None
         };
-        TextStyle::from(font.transform(transform))
-            .color(&self.colour)
-            .pos(Pos::new(self.horizontal, self.vertical))
+        let mut style = TextStyle::from(font.transform(transform))
+            .pos(Pos::new(self.horizontal, self.vertical));
+        style.color = self.colour.to_backend_color();
+        style
     }
 }
 
@@ -121,6 +122,9 @@ pub(crate) fn render(
 impl Canvas<'_> {
     /// A text whose anchor is at (x, y) px.
     pub fn text(&self, content: &str, at: (f64, f64), label: Label) -> Result<(), PlotError> {
+        if content.is_empty() {
+            return Ok(());
+        }
         let at = (units(at.0), units(at.1));
         self.area
             .draw_text(&text::printable(content), &label.style(), at)

@@ -3,134 +3,14 @@ use plotters::style::text_anchor::{HPos, VPos};
 use crate::axis::Extent;
 use crate::canvas::{Canvas, Label, render};
 use crate::frame::{Frame, Key, Mark, Room, SMALL};
-use crate::marching::level_lines;
+use crate::surface::{Spacing, Surface};
 use crate::{Plot, PlotError, Scale, Series, palette, text};
-
-/// How the levels of a contour plot are spaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Spacing {
-    /// Equal steps between the lowest and the highest value.
-    #[default]
-    Linear,
-    /// Equal ratios of the height above the lowest value: shows the floor of a narrow valley.
-    Log,
-}
-
-/// A function of two variables on a regular grid.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Surface {
-    x_range: (f64, f64),
-    y_range: (f64, f64),
-    columns: usize,
-    values: Vec<f64>,
-}
-
-impl Surface {
-    const NODES: usize = 121;
-
-    /// Samples a function at 121 x 121 places; where it is not finite there are no level lines.
-    ///
-    /// # Errors
-    /// [`PlotError::Setting`] if a range is not finite or its low end is not below its high end.
-    pub fn of(
-        x_range: (f64, f64),
-        y_range: (f64, f64),
-        f: impl Fn(f64, f64) -> f64,
-    ) -> Result<Self, PlotError> {
-        let last = (Self::NODES - 1) as f64;
-        let at = |(low, high): (f64, f64), index: usize| low + (high - low) * index as f64 / last;
-        let nodes = (0..Self::NODES * Self::NODES).map(|i| (i % Self::NODES, i / Self::NODES));
-        let values = nodes
-            .map(|(column, row)| f(at(x_range, column), at(y_range, row)))
-            .collect();
-        Self::from_grid(x_range, y_range, Self::NODES, values)
-    }
-
-    /// Values on a grid of `columns` places along x; rows follow each other with growing y.
-    ///
-    /// # Errors
-    /// [`PlotError::LengthMismatch`] if the last row is not full, [`PlotError::Setting`] for fewer
-    /// than 2 x 2 places or a range as in [`Self::of`].
-    pub fn from_grid(
-        x_range: (f64, f64),
-        y_range: (f64, f64),
-        columns: usize,
-        values: Vec<f64>,
-    ) -> Result<Self, PlotError> {
-        if columns < 2 || values.len() < 2 * columns {
-            let message = format!(
-                "{} values in rows of {columns}; give at least 2 x 2",
-                values.len()
-            );
-            return Err(PlotError::Setting {
-                what: "surface",
-                message,
-            });
-        }
-        if values.len() % columns != 0 {
-            return Err(PlotError::LengthMismatch {
-                what: "values of the surface".to_owned(),
-                expected: values.len().div_ceil(columns) * columns,
-                got: values.len(),
-            });
-        }
-        let whole = Extent {
-            low: 0.0,
-            high: 1.0,
-            log: false,
-            whole: false,
-        };
-        whole.or_range("x_range of the surface", Some(x_range))?;
-        whole.or_range("y_range of the surface", Some(y_range))?;
-        Ok(Self {
-            x_range,
-            y_range,
-            columns,
-            values,
-        })
-    }
-
-    fn levels(&self, count: usize, spacing: Spacing) -> Vec<f64> {
-        let finite = self
-            .values
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite());
-        let low = finite.clone().fold(f64::INFINITY, f64::min);
-        let high = finite.fold(f64::NEG_INFINITY, f64::max);
-        if low >= high {
-            return Vec::new();
-        }
-        let part = |index: usize| match spacing {
-            Spacing::Linear => (index + 1) as f64 / (count + 1) as f64,
-            // Four decades below the highest value.
-            Spacing::Log => 10f64.powf(-4.0 * (count - index) as f64 / (count + 1) as f64),
-        };
-        (0..count)
-            .map(part)
-            .map(|t| low * (1.0 - t) + high * t)
-            .collect()
-    }
-
-    fn lines(&self, level: f64) -> Vec<Vec<(f64, f64)>> {
-        let rows = self.values.len() / self.columns;
-        let at = |(low, high): (f64, f64), place: f64, nodes: usize| {
-            low + (high - low) * place / (nodes - 1) as f64
-        };
-        let mut lines = level_lines(&self.values, self.columns, level);
-        for (x, y) in lines.iter_mut().flatten() {
-            *x = at(self.x_range, *x, self.columns);
-            *y = at(self.y_range, *y, rows);
-        }
-        lines
-    }
-}
 
 /// Level lines of a surface with the paths of optimizers on top.
 ///
-/// Each path begins at a ring and ends at a square; what leaves the surface is cut. At most 14
-/// `levels` are drawn, from light (low) to dark (high), their values on the right. Both axes are
-/// linear.
+/// Each path begins at a ring and ends at a square; what leaves the surface is cut. About as
+/// many `levels` as asked for are drawn, 14 at most, from light (low) to dark (high), with their
+/// values on the right. Both axes are linear.
 ///
 /// # Errors
 /// [`PlotError::NothingToDraw`] if the surface has no finite value, [`PlotError::Size`] or
@@ -141,7 +21,7 @@ pub fn contour(
     (levels, spacing): (usize, Spacing),
     paths: &[Series],
 ) -> Result<String, PlotError> {
-    if !surface.values.iter().any(|value| value.is_finite()) {
+    if !surface.has_values() {
         return Err(PlotError::NothingToDraw { chart: "contour" });
     }
     let levels = surface.levels(levels.min(14), spacing);

@@ -88,7 +88,7 @@ impl Frame {
                 message,
             });
         }
-        legend.draw(canvas, (left.min(EDGE + 40.0), top - legend.height()))?;
+        legend.draw(canvas, top - legend.height())?;
         let frame = Self {
             left,
             right,
@@ -258,8 +258,8 @@ impl Legend {
         }
     }
 
-    fn draw(&self, canvas: &Canvas<'_>, (left, top): (f64, f64)) -> Result<(), PlotError> {
-        let left = left.min(EDGE + 4.0);
+    fn draw(&self, canvas: &Canvas<'_>, top: f64) -> Result<(), PlotError> {
+        let left = EDGE + 4.0;
         let style = Label::new(SMALL, HPos::Left, VPos::Center);
         let (mut x, mut y) = (left, top);
         for (index, row) in self.rows.iter().enumerate() {

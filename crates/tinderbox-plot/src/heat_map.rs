@@ -4,6 +4,9 @@ use crate::canvas::{Canvas, Label, render};
 use crate::frame::{NAME, SMALL, heading};
 use crate::{Plot, PlotError, palette, text};
 
+/// How far a cell reaches under its neighbours, in px.
+const SEAM: f64 = 0.6;
+
 /// A table of values with a name for every row and column.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
@@ -106,6 +109,7 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
     }
     // Shares begin at zero whatever the least share is.
     let (low, high) = if bar { (low, high) } else { (0.0, 1.0) };
+    let bar = bar && low < high;
     let shade = |value: f64| {
         let part = if high > low {
             (value / 2.0 - low / 2.0) / (high / 2.0 - low / 2.0)
@@ -130,7 +134,7 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
         for (index, (value, label)) in table.values.iter().zip(&labels).enumerate() {
             let (from, to) = grid.corners(index % columns, index / columns);
             let colour = shade(*value);
-            canvas.rectangle(from, to, colour)?;
+            canvas.rectangle(from, grid.overlap(to), colour)?;
             if written {
                 let style = Label::new(SMALL, HPos::Center, VPos::Center);
                 let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
@@ -212,7 +216,11 @@ impl Grid {
         })
     }
 
-    /// Neighbours share their edge to the last digit, so no gap shines through.
+    /// A lower right corner moved under the next cells, so that no gap between them shines through.
+    fn overlap(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        ((x + SEAM).min(self.right), (y + SEAM).min(self.bottom))
+    }
+
     fn corners(&self, column: usize, row: usize) -> ((f64, f64), (f64, f64)) {
         let at = |column: usize, row: usize| {
             (
@@ -287,7 +295,8 @@ impl Grid {
         let at = |step: usize| self.bottom - (self.bottom - self.top) * step as f64 / STEPS as f64;
         for step in 0..STEPS {
             let colour = palette::ramp(step as f64 / (STEPS - 1) as f64);
-            canvas.rectangle((left, at(step + 1)), (left + 14.0, at(step)), colour)?;
+            let top = (at(step + 1) - SEAM).max(self.top);
+            canvas.rectangle((left, top), (left + 14.0, at(step)), colour)?;
         }
         let style = Label::new(SMALL, HPos::Left, VPos::Center);
         canvas.text(&high, (left + 20.0, self.top + 6.0), style)?;

@@ -20,10 +20,16 @@ pub fn histogram(plot: &Plot, values: &[f64], bins: Option<usize>) -> Result<Str
         });
     }
     let bins = Bins::new(values, bins).ok_or(PlotError::NothingToDraw { chart: "histogram" })?;
-    let edges = (0..=bins.counts.len()).map(|index| bins.edge(index));
+    // A single bin gets room on both sides, so that it is seen as a bar.
+    let beside = if bins.counts.len() == 1 {
+        bins.width
+    } else {
+        0.0
+    };
+    let ends = [bins.edge(0) - beside, bins.edge(bins.counts.len()) + beside];
     let counts = bins.counts.iter().map(|count| *count as f64);
     let nothing = || PlotError::NothingToDraw { chart: "histogram" };
-    let x = Extent::of(edges, Scale::Linear, false).ok_or_else(nothing)?;
+    let x = Extent::of(ends.into_iter(), Scale::Linear, false).ok_or_else(nothing)?;
     let y = Extent::of(counts.chain([0.0]), Scale::Linear, false).ok_or_else(nothing)?;
     let y_label = if plot.y_label.is_empty() {
         "count"

@@ -1,6 +1,6 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::canvas::{Label, UNIT, render, units};
+use crate::canvas::{Label, render, units};
 use crate::frame::{SMALL, heading};
 use crate::{PlotError, png, text};
 
@@ -69,13 +69,18 @@ impl Image {
         })
     }
 
-    fn height(&self) -> u32 {
-        (self.samples.len() / self.channels) as u32 / self.width
+    /// Width and height in px within a square.
+    fn size(&self, side: f64) -> (f64, f64) {
+        let width = f64::from(self.width);
+        let height = (self.samples.len() / self.channels) as f64 / width;
+        let scale = side / width.max(height);
+        (width * scale, height * scale)
     }
 }
 
-/// Pictures in rows of `columns`, each in a square of `cell` px, pixels sharp at any size.
+/// Pictures in rows of `columns`, each as large as fits into a square of `cell` px.
 ///
+/// Pixels stay sharp at any size; they are embedded uncompressed, so this is for small pictures.
 /// Titles are cut to the width of a cell, so wide ones want a larger `cell`.
 ///
 /// # Errors
@@ -109,24 +114,31 @@ pub fn image_grid(
         SMALL + 6.0
     };
     let top = if title.is_empty() { GAP } else { 40.0 };
+    let tallest = images
+        .iter()
+        .map(|image| image.size(side).1)
+        .fold(0.0, f64::max);
+    let row = line + tallest + GAP;
     let width = columns as f64 * (side + GAP) + GAP;
-    let height = top + rows as f64 * (side + line + GAP);
+    let height = (top + rows as f64 * row).ceil();
     render(width as u32, height as u32, title, |canvas| {
         heading(canvas, title)?;
         for (index, image) in images.iter().enumerate() {
             let x = GAP + (index % columns) as f64 * (side + GAP);
-            let y = top + (index / columns) as f64 * (side + line + GAP);
+            let y = top + (index / columns) as f64 * row;
             let label = text::fit(&image.title, SMALL, side + GAP - 2.0);
             let style = Label::new(SMALL, HPos::Center, VPos::Center);
             if !label.is_empty() {
                 canvas.text(&label, (x + side / 2.0, y + line / 2.0 - 1.0), style)?;
             }
-            let side = units(side);
+            let (width, height) = image.size(side);
             canvas.raw(&format!(
-                "<image x=\"{}\" y=\"{}\" width=\"{side}\" height=\"{side}\" \
-                 style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
-                (x * UNIT) as i32,
+                "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" \
+                 preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
+                units(x + (side - width) / 2.0),
                 units(y + line),
+                units(width),
+                units(height),
                 png::data_address(image.width, image.channels, &image.samples),
             ));
         }

@@ -36,10 +36,12 @@ mod plot;
 mod png;
 mod scatter;
 mod sparkline;
+mod surface;
 mod text;
+mod ticks;
 
 pub use bars::bars;
-pub use contour::{Spacing, Surface, contour};
+pub use contour::contour;
 pub use error::PlotError;
 pub use heat_map::{Table, confusion_matrix, heat_map};
 pub use histogram::histogram;
@@ -48,3 +50,4 @@ pub use lines::{curves, learning_rates, line};
 pub use plot::{Plot, Scale, Series};
 pub use scatter::{predicted_against_actual, scatter};
 pub use sparkline::{spark_bars, spark_histogram, sparkline};
+pub use surface::{Spacing, Surface};

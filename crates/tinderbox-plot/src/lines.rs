@@ -33,7 +33,9 @@ pub fn curves(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
 
 /// The losses of a learning-rate search over their rates, with a mark at the suggested rate.
 ///
-/// `losses` are (learning rate, loss). Smith (2017), "Cyclical Learning Rates", section 3.3.
+/// `losses` are (learning rate, loss). Unless `y_range` says otherwise, the losses up to the lowest
+/// one fill the figure, and the divergence behind it leaves it at the top. Smith (2017), "Cyclical
+/// Learning Rates", section 3.3.
 ///
 /// # Errors
 /// As [`line`].
@@ -43,7 +45,19 @@ pub fn learning_rates(
     suggested: Option<f64>,
 ) -> Result<String, PlotError> {
     let chart = "learning-rate plot";
-    let extents = extents(chart, plot, losses.iter().copied(), (true, true))?;
+    let (x, _) = extents(chart, plot, losses.iter().copied(), (true, false))?;
+    let top = ceiling(losses);
+    let shown = losses.iter().copied().filter(|(_, loss)| *loss <= top);
+    let (_, y) = extents(chart, plot, shown, (true, false))?;
+    // The line leaves at the top, so that the divergence is seen.
+    let extents = (
+        x,
+        if top.is_finite() {
+            Extent { high: top, ..y }
+        } else {
+            y
+        },
+    );
     let curve = Key {
         name: String::new(),
         mark: Mark::Line(None),
@@ -51,6 +65,7 @@ pub fn learning_rates(
     };
     // The loss at the suggested rate, from the nearest one that was tried.
     let ratio = |x: f64, rate: f64| (x / rate).ln().abs();
+    let suggested = suggested.filter(|rate| rate.is_finite() && *rate > 0.0);
     let marked = suggested.and_then(|rate| {
         let finite = losses
             .iter()
@@ -74,6 +89,28 @@ pub fn learning_rates(
         }
         Ok(())
     })
+}
+
+/// Half as far again above the lowest loss as the highest loss before it.
+fn ceiling(losses: &[(f64, f64)]) -> f64 {
+    let mut finite: Vec<_> = losses
+        .iter()
+        .filter(|p| p.0.is_finite() && p.1.is_finite())
+        .collect();
+    finite.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let lowest = finite
+        .iter()
+        .enumerate()
+        .min_by(|a, b| a.1.1.total_cmp(&b.1.1));
+    let Some((index, &&(_, low))) = lowest else {
+        return f64::INFINITY;
+    };
+    let high = finite[..=index].iter().fold(low, |high, p| high.max(p.1));
+    if high > low {
+        low + 1.5 * (high - low)
+    } else {
+        f64::INFINITY
+    }
 }
 
 fn lines(
@@ -116,5 +153,6 @@ pub(crate) fn extents(
     let y = Extent::of(shown, plot.y_scale, auto_log.1)
         .or_else(|| Extent::of(finite.map(|p| p.1), plot.y_scale, auto_log.1))
         .ok_or_else(nothing)?;
-    Ok((x, y))
+    // Whole numbers matter along x (epochs); a loss that happens to be whole may have half ticks.
+    Ok((x, Extent { whole: false, ..y }))
 }

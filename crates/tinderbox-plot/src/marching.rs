@@ -31,10 +31,10 @@ pub(crate) fn level_lines(values: &[f64], columns: usize, level: f64) -> Vec<Vec
         let mut line = vec![start];
         let mut edge = start;
         while let Some(next) = neighbours.get_mut(&edge).and_then(Vec::pop) {
-            if let Some(back) = neighbours.get_mut(&next) {
-                if let Some(index) = back.iter().position(|other| *other == edge) {
-                    back.swap_remove(index);
-                }
+            if let Some(back) = neighbours.get_mut(&next)
+                && let Some(index) = back.iter().position(|other| *other == edge)
+            {
+                back.swap_remove(index);
             }
             line.push(next);
             edge = next;
@@ -91,7 +91,7 @@ fn segments(
 fn crossing(values: &[f64], columns: usize, edge: usize, level: f64) -> Point {
     let node = edge / 2;
     let (column, row) = ((node % columns) as f64, (node / columns) as f64);
-    let other = if edge % 2 == 0 {
+    let other = if edge.is_multiple_of(2) {
         node + 1
     } else {
         node + columns
@@ -99,7 +99,7 @@ fn crossing(values: &[f64], columns: usize, edge: usize, level: f64) -> Point {
     // Halves, because the difference of two huge values overflows.
     let (a, b, level) = (values[node] / 2.0, values[other] / 2.0, level / 2.0);
     let part = ((level - a) / (b - a)).clamp(0.0, 1.0);
-    if edge % 2 == 0 {
+    if edge.is_multiple_of(2) {
         (column + part, row)
     } else {
         (column, row + part)

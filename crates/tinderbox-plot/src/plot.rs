@@ -15,6 +15,9 @@ pub enum Scale {
 
 /// What surrounds the data of a figure: texts, scales, size.
 ///
+/// Scales and ranges are those of numbers along an axis; tables ([`heat_map`](crate::heat_map)) have
+/// none and leave them aside.
+///
 /// ```
 /// use tinderbox_plot::Plot;
 ///

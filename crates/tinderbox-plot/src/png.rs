@@ -63,7 +63,7 @@ fn adler32(data: &[u8]) -> u32 {
         let a = (a + u32::from(*byte)) % 65_521;
         (a, (b + a) % 65_521)
     });
-    b << 16 | a
+    (b << 16) | a
 }
 
 fn base64(data: &[u8]) -> String {
@@ -71,9 +71,9 @@ fn base64(data: &[u8]) -> String {
     let mut text = String::with_capacity(data.len().div_ceil(3) * 4);
     for three in data.chunks(3) {
         let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or(0));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let bits = (byte(0) << 16) | (byte(1) << 8) | byte(2);
         for digit in 0..4 {
-            let index = (bits >> (18 - 6 * digit) & 63) as usize;
+            let index = ((bits >> (18 - 6 * digit)) & 63) as usize;
             text.push(if digit <= three.len() {
                 DIGITS[index] as char
             } else {

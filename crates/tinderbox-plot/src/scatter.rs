@@ -87,7 +87,8 @@ pub fn predicted_against_actual(
     scatter(&plot, &[cloud], &[diagonal])
 }
 
-/// Many points become smaller and let others shine through; those on the same px are drawn once.
+/// Many points become smaller and let others shine through; those within 2 px of each other are
+/// drawn once.
 fn cloud_of(
     canvas: &Canvas<'_>,
     frame: &Frame,
@@ -105,7 +106,7 @@ fn cloud_of(
         let Some(at) = frame.place_inside(*point) else {
             continue;
         };
-        if !many || seen.insert((at.0.round() as i32, at.1.round() as i32)) {
+        if !many || seen.insert(((at.0 / 2.0).round() as i32, (at.1 / 2.0).round() as i32)) {
             canvas.disc(at, radius, key.colour.mix(opacity))?;
         }
     }

@@ -22,7 +22,8 @@ fn em(c: char) -> f64 {
 
 /// `text` if it fits into `room` px, else as much of it as fits with an ellipsis.
 pub(crate) fn fit(text: &str, size: f64, room: f64) -> String {
-    if width(text, size) <= room {
+    // A room computed from this very width differs from it by rounding.
+    if width(text, size) <= room + 0.01 {
         return text.to_owned();
     }
     let mut left = room / size - em('…');
