@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(normals, PINNED_NORMALS);
     }
     const PINNED: [u64; 3] = [63096687259344049, 987, 532];
-    const PINNED_NORMALS: [f64; 3] = [0.0, 0.0, 0.0];
+    const PINNED_NORMALS: [f64; 3] = [-0.7035951578456301, 0.7985020301009556, 0.7050710475333312];
 
     #[test]
     fn children_are_independent_of_each_other() {

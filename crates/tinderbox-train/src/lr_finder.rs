@@ -138,12 +138,30 @@ impl LrFinder {
 }
 
 /// The rate where the loss falls fastest over the logarithm of the rate.
+///
+/// Slopes are those of straight lines through a tenth of the points, because single steps are noise;
+/// the first tenth is left out, because the running mean has not settled there.
 fn steepest(losses: &[(f64, f64)]) -> Option<f64> {
-    let slope = |pair: &[(f64, f64)]| (pair[1].1 - pair[0].1) / (pair[1].0 / pair[0].0).ln();
-    losses
-        .windows(2)
-        .map(|pair| (pair[0].0, slope(pair)))
+    let window = (losses.len() / 10).max(3);
+    let settled = losses.get(window..)?;
+    settled
+        .windows(window)
+        .map(|points| (points[window / 2].0, slope(points)))
         .filter(|(_, slope)| *slope < 0.0)
         .min_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(rate, _)| rate)
+}
+
+/// The least-squares slope of the loss over the logarithm of the rate.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let x_mean = points.iter().map(|point| point.0.ln()).sum::<f64>() / n;
+    let y_mean = points.iter().map(|point| point.1).sum::<f64>() / n;
+    let (mut xy, mut xx) = (0.0, 0.0);
+    for (rate, loss) in points {
+        let x = rate.ln() - x_mean;
+        xy += x * (loss - y_mean);
+        xx += x * x;
+    }
+    xy / xx
 }
