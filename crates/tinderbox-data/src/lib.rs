@@ -5,3 +5,10 @@ mod rows;
 
 pub use error::{DataError, Result};
 pub use rows::{Classes, Rows, Target, Values};
+
+mod catalog;
+mod nearest;
+mod read;
+
+pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
+pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};

@@ -2,8 +2,10 @@
 
 mod cell;
 mod find;
+mod guess;
 mod options;
 mod records;
+mod table;
 mod text;
 
 use std::fs::File;

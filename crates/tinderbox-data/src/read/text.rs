@@ -4,15 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
-use polars::polars_utils::mmap::MemSlice;
 use polars::prelude::{
     LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr, Schema,
     ScanSources,
 };
 
-use super::cell::{self, Seen};
-use super::records::{Broken, Field, Records};
-use super::{ColumnType, Encoding, ReadOptions, Separator, polars_at};
+use super::guess::{infer_separator, plain};
+use super::table::Table;
+use super::{Encoding, ReadOptions, Separator, polars_at};
 use crate::{DataError, Result};
 
 /// Text of up to this size is read and checked whole; of a larger file, this much.
@@ -114,4 +113,49 @@ pub(super) fn read(path: &Path, packed: bool, options: &ReadOptions) -> Result<L
         .with_decimal_comma(options.decimal_comma)
         .finish()
         .map_err(|source| polars_at(path, source))
+}
+
+/// Refuses what is no text, and makes UTF-8 of it.
+fn check_letters(path: &Path, text: &mut Loaded, options: &ReadOptions) -> Result<()> {
+    let wrong = |problem: String| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    };
+    let bytes = &mut text.bytes;
+    if bytes.trim_ascii().is_empty() {
+        return Err(wrong("the file is empty".into()));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(wrong(
+            "the text is UTF-16; convert it, for example by `iconv -f UTF-16 -t UTF-8`".into(),
+        ));
+    }
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        return Err(wrong(format!(
+            "this is no text: there is a zero byte at position {at}; Parquet and Arrow files need their own extension"
+        )));
+    }
+    if options.encoding == Encoding::Latin1 {
+        *bytes = bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes();
+    } else if let Err(error) = std::str::from_utf8(bytes) {
+        // The end of a part of a file may cut a letter in two.
+        if text.whole || error.error_len().is_some() {
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+            return Err(DataError::Line {
+                path: path.to_owned(),
+                line,
+                problem: format!(
+                    "byte {:#04x} is not UTF-8; if the file is Latin-1, say so with the encoding option, else convert it with iconv",
+                    bytes[error.valid_up_to()]
+                ),
+            });
+        }
+    }
+    if !bytes.contains(&b'\n') {
+        // Line ends of the Macintosh of old.
+        for byte in bytes.iter_mut().filter(|byte| **byte == b'\r') {
+            *byte = b'\n';
+        }
+    }
+    Ok(())
 }
