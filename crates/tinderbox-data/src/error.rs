@@ -1,3 +1,9 @@
+use std::io;
+use std::path::PathBuf;
+
+use polars::prelude::PolarsError;
+use tinderbox_core::WriteError;
+
 /// What a user can get wrong with data. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -53,6 +59,109 @@ pub enum DataError {
         /// Examples in the data set.
         examples: usize,
     },
+    /// A file or folder that cannot be opened or read.
+    #[error("cannot read {}: {source}; check the path and that you may read it", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file that is not what its name or the options say.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A line of a text file that does not fit.
+    #[error("{}, line {line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1 as editors do.
+        line: usize,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A cell of a text file that does not fit its column.
+    #[error("{}, line {line}, column \"{column}\": {problem}", path.display())]
+    Cell {
+        /// The file.
+        path: PathBuf,
+        /// Line, counted from 1 as editors do.
+        line: usize,
+        /// Name of the column.
+        column: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Something that polars refused.
+    #[error("{what}: {source}")]
+    Polars {
+        /// What was being done.
+        what: String,
+        /// What polars said.
+        source: PolarsError,
+    },
+    /// A name that is not known: a column, a data set, a step.
+    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, among))]
+    Unknown {
+        /// What kind of thing was looked for.
+        kind: &'static str,
+        /// The name asked for.
+        name: String,
+        /// The names nearest to it, best first.
+        nearest: Vec<String>,
+        /// How many names there are in all.
+        among: usize,
+    },
+    /// A file whose bytes are not those that the catalog names.
+    #[error("{}: SHA-256 is {found}, but the catalog says {expected} ({bytes} bytes); {advice}", path.display())]
+    Digest {
+        /// The file.
+        path: PathBuf,
+        /// Digest in the catalog.
+        expected: String,
+        /// Digest of what was found.
+        found: String,
+        /// Size in the catalog.
+        bytes: u64,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A file that could not be downloaded.
+    #[error("cannot download {url}: {problem}; what has arrived is kept and the next attempt goes on from there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>")]
+    Download {
+        /// The address.
+        url: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// A file of a data set that has no address and is not in the mirror.
+    #[error("{data_set}/{file} has no address to download it from ({differs}); set TINDERBOX_MIRROR to a folder or address that holds {data_set}/{file}; the original is at {homepage}")]
+    MirrorOnly {
+        /// Name of the data set.
+        data_set: String,
+        /// The file.
+        file: String,
+        /// How it differs from the official download.
+        differs: String,
+        /// Where the data set is described.
+        homepage: String,
+    },
+    /// A file that could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+fn suggest(nearest: &[String], among: usize) -> String {
+    match nearest {
+        [] => format!("; there are {among} others"),
+        [one] => format!("; did you mean \"{one}\"?"),
+        several => format!("; did you mean one of {}?", several.join(", ")),
+    }
 }
 
 /// The result of everything in this crate that a user's data can make fail.

@@ -1,0 +1,216 @@
+//! Files of every common kind as polars frames.
+
+mod cell;
+mod find;
+mod guess;
+mod options;
+mod records;
+mod table;
+mod text;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{
+    LazyFileListReader, LazyFrame, LazyJsonLineReader, PlRefPath, PlSmallStr, ScanArgsParquet,
+    SchemaExt, UnionArgs, UnifiedScanArgs, col, concat,
+};
+
+use crate::{DataError, Result};
+use find::{Kind, files};
+pub use options::{ColumnType, Encoding, ReadOptions, Separator};
+
+/// Reads a table as a polars frame, by the extension of its name.
+///
+/// Text (`.csv`, `.tsv`, `.dat`, `.data`, `.txt`), JSON lines (`.jsonl`, `.ndjson`), each plain or
+/// `.gz`; Parquet (`.parquet`, `.pq`); Arrow IPC (`.arrow`, `.feather`, `.ipc`). The path may be a
+/// file, a folder of files of one kind, or a pattern such as `data/2024-*.parquet`. Separator,
+/// header and column types are inferred; see [`ReadOptions`] to state them.
+///
+/// # Errors
+///
+/// A file that is missing, empty, of an unknown kind or damaged, a line with too few or too many
+/// fields, two columns of the same name: the message names the file, the line and the column.
+pub fn read(path: impl AsRef<Path>) -> Result<LazyFrame> {
+    ReadOptions::default().read(path)
+}
+
+impl ReadOptions {
+    /// Reads a file, a folder of files of one kind, or a pattern; see [`read`].
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame> {
+        self.read_files(&files(path.as_ref())?)
+    }
+
+    /// Reads several files with the same columns as one table, in this order.
+    pub fn read_files<P: AsRef<Path>>(&self, paths: &[P]) -> Result<LazyFrame> {
+        let mut frames = Vec::with_capacity(paths.len());
+        let mut names: Vec<PlSmallStr> = Vec::new();
+        for path in paths.iter().map(AsRef::as_ref) {
+            let mut frame = self.read_one(path)?;
+            let schema = frame
+                .collect_schema()
+                .map_err(|source| polars_at(path, source))?;
+            if schema.is_empty() {
+                return Err(DataError::Format {
+                    path: path.to_owned(),
+                    problem: "the file has no columns".into(),
+                });
+            }
+            if frames.is_empty() {
+                names = schema.iter_names().cloned().collect();
+            } else {
+                if let Some(missing) = names.iter().find(|name| !schema.contains(name)) {
+                    return Err(DataError::Format {
+                        path: path.to_owned(),
+                        problem: format!(
+                            "there is no column \"{missing}\", which {} has; files read together must have the same columns",
+                            paths[0].as_ref().display()
+                        ),
+                    });
+                }
+                if let Some(extra) = schema.iter_names().find(|name| !names.contains(name)) {
+                    return Err(DataError::Format {
+                        path: path.to_owned(),
+                        problem: format!(
+                            "column \"{extra}\" is not in {}; files read together must have the same columns",
+                            paths[0].as_ref().display()
+                        ),
+                    });
+                }
+                let columns: Vec<_> = names.iter().map(|name| col(name.clone())).collect();
+                frame = frame.select(columns);
+            }
+            frames.push(frame);
+        }
+        match frames.len() {
+            0 => Err(DataError::Empty {
+                what: "(no files)".into(),
+            }),
+            1 => Ok(frames.remove(0)),
+            _ => {
+                let arguments = UnionArgs {
+                    to_supertypes: true,
+                    ..Default::default()
+                };
+                let mut all = concat(frames, arguments).map_err(|source| together(paths, source))?;
+                // Types that do not go together show up here, not in the middle of a training run.
+                all.collect_schema().map_err(|source| together(paths, source))?;
+                Ok(all)
+            }
+        }
+    }
+
+    fn read_one(&self, path: &Path) -> Result<LazyFrame> {
+        match Kind::of(path)? {
+            Kind::Text { packed } => text::read(path, packed, self),
+            Kind::JsonLines { packed } => json_lines(path, packed),
+            Kind::Parquet => {
+                magic(path, b"PAR1", "a Parquet file")?;
+                LazyFrame::scan_parquet(
+                    whole_path(path)?,
+                    ScanArgsParquet {
+                        glob: false,
+                        ..Default::default()
+                    },
+                )
+                .map_err(|source| polars_at(path, source))
+            }
+            Kind::Ipc => {
+                magic(path, b"ARROW1", "an Arrow IPC file")?;
+                LazyFrame::scan_ipc(
+                    whole_path(path)?,
+                    Default::default(),
+                    UnifiedScanArgs {
+                        glob: false,
+                        ..Default::default()
+                    },
+                )
+                .map_err(|source| polars_at(path, source))
+            }
+        }
+    }
+}
+
+fn json_lines(path: &Path, packed: bool) -> Result<LazyFrame> {
+    let bytes = text::load(path, packed)?.bytes;
+    let mut rows = 0;
+    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+        let line = line.trim_ascii();
+        if line.is_empty() {
+            continue;
+        }
+        rows += 1;
+        // The map form refuses arrays and bare values, which are valid JSON but no rows.
+        let row: Result<std::collections::BTreeMap<String, serde::de::IgnoredAny>, _> =
+            serde_json::from_slice(line);
+        if let Err(error) = row {
+            return Err(DataError::Line {
+                path: path.to_owned(),
+                line: index + 1,
+                problem: format!("not a JSON object ({error}); every line must be one object"),
+            });
+        }
+    }
+    if rows == 0 {
+        return Err(DataError::Format {
+            path: path.to_owned(),
+            problem: "the file is empty".into(),
+        });
+    }
+    LazyJsonLineReader::new_with_sources(text::in_memory(bytes))
+        .with_infer_schema_length(NonZeroUsize::new(rows))
+        .finish()
+        .map_err(|source| polars_at(path, source))
+}
+
+/// Checks the first and last bytes, which polars reports in terms of its own.
+fn magic(path: &Path, mark: &[u8], what: &str) -> Result<()> {
+    let fail = |source| DataError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = File::open(path).map_err(fail)?;
+    let length = file.metadata().map_err(fail)?.len();
+    let wrong = |problem: String| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    };
+    if length == 0 {
+        return Err(wrong("the file is empty".into()));
+    }
+    let mut found = vec![0; mark.len()];
+    if length < 2 * mark.len() as u64 || file.read_exact(&mut found).is_err() || found != mark {
+        return Err(wrong(format!(
+            "this is not {what}, whatever its name says; a text table needs the extension .csv, .tsv or .txt"
+        )));
+    }
+    file.seek(SeekFrom::End(-(mark.len() as i64))).map_err(fail)?;
+    file.read_exact(&mut found).map_err(fail)?;
+    if found != mark {
+        return Err(wrong(format!(
+            "the end of the file is missing, so it is not {what} any more; copy or download it again"
+        )));
+    }
+    Ok(())
+}
+
+fn whole_path(path: &Path) -> Result<PlRefPath> {
+    PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))
+}
+
+pub(crate) fn polars_at(path: &Path, source: polars::prelude::PolarsError) -> DataError {
+    DataError::Polars {
+        what: format!("cannot read {}", path.display()),
+        source,
+    }
+}
+
+fn together<P: AsRef<Path>>(paths: &[P], source: polars::prelude::PolarsError) -> DataError {
+    let names: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
+    DataError::Polars {
+        what: format!("cannot read {names:?} as one table"),
+        source,
+    }
+}

@@ -1,0 +1,161 @@
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
+use polars::prelude::{
+    LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr, Schema,
+    ScanSources,
+};
+
+use super::guess::{infer_separator, plain};
+use super::table::Table;
+use super::{Encoding, ReadOptions, Separator, polars_at};
+use crate::{DataError, Result};
+
+/// Text of up to this size is read and checked whole; of a larger file, this much.
+const CHECKED: u64 = 64 << 20;
+
+pub(super) struct Loaded {
+    pub bytes: Vec<u8>,
+    /// Whether this is the whole file.
+    pub whole: bool,
+}
+
+/// The whole file, unpacked.
+pub(super) fn load(path: &Path, packed: bool) -> Result<Loaded> {
+    load_up_to(path, packed, u64::MAX)
+}
+
+fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
+    let fail = |source: std::io::Error| match source.kind() {
+        std::io::ErrorKind::UnexpectedEof if packed => DataError::Format {
+            path: path.to_owned(),
+            problem: "the end of the .gz file is missing; copy or download it again".into(),
+        },
+        std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData if packed => {
+            DataError::Format {
+                path: path.to_owned(),
+                problem: format!("not a .gz file, or a damaged one ({source}); copy or download it again"),
+            }
+        }
+        _ => DataError::File {
+            path: path.to_owned(),
+            source,
+        },
+    };
+    let file = File::open(path).map_err(fail)?;
+    let mut bytes = Vec::new();
+    let reader: &mut dyn Read = if packed {
+        &mut MultiGzDecoder::new(std::io::BufReader::new(file))
+    } else {
+        &mut { file }
+    };
+    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    let whole = read as u64 <= limit;
+    bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        bytes.drain(..3);
+    }
+    Ok(Loaded { bytes, whole })
+}
+
+/// Bytes that polars scans as if they were a file.
+pub(super) fn in_memory(bytes: Vec<u8>) -> ScanSources {
+    ScanSources::Buffers(Arc::new([bytes.into()]))
+}
+
+/// A separated text table as a frame.
+///
+/// Polars parses it; what is checked and inferred before is what polars guesses from the first
+/// rows or reports by byte offset: the separator, the header, the column types from every row,
+/// ragged lines, broken quotes, the encoding.
+pub(super) fn read(path: &Path, packed: bool, options: &ReadOptions) -> Result<LazyFrame> {
+    let mut text = load_up_to(path, packed, CHECKED)?;
+    let rewritten = options.separator == Some(Separator::Whitespace)
+        || options.encoding == Encoding::Latin1;
+    if !text.whole && rewritten {
+        text = load(path, packed)?;
+    }
+    check_letters(path, &mut text, options)?;
+    let separator = match options.separator {
+        Some(separator) => separator,
+        None => infer_separator(path, &text.bytes, options),
+    };
+    let table = Table::scan(path, &text, separator, options)?;
+    let rewrite = text.whole && (table.loose || separator == Separator::Whitespace);
+    let (byte, bytes) = match (separator, rewrite) {
+        (Separator::Byte(byte), false) => (byte, text.bytes),
+        (Separator::Byte(byte), true) => (byte, plain(&text.bytes, separator, byte)),
+        // A tab is what white space cannot contain after it has been split.
+        (Separator::Whitespace, _) => (b'\t', plain(&text.bytes, separator, b'\t')),
+    };
+    let source = if text.whole || separator == Separator::Whitespace {
+        in_memory(bytes)
+    } else {
+        let path = PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))?;
+        ScanSources::Paths([path].into_iter().collect())
+    };
+    let schema: Schema = table
+        .names
+        .iter()
+        .zip(&table.types)
+        .map(|(name, kind)| (PlSmallStr::from(name.as_str()), kind.data_type()))
+        .collect();
+    let nulls = options.null_values.iter().map(|null| null.as_str().into()).collect();
+    LazyCsvReader::new_with_sources(source)
+        .with_glob(false)
+        .with_schema(Some(Arc::new(schema)))
+        .with_has_header(table.has_header)
+        .with_separator(byte)
+        .with_null_values(Some(NullValues::AllColumns(nulls)))
+        .with_decimal_comma(options.decimal_comma)
+        .finish()
+        .map_err(|source| polars_at(path, source))
+}
+
+/// Refuses what is no text, and makes UTF-8 of it.
+fn check_letters(path: &Path, text: &mut Loaded, options: &ReadOptions) -> Result<()> {
+    let wrong = |problem: String| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    };
+    let bytes = &mut text.bytes;
+    if bytes.trim_ascii().is_empty() {
+        return Err(wrong("the file is empty".into()));
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(wrong(
+            "the text is UTF-16; convert it, for example by `iconv -f UTF-16 -t UTF-8`".into(),
+        ));
+    }
+    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+        return Err(wrong(format!(
+            "this is no text: there is a zero byte at position {at}; Parquet and Arrow files need their own extension"
+        )));
+    }
+    if options.encoding == Encoding::Latin1 {
+        *bytes = bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes();
+    } else if let Err(error) = std::str::from_utf8(bytes) {
+        // The end of a part of a file may cut a letter in two.
+        if text.whole || error.error_len().is_some() {
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+            return Err(DataError::Line {
+                path: path.to_owned(),
+                line,
+                problem: format!(
+                    "byte {:#04x} is not UTF-8; if the file is Latin-1, say so with the encoding option, else convert it with iconv",
+                    bytes[error.valid_up_to()]
+                ),
+            });
+        }
+    }
+    if !bytes.contains(&b'\n') {
+        // Line ends of the Macintosh of old.
+        for byte in bytes.iter_mut().filter(|byte| **byte == b'\r') {
+            *byte = b'\n';
+        }
+    }
+    Ok(())
+}
