@@ -1,10 +1,12 @@
 //! Operations on the gradients of a whole model: clipping, scaling, adding up.
 
 use crate::error::{OptimError, Result, require_positive};
-use crate::host::{CHUNK, on_host};
-use burn::module::{Module, ModuleVisitor, Param};
+use crate::host::{CHUNK, give, on_host, read, take};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor};
+use rayon::prelude::*;
+use std::collections::HashSet;
 
 /// The Euclidean norm of all gradients of `module` taken as one long vector.
 ///
@@ -35,7 +37,13 @@ pub fn clip_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<f64> {
     require_positive("clip_global_norm", "max_norm", max_norm)?;
-    let norm = global_norm(grads, module);
+    let mut owned = OwnedNorm {
+        grads: &mut *grads,
+        squares: 0.0,
+        seen: HashSet::new(),
+    };
+    module.visit(&mut owned);
+    let norm = owned.squares.sqrt();
     if !norm.is_finite() {
         return Err(OptimError::Diverged {
             what: "the norm of the gradients",
@@ -55,19 +63,13 @@ pub fn clip_global_norm<M: Module>(
 /// A limit that is not positive and finite.
 pub fn clip_value<M: Module>(grads: &mut GradientsParams, module: &M, limit: f64) -> Result<()> {
     require_positive("clip_value", "limit", limit)?;
-    module.visit(&mut Change {
-        grads,
-        change: Clamp(limit),
-    });
+    change(grads, module, Clamp(limit));
     Ok(())
 }
 
 /// Multiplies all gradients of `module` with `factor`.
 pub fn scale_gradients<M: Module>(grads: &mut GradientsParams, module: &M, factor: f64) {
-    module.visit(&mut Change {
-        grads,
-        change: Scale(factor),
-    });
+    change(grads, module, Scale(factor));
 }
 
 /// Adds up the gradients of micro-batches and returns their mean over examples.
@@ -136,7 +138,6 @@ pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
 
 /// The sum of squares in `f64`: chunks of a fixed size, so that threads change nothing.
 pub(crate) fn squares(numbers: &[f32]) -> f64 {
-    use rayon::prelude::*;
     let chunk = |part: &[f32]| {
         // Eight sums side by side, which the compiler turns into vector instructions.
         let mut sums = [0.0f64; 8];
@@ -159,13 +160,46 @@ pub(crate) fn squares(numbers: &[f32]) -> f64 {
 struct Norm<'a> {
     grads: &'a GradientsParams,
     squares: f64,
+    /// A parameter that a model uses in two places is visited twice, but has one gradient.
+    seen: HashSet<ParamId>,
 }
 
 impl ModuleVisitor for Norm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.seen.insert(param.id) {
+            return;
+        }
         if let Some(grad) = self.grads.get::<D>(param.id) {
             self.squares += sum_of_squares(grad);
         }
+    }
+}
+
+/// Like [`Norm`], but takes each gradient out and puts it back, so that nothing is copied.
+struct OwnedNorm<'a> {
+    grads: &'a mut GradientsParams,
+    squares: f64,
+    seen: HashSet<ParamId>,
+}
+
+impl ModuleVisitor for OwnedNorm<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.seen.insert(param.id) {
+            return;
+        }
+        let Some(grad) = self.grads.remove::<D>(param.id) else {
+            return;
+        };
+        let grad = if on_host(&grad) {
+            let device = grad.device();
+            let data = take(grad);
+            self.squares += squares(read(&data));
+            give(data, &device)
+        } else {
+            self.squares += sum_of_squares(grad.clone());
+            grad
+        };
+        self.grads.register(param.id, grad);
     }
 }
 
@@ -189,13 +223,25 @@ impl Elementary for Clamp {
     }
 }
 
+fn change<M: Module>(grads: &mut GradientsParams, module: &M, change: impl Elementary) {
+    module.visit(&mut Change {
+        grads,
+        change,
+        seen: HashSet::new(),
+    });
+}
+
 struct Change<'a, C> {
     grads: &'a mut GradientsParams,
     change: C,
+    seen: HashSet<ParamId>,
 }
 
 impl<C: Elementary> ModuleVisitor for Change<'_, C> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.seen.insert(param.id) {
+            return;
+        }
         // Removed, not copied: an owned tensor is changed in place.
         if let Some(grad) = self.grads.remove::<D>(param.id) {
             self.grads.register(param.id, self.change.apply(grad));

@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 /// Numbers a task takes at a time; fewer than two of these are not worth a second thread.
 pub(crate) const CHUNK: usize = 1 << 15;
 
-/// Whether a tensor's numbers are `f32` in the memory of this processor.
+/// Whether a tensor's numbers are `f32` in the memory of this processor, without autodiff.
 ///
 /// On such devices taking the data out of a tensor and putting it back copies nothing, as long as
 /// nobody else holds the tensor. A wrong answer would cost speed, never correctness.
@@ -16,21 +16,20 @@ pub(crate) fn on_host<const D: usize>(tensor: &Tensor<D>) -> bool {
 }
 
 fn is_host(device: &Device) -> bool {
-    // Backends are named in no crate below the facade, so the device is asked for its own name.
+    // No crate below the facade may name a backend in its types, so the device is asked for its
+    // own name; only the first bytes are kept, since a step must not allocate for this.
     let mut name = Prefix {
-        bytes: [0; 48],
+        bytes: [0; 16],
         length: 0,
     };
-    let _full = write!(name, "{device:?}");
+    let _stopped_early = write!(name, "{device:?}");
     let name = &name.bytes[..name.length];
-    [&b"Flex"[..], b"NdArray"]
-        .iter()
-        .any(|host| name.windows(host.len()).any(|part| part == *host))
+    name.starts_with(b"Device<Flex") || name.starts_with(b"Device<NdArray")
 }
 
-/// Keeps the first bytes of what is written; a step must not allocate to look at a name.
+/// The first bytes of what is written to it.
 struct Prefix {
-    bytes: [u8; 48],
+    bytes: [u8; 16],
     length: usize,
 }
 
@@ -48,73 +47,74 @@ impl Write for Prefix {
 }
 
 /// Applies `update(parameter, gradient, slots)` to every number; returns the new parameter.
-///
-/// The result does not depend on the number of threads.
 pub(crate) fn update<const D: usize, const N: usize>(
     parameter: Tensor<D>,
     gradient: Tensor<D>,
-    slots: &mut [Tensor<D>; N],
+    slots: [Tensor<D>; N],
     update: impl Fn(f32, f32, &mut [f32; N]) -> f32 + Sync,
-) -> Tensor<D> {
+) -> (Tensor<D>, [Tensor<D>; N]) {
     let device = parameter.device();
     let gradient = take(gradient);
     let mut parameter = take(parameter);
-    let mut states = std::mem::replace(
-        slots,
-        std::array::from_fn(|_| Tensor::empty([0; D], &device)),
-    )
-    .map(take);
-    {
-        let gradient = read(&gradient);
-        let parameter = write(&mut parameter);
-        let states = states.each_mut().map(write);
-        if parameter.len() < 2 * CHUNK {
-            run(parameter, gradient, states, &update);
-        } else {
-            let mut states = states.map(|state| state.chunks_mut(CHUNK));
-            let tasks: Vec<_> = parameter
-                .chunks_mut(CHUNK)
-                .zip(gradient.chunks(CHUNK))
-                .map(|(p, g)| {
-                    let states = states
-                        .each_mut()
-                        .map(|chunks| chunks.next().unwrap_or_default());
-                    (p, g, states)
-                })
-                .collect();
-            tasks
-                .into_par_iter()
-                .for_each(|(p, g, states)| run(p, g, states, &update));
-        }
+    let mut states = slots.map(take);
+    let views = states.each_mut().map(write);
+    update_slices(write(&mut parameter), read(&gradient), views, update);
+    let slots = states.map(|state| give(state, &device));
+    (give(parameter, &device), slots)
+}
+
+/// Applies `update(a, b, slots)` to every number and writes the result over `a`.
+///
+/// The result does not depend on the number of threads.
+pub(crate) fn update_slices<const N: usize>(
+    a: &mut [f32],
+    b: &[f32],
+    slots: [&mut [f32]; N],
+    update: impl Fn(f32, f32, &mut [f32; N]) -> f32 + Sync,
+) {
+    if a.len() < 2 * CHUNK {
+        return run(a, b, slots, &update);
     }
-    *slots = states.map(|state| give(state, &device));
-    give(parameter, &device)
+    let mut slots = slots.map(|slot| slot.chunks_mut(CHUNK));
+    let tasks: Vec<_> = a
+        .chunks_mut(CHUNK)
+        .zip(b.chunks(CHUNK))
+        .map(|(a, b)| {
+            let slots = slots
+                .each_mut()
+                .map(|chunks| chunks.next().unwrap_or_default());
+            (a, b, slots)
+        })
+        .collect();
+    tasks
+        .into_par_iter()
+        .for_each(|(a, b, slots)| run(a, b, slots, &update));
 }
 
 fn run<const N: usize>(
-    parameter: &mut [f32],
-    gradient: &[f32],
-    states: [&mut [f32]; N],
+    a: &mut [f32],
+    b: &[f32],
+    slots: [&mut [f32]; N],
     update: &(impl Fn(f32, f32, &mut [f32; N]) -> f32 + Sync),
 ) {
-    let length = parameter.len();
-    // The same length for all, said in a way that removes the bounds checks from the loop.
-    let gradient = &gradient[..length];
-    let mut states = states.map(|state| &mut state[..length]);
+    let length = a.len();
+    // The same length for all, said in a way that takes the bounds checks out of the loop.
+    let b = &b[..length];
+    let mut slots = slots.map(|slot| &mut slot[..length]);
     for index in 0..length {
-        let mut slots: [f32; N] = std::array::from_fn(|k| states[k][index]);
-        parameter[index] = update(parameter[index], gradient[index], &mut slots);
-        for (state, slot) in states.iter_mut().zip(slots) {
-            state[index] = slot;
+        let mut values: [f32; N] = std::array::from_fn(|k| slots[k][index]);
+        a[index] = update(a[index], b[index], &mut values);
+        for (slot, value) in slots.iter_mut().zip(values) {
+            slot[index] = value;
         }
     }
 }
 
-/// Takes the numbers out of a tensor, without a copy when nobody else holds it.
+/// Takes the `f32` numbers out of a tensor, without a copy when nobody else holds it.
 pub(crate) fn take<const D: usize>(tensor: Tensor<D>) -> TensorData {
     let mut data = tensor.into_data();
     if data.as_mut_slice::<f32>().is_err() {
-        // Bytes that may not be written in place, or that are not aligned for f32.
+        // Bytes that may not be written in place, are not aligned, or hold another type.
         let shape = data.shape().clone();
         let numbers: Vec<f32> = data.iter::<f32>().collect();
         data = TensorData::new(numbers, shape);
@@ -129,12 +129,56 @@ pub(crate) fn give<const D: usize>(data: TensorData, device: &Device) -> Tensor<
 
 /// The numbers of data that [`take`] returned.
 pub(crate) fn read(data: &TensorData) -> &[f32] {
-    data.as_slice::<f32>()
-        .expect("`take` checked that these are f32")
+    data.as_slice::<f32>().expect("`take` made these f32")
 }
 
 /// The numbers of data that [`take`] returned, for writing.
 pub(crate) fn write(data: &mut TensorData) -> &mut [f32] {
-    data.as_mut_slice::<f32>()
-        .expect("`take` checked that these are f32")
+    data.as_mut_slice::<f32>().expect("`take` made these f32")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_processors_devices_are_recognised() {
+        for device in [Device::flex(), Device::ndarray()] {
+            assert!(on_host(&Tensor::<1>::zeros([1], &device)), "{device:?}");
+            // Through autodiff the numbers may not be touched behind the graph's back.
+            assert!(!is_host(&device.autodiff()));
+        }
+        let double = Tensor::<1>::zeros([1], (&Device::flex(), DType::F64));
+        assert!(!on_host(&double));
+    }
+
+    #[test]
+    fn an_update_writes_in_place() {
+        let mut data = take(Tensor::<1>::zeros([10], &Device::flex()));
+        let address = write(&mut data).as_ptr();
+        let tensor: Tensor<1> = give(data, &Device::flex());
+        let ones = Tensor::ones([10], &Device::flex());
+        let (tensor, _) = update(tensor, ones, [], |a, b, _: &mut [f32; 0]| a + b);
+        let data = take(tensor);
+        assert_eq!(read(&data).as_ptr(), address);
+        assert_eq!(read(&data), [1.0; 10]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+        #[test]
+        fn threads_see_the_right_numbers(length in 0usize..5 * CHUNK) {
+            let b: Vec<f32> = (0..length).map(|i| i as f32).collect();
+            let (mut a, mut s, mut t) = (vec![1.0f32; length], b.clone(), vec![0.0f32; length]);
+            update_slices(&mut a, &b, [&mut s, &mut t], |a, b, [s, t]| {
+                *t = *s - b;
+                *s += 1.0;
+                a + b
+            });
+            for i in 0..length {
+                prop_assert_eq!((a[i], s[i], t[i]), (b[i] + 1.0, b[i] + 1.0, 0.0));
+            }
+        }
+    }
 }

@@ -1,3 +1,4 @@
+use super::with_decay;
 use crate::rule::{Rule, Value};
 
 /// Minibatch SGD, with momentum in slot 0 when there is one.
@@ -16,9 +17,8 @@ pub(crate) struct Sgd {
 #[derive(Clone, Copy)]
 pub(crate) struct SgdStep {
     rate: f64,
-    keep: f64,
-    take: f64,
     momentum: f64,
+    take: f64,
     nesterov: bool,
     weight_decay: f64,
 }
@@ -33,12 +33,10 @@ impl<const N: usize> Rule<N> for Sgd {
     }
 
     fn prepare(&self, rate: f64, time: usize) -> SgdStep {
-        let first = time == 1;
         SgdStep {
             rate,
-            keep: self.momentum,
-            take: if first { 1.0 } else { 1.0 - self.dampening },
             momentum: self.momentum,
+            take: if time == 1 { 1.0 } else { 1.0 - self.dampening },
             nesterov: self.nesterov,
             weight_decay: self.weight_decay,
         }
@@ -46,12 +44,9 @@ impl<const N: usize> Rule<N> for Sgd {
 
     #[inline(always)]
     fn update<V: Value>(step: &SgdStep, parameter: V, gradient: V, slots: &mut [V; N]) -> V {
-        let mut gradient = gradient;
-        if step.weight_decay != 0.0 {
-            gradient = gradient + parameter.clone().scale(step.weight_decay);
-        }
+        let mut gradient = with_decay(gradient, &parameter, step.weight_decay);
         if let Some(velocity) = slots.first_mut() {
-            *velocity = velocity.clone().scale(step.keep) + gradient.clone().scale(step.take);
+            *velocity = velocity.clone().scale(step.momentum) + gradient.clone().scale(step.take);
             gradient = if step.nesterov {
                 gradient + velocity.clone().scale(step.momentum)
             } else {

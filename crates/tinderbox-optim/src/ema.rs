@@ -1,0 +1,215 @@
+use crate::error::{OptimError, Result, require_fraction};
+use crate::host::{on_host, update};
+use crate::parameters::parameters;
+use crate::state::{unpack, unreadable};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::container::TensorContainer;
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn_pack::{Tensor as PackedTensor, Writer};
+use std::collections::{BTreeMap, HashSet};
+
+/// Says what a file is.
+const FORMAT: (&str, &str) = ("format", "tinderbox-average-1");
+
+/// An exponential moving average of a model's weights (Polyak and Juditsky 1992).
+///
+/// `average = decay * average + (1 - decay) * weights` after every step; the first update takes the
+/// weights as they are, so that no correction for the start is needed. The averaged model is often
+/// better than the last one, and its curve smoother. All float parameters are averaged.
+pub struct Ema {
+    decay: f64,
+    averages: TensorContainer<ParamId>,
+    updates: usize,
+}
+
+impl Ema {
+    /// An average over about `1 / (1 - decay)` steps.
+    ///
+    /// # Errors
+    /// A decay outside [0, 1).
+    pub fn new(decay: f64) -> Result<Self> {
+        require_fraction("ema", "decay", decay)?;
+        Ok(Self {
+            decay,
+            averages: TensorContainer::new(),
+            updates: 0,
+        })
+    }
+
+    /// How many updates there were.
+    pub fn updates(&self) -> usize {
+        self.updates
+    }
+
+    /// Takes the weights of `module` into the average; call it after every optimizer step.
+    pub fn update<M: Module>(&mut self, module: &M) {
+        module.visit(&mut Update {
+            ema: self,
+            seen: HashSet::new(),
+        });
+        self.updates += 1;
+    }
+
+    /// `module` with the averaged weights; parameters never seen by [`Ema::update`] stay.
+    pub fn apply<M: Module>(&self, module: M) -> M {
+        module.map(&mut Apply(self))
+    }
+
+    /// The averages as bytes, keyed by the paths of the parameters in `module`.
+    ///
+    /// # Errors
+    /// Data that cannot be packed.
+    pub fn save<M: Module>(&self, module: &M) -> Result<Vec<u8>> {
+        let mut pack = Pack {
+            averages: &self.averages,
+            paths: parameters(module)
+                .into_iter()
+                .map(|p| (p.id, p.path))
+                .collect(),
+            packed: BTreeMap::new(),
+        };
+        module.visit(&mut pack);
+        let writer = Writer::new(pack.packed.into_values().collect())
+            .with_metadata(FORMAT.0, FORMAT.1)
+            .with_scalar("decay", self.decay.into())
+            .with_scalar("updates", self.updates.into());
+        Ok(writer.into_bytes().map_err(unreadable)?.to_vec())
+    }
+
+    /// Restores averages for `module`, whose identities may differ from those of the saved model.
+    ///
+    /// # Errors
+    /// Bytes that are cut off or hold something else, parameters that `module` has not or has in
+    /// another shape.
+    pub fn load<M: Module>(bytes: &[u8], module: &M) -> Result<Self> {
+        let (tensors, scalars, metadata) = unpack(Bytes::from_bytes_vec(bytes.to_vec()))?;
+        if metadata.get(FORMAT.0).map(String::as_str) != Some(FORMAT.1) {
+            return Err(OptimError::Unreadable(format!(
+                "it is not of format {}",
+                FORMAT.1
+            )));
+        }
+        let scalar = |name: &str| {
+            let missing = || OptimError::Unreadable(format!("it has no entry `{name}`"));
+            scalars.get(name).copied().ok_or_else(missing)
+        };
+        let decay = f64::try_from(scalar("decay")?).map_err(unreadable)?;
+        let mut ema = Self::new(decay)?;
+        ema.updates = usize::try_from(scalar("updates")?).map_err(unreadable)?;
+        let mut saved = BTreeMap::new();
+        for tensor in tensors {
+            let (path, dtype, shape, _, bytes) = tensor.into_parts().map_err(unreadable)?;
+            let data = TensorData::try_from_bytes(bytes, shape, dtype).map_err(unreadable)?;
+            saved.insert(path, data);
+        }
+        let mut restored = BTreeMap::new();
+        for parameter in parameters(module) {
+            let Some(data) = saved.remove(&parameter.path) else {
+                continue;
+            };
+            if data.shape().to_vec() != parameter.shape {
+                return Err(OptimError::Shape {
+                    what: format!("the saved average of parameter `{}`", parameter.path),
+                    expected: data.shape().to_vec(),
+                    found: parameter.shape,
+                });
+            }
+            restored.insert(parameter.id.val(), data);
+        }
+        if let Some(path) = saved.into_keys().next() {
+            return Err(OptimError::UnknownParameter { path });
+        }
+        module.visit(&mut Restore {
+            averages: &mut ema.averages,
+            data: restored,
+        });
+        Ok(ema)
+    }
+}
+
+struct Update<'a> {
+    ema: &'a mut Ema,
+    seen: HashSet<ParamId>,
+}
+
+impl ModuleVisitor for Update<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !self.seen.insert(param.id) {
+            return;
+        }
+        let weights = param.val().inner();
+        let averages = &mut self.ema.averages;
+        let average = match averages.remove::<Tensor<D>>(&param.id) {
+            None => weights,
+            Some(average) => blend(
+                average.to_device(&weights.device()),
+                weights,
+                self.ema.decay,
+            ),
+        };
+        averages.register(param.id, average);
+    }
+}
+
+/// `decay * average + (1 - decay) * weights`.
+fn blend<const D: usize>(average: Tensor<D>, weights: Tensor<D>, decay: f64) -> Tensor<D> {
+    if on_host(&average) {
+        let (keep, take) = (decay as f32, (1.0 - decay) as f32);
+        let blend = |a: f32, w: f32, _: &mut [f32; 0]| a * keep + w * take;
+        return update(average, weights, [], blend).0;
+    }
+    average.mul_scalar(decay) + weights.mul_scalar(1.0 - decay)
+}
+
+struct Apply<'a>(&'a Ema);
+
+impl ModuleMapper for Apply<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(average) = self.0.averages.get::<Tensor<D>>(&param.id) else {
+            return param;
+        };
+        let (id, tensor, mapper) = param.consume();
+        let device = tensor.device();
+        let mut value = average.to_device(&device.clone().inner());
+        if device.is_autodiff() {
+            value = Tensor::from_inner(value).set_require_grad(tensor.is_require_grad());
+        }
+        Param::from_mapped_value(id, value, mapper)
+    }
+}
+
+struct Pack<'a> {
+    averages: &'a TensorContainer<ParamId>,
+    paths: BTreeMap<ParamId, String>,
+    packed: BTreeMap<String, PackedTensor>,
+}
+
+impl ModuleVisitor for Pack<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let (Some(average), Some(path)) = (
+            self.averages.get::<Tensor<D>>(&param.id),
+            self.paths.get(&param.id),
+        ) else {
+            return;
+        };
+        let (bytes, shape, dtype) = average.into_data().into_parts();
+        let packed = PackedTensor::new(path.clone(), dtype, shape, None, bytes);
+        self.packed.insert(path.clone(), packed);
+    }
+}
+
+struct Restore<'a> {
+    averages: &'a mut TensorContainer<ParamId>,
+    data: BTreeMap<u64, TensorData>,
+}
+
+impl ModuleVisitor for Restore<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(data) = self.data.remove(&param.id.val()) {
+            let device: Device = param.lazy_device().inner();
+            let dtype = data.dtype();
+            self.averages
+                .register(param.id, Tensor::<D>::from_data(data, (&device, dtype)));
+        }
+    }
+}

@@ -1,0 +1,190 @@
+use crate::elementwise::{Elementwise, Slots};
+use crate::rules::AdamW;
+use burn::optim::{LearningRate, Optimizer, RecordState, StateSink, StateSource};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// How Muon's step depends on the shape of a weight matrix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MuonScale {
+    /// `0.2 * sqrt(max(outputs, inputs))`: steps as long as AdamW's, so that one learning rate
+    /// serves both (Liu et al. 2025).
+    #[default]
+    MatchAdamw,
+    /// `sqrt(max(1, outputs / inputs))` (Jordan et al. 2024).
+    Original,
+}
+
+/// Muon (Jordan et al. 2024) for weights with two or more axes, AdamW for the rest.
+///
+/// The momentum of a matrix is replaced by the nearest orthogonal matrix, found by Newton-Schulz
+/// steps: `m = momentum * m + (1 - momentum) * g`; `u = (1 - momentum) * g + momentum * m` with
+/// Nesterov, else `m`; `p = p * (1 - rate * decay) - rate * scale * orthogonal(u)`.
+///
+/// A weight with two axes is `[inputs, outputs]`, as Burn's linear layers keep it; one with more is
+/// `[outputs, inputs * window]`, as its convolutions do.
+#[derive(Clone)]
+pub(crate) struct Muon {
+    pub(crate) momentum: f64,
+    pub(crate) nesterov: bool,
+    pub(crate) iterations: usize,
+    pub(crate) weight_decay: f64,
+    pub(crate) scale: MuonScale,
+    pub(crate) vectors: Elementwise<AdamW, 2>,
+}
+
+/// Coefficients of the quintic iteration (Jordan et al. 2024): steep at 0, bounded near 1.
+const QUINTIC: [f64; 3] = [3.4445, -4.7750, 2.0315];
+
+/// Keeps the norm of a gradient of zeros from dividing by zero.
+const SMALLEST_NORM: f64 = 1e-7;
+
+#[derive(Clone)]
+pub(crate) enum MuonState<const D: usize> {
+    Matrix(Tensor<D>),
+    Vector(Slots<AdamW, 2, D>),
+}
+
+impl Optimizer for Muon {
+    type State<const D: usize> = MuonState<D>;
+
+    fn step<const D: usize>(
+        &self,
+        lr: LearningRate,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        state: Option<Self::State<D>>,
+    ) -> (Tensor<D>, Option<Self::State<D>>) {
+        let velocity = match state {
+            Some(MuonState::Matrix(velocity)) => Some(velocity),
+            Some(MuonState::Vector(slots)) => return self.vector(lr, tensor, grad, Some(slots)),
+            None if D < 2 => return self.vector(lr, tensor, grad, None),
+            None => None,
+        };
+        let fresh = grad.clone().mul_scalar(1.0 - self.momentum);
+        let velocity = match velocity {
+            Some(velocity) => velocity.mul_scalar(self.momentum) + fresh.clone(),
+            None => fresh.clone(),
+        };
+        let update = if self.nesterov {
+            velocity.clone().mul_scalar(self.momentum) + fresh
+        } else {
+            velocity.clone()
+        };
+        let shape = tensor.dims();
+        let rows = shape[0];
+        let columns = shape[1..].iter().product::<usize>();
+        let (inputs, outputs) = if D == 2 {
+            (rows, columns)
+        } else {
+            (columns, rows)
+        };
+        let scale = match self.scale {
+            MuonScale::MatchAdamw => 0.2 * (inputs.max(outputs) as f64).sqrt(),
+            MuonScale::Original => (outputs as f64 / inputs as f64).max(1.0).sqrt(),
+        };
+        let matrix: Tensor<2> = update.reshape([rows, columns]);
+        let update: Tensor<D> = orthogonal(matrix, self.iterations).reshape(shape);
+        let tensor = if self.weight_decay == 0.0 {
+            tensor
+        } else {
+            tensor.mul_scalar(1.0 - lr * self.weight_decay)
+        };
+        (
+            tensor - update.mul_scalar(lr * scale),
+            Some(MuonState::Matrix(velocity)),
+        )
+    }
+
+    fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
+        match state {
+            MuonState::Matrix(velocity) => MuonState::Matrix(velocity.to_device(device)),
+            MuonState::Vector(slots) => MuonState::Vector(slots.to_device(device)),
+        }
+    }
+}
+
+impl Muon {
+    fn vector<const D: usize>(
+        &self,
+        rate: f64,
+        tensor: Tensor<D>,
+        grad: Tensor<D>,
+        slots: Option<Slots<AdamW, 2, D>>,
+    ) -> (Tensor<D>, Option<MuonState<D>>) {
+        let (tensor, slots) = self.vectors.step(rate, tensor, grad, slots);
+        (tensor, slots.map(MuonState::Vector))
+    }
+}
+
+/// A matrix with the same singular vectors and all singular values near 1.
+fn orthogonal(matrix: Tensor<2>, iterations: usize) -> Tensor<2> {
+    let [rows, columns] = matrix.dims();
+    let tall = rows > columns; // the products are smaller on the short side
+    let mut x = if tall { matrix.transpose() } else { matrix };
+    let norm = x.clone().square().sum().sqrt().clamp_min(SMALLEST_NORM);
+    x = x / norm.unsqueeze();
+    let [a, b, c] = QUINTIC;
+    for _ in 0..iterations {
+        let gram = x.clone().matmul(x.clone().transpose());
+        let polynomial = gram.clone().mul_scalar(b) + gram.clone().matmul(gram).mul_scalar(c);
+        x = polynomial.matmul(x.clone()) + x.mul_scalar(a);
+    }
+    if tall { x.transpose() } else { x }
+}
+
+impl<const D: usize> RecordState for MuonState<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        match self {
+            Self::Matrix(velocity) => out.push_tensor(prefix, "muon.velocity", velocity.to_data()),
+            Self::Vector(slots) => slots.state_flatten(&format!("{prefix}.muon"), out),
+        }
+    }
+
+    fn state_unflatten(prefix: &str, src: &mut StateSource, device: &Device) -> Option<Self> {
+        if let Some(data) = src.take_tensor(prefix, "muon.velocity") {
+            let dtype = data.dtype();
+            return Some(Self::Matrix(Tensor::from_data(data, (device, dtype))));
+        }
+        Slots::state_unflatten(&format!("{prefix}.muon"), src, device).map(Self::Vector)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tinderbox_core::Seed;
+
+    /// Newton-Schulz brings singular values into about [0.7, 1.2] (Jordan et al. 2024), for both
+    /// orientations; the product with the transpose is then near the identity.
+    #[test]
+    fn the_update_is_nearly_orthogonal() {
+        for device in [Device::flex(), Device::ndarray()] {
+            for [rows, columns] in [[4, 9], [9, 4]] {
+                let mut rng = Seed::new(7).rng();
+                let numbers: Vec<f32> = (0..36).map(|_| rng.normal() as f32).collect();
+                let data = burn::tensor::TensorData::new(numbers, [rows, columns]);
+                let x = orthogonal(Tensor::from_data(data, &device), 5);
+                assert_eq!(x.dims(), [rows, columns]);
+                let short = if rows > columns { x.transpose() } else { x };
+                let gram: Vec<f32> = short
+                    .clone()
+                    .matmul(short.transpose())
+                    .try_into_vec_as()
+                    .unwrap();
+                for (index, value) in gram.iter().enumerate() {
+                    let identity = if index % 5 == 0 { 1.0 } else { 0.0 };
+                    assert!((value - identity).abs() < 0.45, "{index}: {value}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_gradient_no_motion() {
+        let zeros = Tensor::<2>::zeros([3, 2], &Device::flex());
+        let sum: f32 = orthogonal(zeros, 5).abs().sum().into_scalar();
+        assert_eq!(sum, 0.0);
+    }
+}
