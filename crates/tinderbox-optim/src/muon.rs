@@ -160,7 +160,7 @@ mod tests {
     /// orientations; the product with the transpose is then near the identity.
     #[test]
     fn the_update_is_nearly_orthogonal() {
-        for device in [Device::flex(), Device::ndarray()] {
+        for device in crate::test_devices() {
             for [rows, columns] in [[4, 9], [9, 4]] {
                 let mut rng = Seed::new(7).rng();
                 let numbers: Vec<f32> = (0..36).map(|_| rng.normal() as f32).collect();
