@@ -48,11 +48,27 @@ pub fn gradient(step: usize, count: usize) -> Vec<f64> {
         .collect()
 }
 
+/// A parameter that trains: Burn's optimizers refuse those of a device without autodiff.
+pub fn parameter<const D: usize>(
+    values: &[f64],
+    shape: [usize; D],
+    device: &Device,
+    dtype: DType,
+) -> Param<Tensor<D>> {
+    trained(tensor(values, shape, &device.clone().autodiff(), dtype))
+}
+
+/// The tensor as a parameter that trains.
+pub fn trained<const D: usize>(tensor: Tensor<D>) -> Param<Tensor<D>> {
+    let tensor = Tensor::from_inner(tensor.inner());
+    Param::from_tensor(tensor.require_grad())
+}
+
 impl Pair {
     pub fn new(device: &Device, dtype: DType) -> Self {
         Self {
-            matrix: Param::from_tensor(tensor(&start(6), [3, 2], device, dtype)),
-            vector: Param::from_tensor(tensor(&start(4), [4], device, dtype)),
+            matrix: parameter(&start(6), [3, 2], device, dtype),
+            vector: parameter(&start(4), [4], device, dtype),
         }
     }
 

@@ -2,7 +2,6 @@
 //! operations that other devices use, so both forms of each formula are held against PyTorch.
 
 use crate::common::*;
-use burn::module::Param;
 use burn::tensor::{DType, Tensor};
 use tinderbox_optim::{GradientsParams, MuonScale, OptimizerConfig};
 
@@ -49,7 +48,7 @@ fn muon_gives_pytorchs_numbers() {
             let flipped =
                 |values: &[f64]| tensor(values, [rows, columns], &device, dtype).transpose();
             let mut model = Pair::new(&device, dtype);
-            model.matrix = Param::from_tensor(flipped(&start(6)));
+            model.matrix = trained(flipped(&start(6)));
             let mut optimizer = config.build().unwrap();
             for (step, expected) in case["steps"].as_array().unwrap().iter().enumerate() {
                 let mut grads = GradientsParams::new();
@@ -89,11 +88,11 @@ fn muon_treats_every_rank() {
     assert_ne!(muon_numbers[0], adamw_numbers[0]);
 
     let kernel = |values: &[f64]| tensor(values, [3, 1, 2, 1], device, DType::F32);
-    let parameter = Param::from_tensor(kernel(&start(6)));
+    let parameter = trained(kernel(&start(6)));
     let mut grads = GradientsParams::new();
     grads.register(parameter.id, kernel(&gradient(0, 6)));
     let moved = muon.build().unwrap().step(0.1, parameter, grads);
-    let flat = Param::from_tensor(tensor(&start(6), [3, 2], device, DType::F32).transpose());
+    let flat = trained(tensor(&start(6), [3, 2], device, DType::F32).transpose());
     let mut grads = GradientsParams::new();
     grads.register(
         flat.id,
@@ -174,7 +173,7 @@ fn lamb_moves_a_parameter_of_zeros_and_survives_a_gradient_of_zeros() {
     for (device, (dtype, _)) in pairs() {
         let mut optimizer = OptimizerConfig::by_name("lamb").unwrap().build().unwrap();
         let step = |optimizer: &mut tinderbox_optim::ModuleOptimizer, value: f64| {
-            let zeros = Param::from_tensor(Tensor::<1>::zeros([3], (&device, dtype)));
+            let zeros = trained(Tensor::<1>::zeros([3], (&device, dtype)));
             let mut grads = GradientsParams::new();
             grads.register(zeros.id, Tensor::<1>::full([3], value, (&device, dtype)));
             vec(optimizer.step(0.1, zeros, grads).val())
@@ -199,8 +198,7 @@ fn large_parameters_take_the_same_steps_as_small_ones() {
                 let repeat =
                     |values: Vec<f64>| -> Vec<f64> { (0..length).map(|i| values[i % 7]).collect() };
                 let mut optimizer = config.build().unwrap();
-                let mut model =
-                    Param::from_tensor(tensor(&repeat(start(7)), [length], &device, DType::F32));
+                let mut model = trained(tensor(&repeat(start(7)), [length], &device, DType::F32));
                 for step in 0..3 {
                     let mut grads = GradientsParams::new();
                     grads.register(
@@ -222,10 +220,8 @@ fn large_parameters_take_the_same_steps_as_small_ones() {
 /// Where Burn's own optimizers mean the same, they give the same, within their `f32` coefficients.
 #[test]
 fn burns_own_optimizers_agree() {
-    use burn::optim::{
-        AdamConfig, AdamWConfig, LionConfig, MomentumConfig, RmsPropConfig, SgdConfig,
-    };
-    use burn::optim::{ModuleOptimizer, decay::WeightDecayConfig};
+    use burn::optim::{AdamConfig, AdamWConfig, LionConfig, RmsPropConfig, SgdConfig};
+    use burn::optim::{ModuleOptimizer, decay::WeightDecayConfig, momentum::MomentumConfig};
     let momentum = MomentumConfig {
         momentum: 0.9,
         dampening: 0.0,
@@ -267,11 +263,7 @@ fn burns_own_optimizers_agree() {
                 .with_alpha(0.9)
                 .with_centered(true)
                 .with_epsilon(1e-8)
-                .with_momentum(MomentumConfig {
-                    momentum: 0.8,
-                    dampening: 0.0,
-                    nesterov: false,
-                })
+                .with_momentum(0.8)
                 .init(),
         ),
     ];
