@@ -9,13 +9,17 @@ use tinderbox_core::WriteError;
 #[non_exhaustive]
 pub enum DataError {
     /// There are no rows at all.
-    #[error("the data set {what} has no rows; check the path, the filter or the split that made it")]
+    #[error(
+        "the data set {what} has no rows; check the path, the filter or the split that made it"
+    )]
     Empty {
         /// What was empty.
         what: String,
     },
     /// A buffer does not hold a whole number of rows.
-    #[error("{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1")]
+    #[error(
+        "{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1"
+    )]
     Ragged {
         /// Numbers in the buffer.
         length: usize,
@@ -23,7 +27,9 @@ pub enum DataError {
         width: usize,
     },
     /// Features and targets have different numbers of rows.
-    #[error("{features} rows of features but {targets} rows of targets; both must describe the same examples, in the same order")]
+    #[error(
+        "{features} rows of features but {targets} rows of targets; both must describe the same examples, in the same order"
+    )]
     RowsDiffer {
         /// Rows of features.
         features: usize,
@@ -40,8 +46,13 @@ pub enum DataError {
         /// Number of classes.
         classes: usize,
     },
+    /// The thread that gathers batches ahead ended before the epoch did.
+    #[error("the thread that prepares batches ended early; run again with prefetch 0 to see the cause")]
+    WorkerEnded,
     /// A batch size that makes no batch.
-    #[error("batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}")]
+    #[error(
+        "batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}"
+    )]
     BatchSize {
         /// The batch size asked for.
         batch_size: usize,
@@ -95,7 +106,7 @@ pub enum DataError {
         source: PolarsError,
     },
     /// A name that is not known: a column, a data set, a step.
-    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, among))]
+    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, *among))]
     Unknown {
         /// What kind of thing was looked for.
         kind: &'static str,

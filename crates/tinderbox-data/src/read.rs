@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{
     LazyFileListReader, LazyFrame, LazyJsonLineReader, PlRefPath, PlSmallStr, ScanArgsParquet,
-    SchemaExt, UnionArgs, UnifiedScanArgs, col, concat,
+    UnionArgs, UnifiedScanArgs, col, concat,
 };
 
 use crate::{DataError, Result};

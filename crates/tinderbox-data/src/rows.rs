@@ -1,4 +1,9 @@
-use crate::{DataError, Result};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use tinderbox_core::Seed;
+
+use crate::{Batch, DataError, Examples, Result};
 
 /// Rows of `f32` numbers, one after the other in memory.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +49,12 @@ impl Values {
         self.data
     }
 
+    /// The numbers as a tensor of shape `[rows, width]`, without copying them on the CPU.
+    pub fn into_tensor(self, device: &Device) -> Tensor<2> {
+        let shape = [self.rows(), self.width];
+        Tensor::from_data(TensorData::new(self.data, shape), device)
+    }
+
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
         let mut data = Vec::with_capacity(indices.len() * self.width);
@@ -61,7 +72,7 @@ impl Values {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classes {
     labels: Vec<i32>,
-    names: Vec<String>,
+    names: Arc<[String]>,
 }
 
 impl Classes {
@@ -77,7 +88,10 @@ impl Classes {
                 classes: names.len(),
             });
         }
-        Ok(Self { labels, names })
+        Ok(Self {
+            labels,
+            names: names.into(),
+        })
     }
 
     /// The labels, one a row.
@@ -94,7 +108,7 @@ impl Classes {
     pub fn gather(&self, indices: &[usize]) -> Self {
         Self {
             labels: indices.iter().map(|&index| self.labels[index]).collect(),
-            names: self.names.clone(),
+            names: Arc::clone(&self.names),
         }
     }
 }
@@ -105,14 +119,25 @@ pub trait Target: Clone + Send + Sync + 'static {
     fn rows(&self) -> usize;
     /// The targets of these rows, in this order.
     fn gather(&self, indices: &[usize]) -> Self;
+    /// The targets of a batch on a device: `[batch, outputs]` or `[batch]`.
+    type Tensor: Send + 'static;
+    /// Moves gathered targets to a device.
+    fn into_tensor(self, device: &Device) -> Self::Tensor;
 }
 
 impl Target for Values {
     fn rows(&self) -> usize {
         self.rows()
     }
+
     fn gather(&self, indices: &[usize]) -> Self {
         self.gather(indices)
+    }
+
+    type Tensor = Tensor<2>;
+
+    fn into_tensor(self, device: &Device) -> Tensor<2> {
+        self.into_tensor(device)
     }
 }
 
@@ -120,8 +145,16 @@ impl Target for Classes {
     fn rows(&self) -> usize {
         self.labels.len()
     }
+
     fn gather(&self, indices: &[usize]) -> Self {
         self.gather(indices)
+    }
+
+    type Tensor = Tensor<1, Int>;
+
+    fn into_tensor(self, device: &Device) -> Tensor<1, Int> {
+        let rows = self.labels.len();
+        Tensor::from_data(TensorData::new(self.labels, [rows]), device)
     }
 }
 
@@ -169,6 +202,26 @@ impl<T: Target> Rows<T> {
         Self {
             features: self.features.gather(indices),
             targets: self.targets.gather(indices),
+        }
+    }
+}
+
+impl<T: Target> Examples for Rows<T> {
+    type Host = Self;
+    type Batch = Batch<2, T::Tensor>;
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self> {
+        Ok(self.gather(indices))
+    }
+
+    fn upload(&self, host: Self, device: &Device) -> Self::Batch {
+        Batch {
+            inputs: host.features.into_tensor(device),
+            targets: host.targets.into_tensor(device),
         }
     }
 }

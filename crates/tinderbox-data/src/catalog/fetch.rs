@@ -1,6 +1,6 @@
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -265,7 +265,7 @@ fn pack(raw: &Path, target: &Path) -> Result<()> {
     write_atomic_with(target, |to| {
         let mut packer = GzBuilder::new().write(to, Compression::default());
         io::copy(&mut from, &mut packer)?;
-        packer.finish()?.flush()
+        packer.finish().map(drop)
     })?;
     // What is left over can be removed at any time; failing to do so harms nobody.
     let _ = fs::remove_file(raw);

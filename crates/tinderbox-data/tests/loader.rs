@@ -1,0 +1,187 @@
+//! What a user relies on of the in-memory loader: order, counts, last-batch policies, Burn's trait.
+
+use std::sync::Arc;
+
+use burn::data::dataloader::DataLoader;
+use burn::module::{Module, Param};
+use burn::optim::{GradientsParams, SgdConfig};
+use burn::tensor::{Device, Tensor};
+use proptest::prelude::*;
+use tinderbox_core::Seed;
+use tinderbox_data::{Batch, Batches, Classes, DataError, LastBatch, Loader, Rows, Values, synthetic};
+
+/// Examples whose single feature is their own index.
+fn numbered(count: usize) -> Rows {
+    let numbers: Vec<f32> = (0..count).map(|index| index as f32).collect();
+    Rows::new(
+        Values::new(numbers.clone(), 1).unwrap(),
+        Values::new(numbers, 1).unwrap(),
+    )
+    .unwrap()
+}
+
+fn seen(loader: &Loader<Rows>, epoch: usize, skip: usize) -> Vec<Vec<usize>> {
+    loader
+        .epoch(epoch, skip, &Device::flex())
+        .unwrap()
+        .map(|batch| {
+            let batch = batch.unwrap();
+            let inputs = batch.inputs.try_into_vec_as::<f32>().unwrap();
+            let targets = batch.targets.try_into_vec_as::<f32>().unwrap();
+            assert_eq!(inputs, targets, "features and targets stay together");
+            inputs.into_iter().map(|index| index as usize).collect()
+        })
+        .collect()
+}
+
+fn policies() -> impl Strategy<Value = LastBatch> {
+    prop_oneof![
+        Just(LastBatch::Keep),
+        Just(LastBatch::Drop),
+        Just(LastBatch::Wrap)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn every_policy_counts_as_it_says(
+        count in 1usize..120,
+        size in 1usize..40,
+        policy in policies(),
+        seed: u64,
+        epoch in 0usize..4,
+        prefetch in 0usize..3,
+    ) {
+        let size = size.min(count);
+        let loader = Loader::new(numbered(count), size).unwrap()
+            .shuffle(Seed::new(seed)).last_batch(policy).prefetch(prefetch);
+        let batches = seen(&loader, epoch, 0);
+        prop_assert_eq!(batches.len(), loader.num_batches());
+        prop_assert_eq!(Batches::batches(&loader), Some(batches.len()));
+        let flat: Vec<usize> = batches.concat();
+        prop_assert_eq!(Batches::examples(&loader), Some(flat.len()));
+        let order = loader.order(epoch);
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        prop_assert_eq!(sorted, (0..count).collect::<Vec<_>>());
+        match policy {
+            LastBatch::Keep => {
+                prop_assert_eq!(batches.len(), count.div_ceil(size));
+                prop_assert_eq!(flat, order);
+            }
+            LastBatch::Drop => {
+                prop_assert_eq!(batches.len(), count / size);
+                prop_assert!(batches.iter().all(|batch| batch.len() == size));
+                prop_assert_eq!(&flat[..], &order[..flat.len()]);
+            }
+            LastBatch::Wrap => {
+                prop_assert_eq!(batches.len(), count.div_ceil(size));
+                prop_assert!(batches.iter().all(|batch| batch.len() == size));
+                prop_assert_eq!(&flat[..count], &order[..]);
+                prop_assert_eq!(&flat[count..], &order[..flat.len() - count]);
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_depends_on_seed_and_epoch_alone(count in 20usize..200, size in 1usize..20, seed: u64) {
+        let plain = Loader::new(numbered(count), size).unwrap().shuffle(Seed::new(seed));
+        let ahead = plain.clone().prefetch(3);
+        for epoch in 0..3 {
+            let expected = seen(&plain, epoch, 0);
+            prop_assert_eq!(&seen(&ahead, epoch, 0), &expected);
+            let skip = expected.len() / 2;
+            prop_assert_eq!(&seen(&plain, epoch, skip)[..], &expected[skip..]);
+            prop_assert_eq!(&seen(&ahead, epoch, skip)[..], &expected[skip..]);
+        }
+        prop_assert_ne!(plain.order(0), plain.order(1));
+    }
+}
+
+#[test]
+fn without_a_seed_the_order_is_the_datas_own() {
+    let loader = Loader::new(numbered(10), 4).unwrap();
+    assert_eq!(
+        seen(&loader, 5, 0),
+        vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]
+    );
+}
+
+#[test]
+fn class_targets_are_integers() {
+    let features = Values::new((0..12).map(|i| i as f32).collect(), 2).unwrap();
+    let labels = Classes::new(vec![0, 1, 2, 0, 1, 2], ["a", "b", "c"].map(String::from).to_vec());
+    let loader = Loader::new(Rows::new(features, labels.unwrap()).unwrap(), 4).unwrap();
+    let batch = loader.epoch(0, 1, &Device::flex()).unwrap().next();
+    let batch = batch.unwrap().unwrap();
+    assert_eq!(batch.inputs.dims(), [2, 2]);
+    let labels: Vec<i64> = batch.targets.into_data().iter::<i64>().collect();
+    assert_eq!(labels, [1, 2]);
+}
+
+#[test]
+fn bad_input_is_refused_with_a_reason() {
+    let message = |error: DataError| error.to_string();
+    assert!(message(Loader::new(numbered(5), 0).err().unwrap()).contains("batch size from 1 to 5"));
+    assert!(message(Loader::new(numbered(5), 6).err().unwrap()).contains("batch size 6 with 5"));
+    let empty = Rows::new(
+        Values::new(Vec::new(), 1).unwrap(),
+        Values::new(Vec::new(), 1).unwrap(),
+    );
+    assert!(message(Loader::new(empty.unwrap(), 1).err().unwrap()).contains("no rows"));
+    let three = Values::new(vec![0.0; 3], 1).unwrap();
+    let two = Values::new(vec![0.0; 2], 1).unwrap();
+    assert!(message(Rows::new(three, two).unwrap_err()).contains("3 rows of features but 2"));
+    assert!(message(Values::new(vec![0.0; 5], 2).unwrap_err()).contains("5 numbers"));
+    let labels = Classes::new(vec![0, 3], vec!["a".into(), "b".into()]);
+    assert!(message(labels.unwrap_err()).contains("row 1: label 3"));
+}
+
+#[derive(Module, Debug)]
+struct Line {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+/// Training through Burn's own `DataLoader` trait alone, as stock Burn code does.
+#[test]
+fn stock_burn_code_trains_with_the_loader() {
+    fn train(loader: Arc<dyn DataLoader<Batch>>, device: &Device) -> Line {
+        let mut model = Line {
+            weight: Param::from_data([[0.0f32], [0.0]], device),
+            bias: Param::from_data([0.0f32], device),
+        };
+        let mut optimizer = SgdConfig::new().init();
+        for _ in 0..4 {
+            for batch in loader.iter() {
+                let batch = batch.unwrap();
+                let output = batch.inputs.matmul(model.weight.val()) + model.bias.val().unsqueeze();
+                let loss = (output - batch.targets).powi_scalar(2).mean();
+                let gradients = GradientsParams::from_grads(loss.backward(), &model);
+                model = optimizer.step(0.03, model, gradients);
+            }
+        }
+        model
+    }
+
+    let device = Device::flex().autodiff();
+    let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, Seed::new(7)).unwrap();
+    let loader: Arc<dyn DataLoader<Batch>> =
+        Arc::new(Loader::new(data, 10).unwrap().shuffle(Seed::new(8)));
+    assert_eq!(loader.num_items(), 1000);
+    assert_eq!(loader.slice(100, 350).num_items(), 250);
+    assert_eq!(loader.slice(100, 350).iter().count(), 25);
+    let mut iterator = loader.iter();
+    iterator.next();
+    assert_eq!(iterator.progress().items_processed, 10);
+    drop(iterator);
+
+    let model = train(loader.to_device(&device), &device);
+    let weight = model.weight.val().try_into_vec_as::<f32>().unwrap();
+    let bias = model.bias.val().try_into_vec_as::<f32>().unwrap();
+    for (got, truth) in weight.iter().chain(&bias).zip([2.0, -3.4, 4.2]) {
+        assert!((got - truth).abs() < 5e-3, "{got} against {truth}");
+    }
+}
