@@ -1,5 +1,5 @@
 use polars::prelude::{
-    Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema, StringChunked,
+    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema, StringChunked,
     TimeUnit, col,
 };
 use serde::{Deserialize, Serialize};

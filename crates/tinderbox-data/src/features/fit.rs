@@ -369,21 +369,20 @@ impl Counts {
 
     fn add(&mut self, column: &str, word: Option<&str>) -> Result<()> {
         let Some(word) = word else { return Ok(()) };
-        match self.counts.get_mut(word) {
-            Some(count) => *count += 1,
-            None if self.counts.len() < self.limit => {
-                self.counts.insert(word.to_owned(), 1);
-            }
-            None => {
-                return Err(DataError::Column {
-                    column: column.to_owned(),
-                    problem: format!(
-                        "has more than {} different values, so it is hardly a category; leave it out, or raise max_categories",
-                        self.limit
-                    ),
-                });
-            }
+        if let Some(count) = self.counts.get_mut(word) {
+            *count += 1;
+            return Ok(());
         }
+        if self.counts.len() == self.limit {
+            return Err(DataError::Column {
+                column: column.to_owned(),
+                problem: format!(
+                    "has more than {} different values, so it is hardly a category; leave it out, or raise max_categories",
+                    self.limit
+                ),
+            });
+        }
+        self.counts.insert(word.to_owned(), 1);
         Ok(())
     }
 
