@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,8 +49,15 @@ fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
     };
     let file = File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
+    let mut file = std::io::BufReader::new(file);
+    if packed && !file.fill_buf().map_err(fail)?.starts_with(b"\x1f\x8b") {
+        return Err(DataError::Format {
+            path: path.to_owned(),
+            problem: "not a .gz file, whatever its name says; rename or pack it".into(),
+        });
+    }
     let reader: &mut dyn Read = if packed {
-        &mut MultiGzDecoder::new(std::io::BufReader::new(file))
+        &mut MultiGzDecoder::new(file)
     } else {
         &mut { file }
     };
