@@ -18,6 +18,7 @@ use polars::prelude::{
     UnifiedScanArgs, UnionArgs, col, concat,
 };
 
+use crate::frames::guarded;
 use crate::{DataError, Result};
 use find::{Kind, files};
 pub use options::{ColumnType, Encoding, ReadOptions, Separator};
@@ -54,8 +55,7 @@ impl ReadOptions {
         let mut names: Vec<PlSmallStr> = Vec::new();
         for path in paths.iter().map(AsRef::as_ref) {
             let mut frame = self.read_one(path)?;
-            let schema = frame
-                .collect_schema()
+            let schema = guarded(|| frame.collect_schema())
                 .map_err(|source| polars_at(path, source))?;
             if schema.is_empty() {
                 return Err(DataError::Format {
@@ -102,7 +102,7 @@ impl ReadOptions {
                 let mut all =
                     concat(frames, arguments).map_err(|source| together(paths, source))?;
                 // Types that do not go together show up here, not in the middle of a training run.
-                all.collect_schema()
+                guarded(|| all.collect_schema())
                     .map_err(|source| together(paths, source))?;
                 Ok(all)
             }
