@@ -3,9 +3,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use polars::prelude::{
-    DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult, col,
-};
+use polars::prelude::{DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult, col};
 
 use crate::{DataError, Result};
 

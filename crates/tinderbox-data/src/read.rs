@@ -55,8 +55,8 @@ impl ReadOptions {
         let mut names: Vec<PlSmallStr> = Vec::new();
         for path in paths.iter().map(AsRef::as_ref) {
             let mut frame = self.read_one(path)?;
-            let schema = guarded(|| frame.collect_schema())
-                .map_err(|source| polars_at(path, source))?;
+            let schema =
+                guarded(|| frame.collect_schema()).map_err(|source| polars_at(path, source))?;
             if schema.is_empty() {
                 return Err(DataError::Format {
                     path: path.to_owned(),
@@ -102,8 +102,7 @@ impl ReadOptions {
                 let mut all =
                     concat(frames, arguments).map_err(|source| together(paths, source))?;
                 // Types that do not go together show up here, not in the middle of a training run.
-                guarded(|| all.collect_schema())
-                    .map_err(|source| together(paths, source))?;
+                guarded(|| all.collect_schema()).map_err(|source| together(paths, source))?;
                 Ok(all)
             }
         }

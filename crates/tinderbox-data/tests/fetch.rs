@@ -31,7 +31,10 @@ impl Server {
                 let request = lines.next().unwrap().unwrap();
                 let path = request.split(' ').nth(1).unwrap().to_owned();
                 let mut from = 0;
-                for line in lines.map_while(Result::ok).take_while(|line| !line.is_empty()) {
+                for line in lines
+                    .map_while(Result::ok)
+                    .take_while(|line| !line.is_empty())
+                {
                     let line = line.to_ascii_lowercase();
                     if let Some(range) = line.strip_prefix("range: bytes=") {
                         from = range.trim_end_matches('-').parse().unwrap();
@@ -56,24 +59,37 @@ impl Server {
 }
 
 fn body() -> Vec<u8> {
-    (0..300_000u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 16).to_le_bytes()).collect()
+    (0..300_000u32)
+        .flat_map(|i| (i.wrapping_mul(2_654_435_761) >> 16).to_le_bytes())
+        .collect()
 }
 
 fn sha256(bytes: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn dataset(url: &str, digest: &str, bytes: usize) -> Dataset {
     let text = format!(
         "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.bin\"\nbytes = {bytes}\nsha256 = \"{digest}\"\n{url}\n"
     );
-    Catalog::from_toml(&text).unwrap().get("set").unwrap().clone()
+    Catalog::from_toml(&text)
+        .unwrap()
+        .get("set")
+        .unwrap()
+        .clone()
 }
 
 fn official(server: &Server) -> Dataset {
     let body = body();
-    dataset(&format!("url = \"{}/file.bin\"", server.address), &sha256(&body), body.len())
+    dataset(
+        &format!("url = \"{}/file.bin\"", server.address),
+        &sha256(&body),
+        body.len(),
+    )
 }
 
 fn send(connection: &mut TcpStream, head: &str, body: &[u8]) -> std::io::Result<()> {
@@ -98,7 +114,9 @@ fn whole(_: &str, from: u64, connection: &mut TcpStream) -> std::io::Result<()> 
 
 fn litter(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder.join("set")).unwrap();
-    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
 }
 
 #[test]
@@ -117,7 +135,11 @@ fn a_file_arrives_once() {
     assert_eq!(*last.lock().unwrap(), (1_200_000, 1_200_000));
     assert_eq!(litter(cache.path()), ["file.bin"]);
     assert_eq!(fetcher.fetch(&set).unwrap(), folder);
-    assert_eq!(server.requests(), 1, "what is in place is not fetched again");
+    assert_eq!(
+        server.requests(),
+        1,
+        "what is in place is not fetched again"
+    );
     std::fs::write(folder.join("file.bin"), "damaged").unwrap();
     fetcher.fetch(&set).unwrap();
     assert_eq!(std::fs::read(folder.join("file.bin")).unwrap(), body());
@@ -129,12 +151,18 @@ fn a_cut_download_goes_on_where_it_was() {
         let body = body();
         match from {
             // The length is announced, and half of it comes.
-            0 => send(connection, "200 OK\r\nContent-Length: 1200000", &body[..600_000]),
+            0 => send(
+                connection,
+                "200 OK\r\nContent-Length: 1200000",
+                &body[..600_000],
+            ),
             _ => whole("", from, connection),
         }
     }));
     let cache = tempfile::tempdir().unwrap();
-    Fetcher::new(cache.path()).fetch(&official(&server)).unwrap();
+    Fetcher::new(cache.path())
+        .fetch(&official(&server))
+        .unwrap();
     assert_eq!(*server.ranges.lock().unwrap(), [0, 600_000]);
 }
 
@@ -157,28 +185,41 @@ fn a_later_attempt_goes_on_too_unless_the_first_half_is_foreign() {
 
 #[test]
 fn a_server_without_ranges_or_lengths_will_do() {
-    let server = Server::new(Box::new(|_, _, connection| send(connection, "200 OK", &body())));
+    let server = Server::new(Box::new(|_, _, connection| {
+        send(connection, "200 OK", &body())
+    }));
     let cache = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(cache.path().join("set")).unwrap();
     std::fs::write(cache.path().join("set/file.bin.part"), vec![1; 500_000]).unwrap();
-    let folder = Fetcher::new(cache.path()).fetch(&official(&server)).unwrap();
+    let folder = Fetcher::new(cache.path())
+        .fetch(&official(&server))
+        .unwrap();
     assert_eq!(std::fs::read(folder.join("file.bin")).unwrap(), body());
 }
 
 #[test]
 fn a_redirect_is_followed() {
     let server = Server::new(Box::new(|path, from, connection| match path {
-        "/file.bin" => send(connection, "302 Found\r\nLocation: /moved.bin\r\nContent-Length: 0", b""),
+        "/file.bin" => send(
+            connection,
+            "302 Found\r\nLocation: /moved.bin\r\nContent-Length: 0",
+            b"",
+        ),
         _ => whole(path, from, connection),
     }));
     let cache = tempfile::tempdir().unwrap();
-    Fetcher::new(cache.path()).fetch(&official(&server)).unwrap();
+    Fetcher::new(cache.path())
+        .fetch(&official(&server))
+        .unwrap();
     assert_eq!(server.requests(), 2);
 }
 
 fn refused(server: &Server, set: &Dataset) -> String {
     let cache = tempfile::tempdir().unwrap();
-    let error = Fetcher::new(cache.path()).fetch(set).unwrap_err().to_string();
+    let error = Fetcher::new(cache.path())
+        .fetch(set)
+        .unwrap_err()
+        .to_string();
     assert!(!cache.path().join("set/file.bin").exists());
     assert!(error.contains(&server.address), "{error}");
     error
@@ -192,17 +233,32 @@ fn what_the_server_gets_wrong_is_told() {
     assert!(refused(&server, &official(&server)).contains("status 404"));
 
     let server = Server::new(Box::new(whole));
-    let wrong = dataset(&format!("url = \"{}/file.bin\"", server.address), &"0".repeat(64), 1_200_000);
+    let wrong = dataset(
+        &format!("url = \"{}/file.bin\"", server.address),
+        &"0".repeat(64),
+        1_200_000,
+    );
     let error = refused(&server, &wrong);
-    assert!(error.contains(&sha256(&body())) && error.contains("not kept"), "{error}");
-    let small = dataset(&format!("url = \"{}/file.bin\"", server.address), &"0".repeat(64), 1000);
+    assert!(
+        error.contains(&sha256(&body())) && error.contains("not kept"),
+        "{error}"
+    );
+    let small = dataset(
+        &format!("url = \"{}/file.bin\"", server.address),
+        &"0".repeat(64),
+        1000,
+    );
     assert!(refused(&server, &small).contains("more than the 1000 bytes"));
 
     // Always cut at the same place: no progress, so no endless loop.
     let server = Server::new(Box::new(|_, from, connection| {
         let body = body();
         let end = (from as usize).max(1000);
-        send(connection, "200 OK\r\nContent-Length: 1200000", &body[..end])
+        send(
+            connection,
+            "200 OK\r\nContent-Length: 1200000",
+            &body[..end],
+        )
     }));
     let error = refused(&server, &official(&server));
     assert!(error.contains("TINDERBOX_MIRROR"), "{error}");
@@ -211,11 +267,24 @@ fn what_the_server_gets_wrong_is_told() {
 
 #[test]
 fn an_address_that_nobody_answers_is_told() {
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let set = dataset(&format!("url = \"http://{closed}/file.bin\""), &"0".repeat(64), 10);
+    let closed = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let set = dataset(
+        &format!("url = \"http://{closed}/file.bin\""),
+        &"0".repeat(64),
+        10,
+    );
     let cache = tempfile::tempdir().unwrap();
-    let error = Fetcher::new(cache.path()).fetch(&set).unwrap_err().to_string();
-    assert!(error.contains("cannot download") && error.contains(&closed.to_string()), "{error}");
+    let error = Fetcher::new(cache.path())
+        .fetch(&set)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("cannot download") && error.contains(&closed.to_string()),
+        "{error}"
+    );
 }
 
 #[test]
@@ -225,13 +294,23 @@ fn mirrors_are_asked_first() {
     let set = dataset("", &sha256(b"right"), 5);
     let fetcher = Fetcher::new(cache.path()).mirror(mirror.path().to_str().unwrap());
     let error = fetcher.fetch(&set).unwrap_err().to_string();
-    assert!(error.contains("no address") && error.contains("TINDERBOX_MIRROR"), "{error}");
+    assert!(
+        error.contains("no address") && error.contains("TINDERBOX_MIRROR"),
+        "{error}"
+    );
     std::fs::create_dir(mirror.path().join("set")).unwrap();
     std::fs::write(mirror.path().join("set/file.bin"), "wrong").unwrap();
     let error = fetcher.fetch(&set).unwrap_err().to_string();
-    assert!(error.contains(mirror.path().to_str().unwrap()) && error.contains("SHA-256"), "{error}");
+    assert!(
+        error.contains(mirror.path().to_str().unwrap()) && error.contains("SHA-256"),
+        "{error}"
+    );
     std::fs::write(mirror.path().join("set/file.bin"), "right").unwrap();
-    assert_eq!(fetcher.fetch(&set).unwrap(), mirror.path().join("set"), "used where it is");
+    assert_eq!(
+        fetcher.fetch(&set).unwrap(),
+        mirror.path().join("set"),
+        "used where it is"
+    );
 
     let server = Server::new(Box::new(|path, _, connection| match path {
         "/base/set/file.bin" => send(connection, "200 OK\r\nContent-Length: 5", b"right"),

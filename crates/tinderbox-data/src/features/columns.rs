@@ -1,6 +1,6 @@
 use polars::prelude::{
-    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema, StringChunked,
-    TimeUnit, col,
+    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema,
+    StringChunked, TimeUnit, col,
 };
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@ use polars::prelude::{DataFrame, PlHashMap};
 
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
 use super::dates;
-use super::fitted::{Coding, Features, FittedColumn, FittedStep, Number, Vocabulary};
+use super::fitted::{Coding, Features, FittedColumn, FittedStep, Number, Vocabulary, no_features};
 use super::spec::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, Encode, FeatureSpec, Impute, Missing, Step,
     TargetSpec, TargetStep, Task, Unseen,
@@ -26,6 +26,9 @@ impl FeatureSpec {
     /// categories than `max_categories`, a missing target, no rows.
     pub fn fit(&self, frame: &impl Frame) -> Result<Features> {
         self.check()?;
+        if self.columns.is_empty() {
+            return Err(no_features());
+        }
         let schema = frame.columns()?;
         let mut names: Vec<String> = Vec::new();
         for column in &self.columns {

@@ -289,6 +289,12 @@ impl PartialEq for Vocabulary {
     }
 }
 
+pub(super) fn no_features() -> DataError {
+    DataError::Spec {
+        problem: "no column gives a feature; name at least one".into(),
+    }
+}
+
 impl Features {
     pub(super) fn new(columns: Vec<FittedColumn>, target: Option<FittedTarget>) -> Result<Self> {
         let mut outputs = Vec::new();
@@ -296,9 +302,7 @@ impl Features {
             column.outputs(&mut outputs);
         }
         if outputs.is_empty() {
-            return Err(DataError::Spec {
-                problem: "no column gives a feature; name at least one".into(),
-            });
+            return Err(no_features());
         }
         // A category may be called what another feature is called; names stay different.
         let mut once = std::collections::HashSet::new();

@@ -74,11 +74,12 @@ impl FeatureSpec {
         let names: Vec<String> = names.collect();
         let mut looks: Vec<Look> = names.iter().map(|name| Look::new(name, &schema)).collect();
         let (mut rows, limit) = (0, spec.max_categories);
-        frame.for_each_part(&names, &mut |part| {
+        // With the target, so that a table of nothing else still has rows.
+        let columns: Vec<String> = names.iter().cloned().chain([target.to_owned()]).collect();
+        frame.for_each_part(&columns, &mut |part| {
             for (look, name) in looks.iter_mut().zip(&names) {
                 look.look(part, name, rows, limit)?;
             }
-            // A frame without feature columns still has a height.
             rows += part.height();
             Ok(())
         })?;

@@ -226,7 +226,11 @@ mod tests {
     #[test]
     fn what_is_too_large_to_check_is_scanned() {
         for name in ["t.csv", "t.csv.gz"] {
-            for text in [large("\n"), large("\r\n"), format!("\u{feff}{}", large("\n"))] {
+            for text in [
+                large("\n"),
+                large("\r\n"),
+                format!("\u{feff}{}", large("\n")),
+            ] {
                 let table = scan(name, &text, &ReadOptions::default()).unwrap();
                 assert_eq!(table.shape(), (500, 2), "{name}");
                 let a: i64 = table["a"].i64().unwrap().iter().flatten().sum();
@@ -235,7 +239,10 @@ mod tests {
             }
         }
         let white = large("\n").replace(',', " ").replace('"', "");
-        let white = white.lines().map(|line| line.replacen("x  ", "", 1) + "\n").collect::<String>();
+        let white = white
+            .lines()
+            .map(|line| line.replacen("x  ", "", 1) + "\n")
+            .collect::<String>();
         let options = ReadOptions::default().separator(Separator::Whitespace);
         assert_eq!(scan("t.dat", &white, &options).unwrap().shape(), (500, 2));
     }
