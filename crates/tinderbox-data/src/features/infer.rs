@@ -246,16 +246,17 @@ impl Look {
                 numbers,
                 text,
             } => {
-                if let Some((row, word)) = text {
-                    if present >= 20 && numbers as f64 >= NUMBERS_IN_TEXT * present as f64 {
-                        return Err(DataError::Value {
-                            column: name.to_owned(),
-                            row,
-                            problem: format!(
-                                "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
-                            ),
-                        });
-                    }
+                if let Some((row, word)) = text
+                    && present >= 20
+                    && numbers as f64 >= NUMBERS_IN_TEXT * present as f64
+                {
+                    return Err(DataError::Value {
+                        column: name.to_owned(),
+                        row,
+                        problem: format!(
+                            "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
+                        ),
+                    });
                 }
                 let different = values.len();
                 if different > limit {
