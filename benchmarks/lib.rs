@@ -7,7 +7,9 @@ use tinderbox::prelude::*;
 /// Standard normal features and one target, as `torch.randn` makes them.
 pub fn regression(examples: usize, width: usize) -> Result<Rows> {
     let mut draw = Seed::new(0).rng();
-    let features = (0..examples * width).map(|_| draw.normal() as f32).collect();
+    let features = (0..examples * width)
+        .map(|_| draw.normal() as f32)
+        .collect();
     let targets = (0..examples).map(|_| draw.normal() as f32).collect();
     Rows::new(Values::new(features, width)?, Values::new(targets, 1)?)
 }
@@ -15,8 +17,12 @@ pub fn regression(examples: usize, width: usize) -> Result<Rows> {
 /// Standard normal features and a class in `0..classes`.
 pub fn classification(examples: usize, width: usize, classes: usize) -> Result<Rows<Classes>> {
     let mut draw = Seed::new(0).rng();
-    let features = (0..examples * width).map(|_| draw.normal() as f32).collect();
-    let labels = (0..examples).map(|_| draw.below(classes as u64) as i32).collect();
+    let features = (0..examples * width)
+        .map(|_| draw.normal() as f32)
+        .collect();
+    let labels = (0..examples)
+        .map(|_| draw.below(classes as u64) as i32)
+        .collect();
     let names = (0..classes).map(|class| class.to_string()).collect();
     Rows::new(Values::new(features, width)?, Classes::new(labels, names)?)
 }

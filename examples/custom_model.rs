@@ -40,9 +40,15 @@ fn main() -> Result<()> {
         ..TrainConfig::default()
     };
     let run = args.run("custom_model")?;
-    let fitted = args.trainer(config, &run)?.fit(model, &huber, &loader, None)?;
+    let fitted = args
+        .trainer(config, &run)?
+        .fit(model, &huber, &loader, None)?;
 
     let weights = fitted.model.terms.weight.val().try_into_vec_as::<f32>()?;
-    expected("coefficients", "[5.0, 1.2, -3.4, 5.6]", format!("{weights:.1?}"));
+    expected(
+        "coefficients",
+        "[5.0, 1.2, -3.4, 5.6]",
+        format!("{weights:.1?}"),
+    );
     Ok(())
 }

@@ -70,11 +70,7 @@ impl Common {
     }
 
     /// A trainer that shows its progress, keeps the run folder and stops well on Ctrl-C.
-    pub fn trainer<M: Module, O>(
-        &self,
-        config: TrainConfig,
-        run: &Run,
-    ) -> Result<Trainer<M, O>> {
+    pub fn trainer<M: Module, O>(&self, config: TrainConfig, run: &Run) -> Result<Trainer<M, O>> {
         let mut trainer = Trainer::new(config)?
             .callback(Progress::new())
             .run(run.clone())

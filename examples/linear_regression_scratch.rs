@@ -25,11 +25,19 @@ fn main() -> Result<()> {
         println!("epoch {}, loss {loss:.6}", epoch + 1);
     }
     let [w1, w2] = learned.w;
-    println!("w error: [{:.2e}, {:.2e}]", TRUTH.0[0] - w1, TRUTH.0[1] - w2);
+    println!(
+        "w error: [{:.2e}, {:.2e}]",
+        TRUTH.0[0] - w1,
+        TRUTH.0[1] - w2
+    );
     println!("b error: {:.2e}", TRUTH.1 - learned.b);
     // p5 to p95 of 175 published runs with the default settings; the noise alone gives 0.00005.
     let last = learned.losses.last().context("at least one epoch")?;
-    expected("loss after 3 epochs", "0.000047 to 0.000054", format!("{last:.6}"));
+    expected(
+        "loss after 3 epochs",
+        "0.000047 to 0.000054",
+        format!("{last:.6}"),
+    );
     Ok(())
 }
 
@@ -43,7 +51,13 @@ pub struct Learned {
     pub b: f64,
 }
 
-pub fn train(epochs: usize, batch_size: usize, lr: f64, seed: Seed, plain: &Device) -> Result<Learned> {
+pub fn train(
+    epochs: usize,
+    batch_size: usize,
+    lr: f64,
+    seed: Seed,
+    plain: &Device,
+) -> Result<Learned> {
     // Tensors made on this device remember how they came to be, so that they can be differentiated.
     let device = plain.clone().autodiff();
 
@@ -76,7 +90,8 @@ pub fn train(epochs: usize, batch_size: usize, lr: f64, seed: Seed, plain: &Devi
             w = Tensor::from_inner(w.inner() - dw * step).require_grad();
             b = Tensor::from_inner(b.inner() - db * step).require_grad();
         }
-        let predicted = all_inputs.clone().matmul(w.clone().inner()) + b.clone().inner().unsqueeze();
+        let predicted =
+            all_inputs.clone().matmul(w.clone().inner()) + b.clone().inner().unsqueeze();
         let error = predicted - all_targets.clone();
         losses.push((error.square().mean() * 0.5).into_scalar());
     }

@@ -37,7 +37,9 @@ pub fn run(args: Args) -> Result<()> {
         true => pytorch(&shell)?,
         false => BTreeMap::new(),
     };
-    let mut table = String::from("| bench | ours | PyTorch | ours is faster by |\n| --- | ---: | ---: | ---: |\n");
+    let mut table = String::from(
+        "| bench | ours | PyTorch | ours is faster by |\n| --- | ---: | ---: | ---: |\n",
+    );
     for (name, seconds) in &ours {
         if !name.contains(filter.as_str()) {
             continue;
@@ -65,10 +67,14 @@ pub fn run(args: Args) -> Result<()> {
 }
 
 fn target_folder(shell: &Shell) -> Result<PathBuf> {
-    let text = cmd!(shell, "cargo metadata --format-version 1 --no-deps").quiet().read()?;
+    let text = cmd!(shell, "cargo metadata --format-version 1 --no-deps")
+        .quiet()
+        .read()?;
     let metadata: serde_json::Value = serde_json::from_str(&text)?;
     let folder = metadata["target_directory"].as_str();
-    Ok(folder.context("cargo metadata names no target folder")?.into())
+    Ok(folder
+        .context("cargo metadata names no target folder")?
+        .into())
 }
 
 /// Criterion's medians, in seconds an element where a throughput in elements was set.
@@ -106,7 +112,11 @@ fn pytorch(shell: &Shell) -> Result<BTreeMap<String, f64>> {
     if !python.is_file() {
         cmd!(shell, "python3 -m venv {environment}").run()?;
     }
-    cmd!(shell, "{python} -m pip install --quiet -r benchmarks/pytorch/requirements.txt").run()?;
+    cmd!(
+        shell,
+        "{python} -m pip install --quiet -r benchmarks/pytorch/requirements.txt"
+    )
+    .run()?;
     let mut twins = BTreeMap::new();
     for entry in shell.read_dir("benchmarks/pytorch")? {
         if entry.extension().is_none_or(|extension| extension != "py") {

@@ -31,7 +31,11 @@ pub fn run(args: Args) -> Result<()> {
 
     let out = scratch.path().join("reproduce");
     let this = std::env::current_exe()?;
-    cmd!(shell, "{this} reproduce --all --quick --device {device} --out {out}").run()?;
+    cmd!(
+        shell,
+        "{this} reproduce --all --quick --device {device} --out {out}"
+    )
+    .run()?;
 
     if device == "flex" {
         cmd!(shell, "{this} fetch --list").run()?;
@@ -56,10 +60,18 @@ fn python_reads(shell: &Shell, run: &Path) -> Result<()> {
 }
 
 fn unknown_devices_are_refused(shell: &Shell, program: &Path) -> Result<()> {
-    for (name, message) in [("abacus", "no device is called 'abacus'"), ("cuda:1", "--features cuda")] {
-        let output = cmd!(shell, "{program} --device {name}").ignore_status().output()?;
+    for (name, message) in [
+        ("abacus", "no device is called 'abacus'"),
+        ("cuda:1", "--features cuda"),
+    ] {
+        let output = cmd!(shell, "{program} --device {name}")
+            .ignore_status()
+            .output()?;
         let text = String::from_utf8_lossy(&output.stderr);
-        ensure!(!output.status.success() && text.contains(message), "--device {name}: {text}");
+        ensure!(
+            !output.status.success() && text.contains(message),
+            "--device {name}: {text}"
+        );
     }
     Ok(())
 }

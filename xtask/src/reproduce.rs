@@ -78,7 +78,13 @@ const fn at_most(figure: &'static str, low: f64, median: f64, high: f64) -> Band
 const EXPERIMENTS: &[Experiment] = &[linear_regression::SCRATCH, linear_regression::CONCISE];
 
 pub fn run(args: Args) -> Result<()> {
-    let known = || EXPERIMENTS.iter().map(|e| e.name).collect::<Vec<_>>().join(", ");
+    let known = || {
+        EXPERIMENTS
+            .iter()
+            .map(|e| e.name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     for name in &args.names {
         if !EXPERIMENTS.iter().any(|experiment| experiment.name == name) {
             bail!("no experiment is called '{name}'; there are {}", known());
@@ -118,7 +124,10 @@ pub fn run(args: Args) -> Result<()> {
         outside.extend(table.outside());
     }
     if outside.is_empty() {
-        println!("every median lies in its published band; tables in {}", args.out.display());
+        println!(
+            "every median lies in its published band; tables in {}",
+            args.out.display()
+        );
         return Ok(());
     }
     bail!("outside the published band: {}", outside.join("; "))

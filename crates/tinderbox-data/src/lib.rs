@@ -23,7 +23,7 @@ pub use features::{
     Ignored, Impute, Inference, Missing, NumericSpec, Output, OutputKind, Step, TargetSpec,
     TargetStep, Targets, Task, TensorTable, Unseen,
 };
-pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};
 pub use frames::collect;
+pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};
 pub use split::{Fold, Strategy, k_fold, split, take};
 pub use stream::{StreamLoader, StreamTarget};

@@ -426,9 +426,7 @@ impl<E: Examples> Iterator for BurnIterator<'_, E> {
     type Item = Result<E::Batch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.0
-            .next()
-            .map(|batch| batch.map_err(DatasetError::new))
+        self.0.next().map(|batch| batch.map_err(DatasetError::new))
     }
 }
 

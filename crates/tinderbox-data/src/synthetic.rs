@@ -8,13 +8,7 @@ use crate::{DataError, Result, Rows, Values};
 ///
 /// Features have shape `[examples, weights.len()]`, targets `[examples, 1]`. The course's first
 /// data set is `linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed)` (chapter "Linear Regression").
-pub fn linear(
-    weights: &[f64],
-    bias: f64,
-    noise: f64,
-    examples: usize,
-    seed: Seed,
-) -> Result<Rows> {
+pub fn linear(weights: &[f64], bias: f64, noise: f64, examples: usize, seed: Seed) -> Result<Rows> {
     check("linear", examples, weights.len())?;
     let mut inputs = seed.child("inputs").rng();
     let mut errors = seed.child("noise").rng();
@@ -29,7 +23,10 @@ pub fn linear(
         }
         targets.push((target + noise * errors.normal()) as f32);
     }
-    Rows::new(Values::new(features, weights.len())?, Values::new(targets, 1)?)
+    Rows::new(
+        Values::new(features, weights.len())?,
+        Values::new(targets, 1)?,
+    )
 }
 
 /// Polynomial data with noise: `y = sum_i c_i x^i / i! + e`, `x ~ N(0, 1)`, `e ~ N(0, noise)`.
@@ -98,8 +95,14 @@ mod tests {
         }
         let noise = (squares / 1000.0).sqrt();
         assert!((0.009..0.011).contains(&noise), "noise {noise}");
-        assert_eq!(data, linear(&[2.0, -3.4], 4.2, 0.01, 1000, Seed::new(1)).unwrap());
-        assert_ne!(data, linear(&[2.0, -3.4], 4.2, 0.01, 1000, Seed::new(2)).unwrap());
+        assert_eq!(
+            data,
+            linear(&[2.0, -3.4], 4.2, 0.01, 1000, Seed::new(1)).unwrap()
+        );
+        assert_ne!(
+            data,
+            linear(&[2.0, -3.4], 4.2, 0.01, 1000, Seed::new(2)).unwrap()
+        );
     }
 
     #[test]
@@ -113,7 +116,10 @@ mod tests {
             assert!((x[3] - first.powi(3) / 6.0).abs() < 1e-4 * (1.0 + first.abs().powi(3)));
             let target = 5.0 + 1.2 * first - 3.4 * x[2] + 5.6 * x[3];
             let got = data.targets().row(row)[0];
-            assert!((got - target).abs() < 1e-3 * (1.0 + target.abs()), "{got} {target}");
+            assert!(
+                (got - target).abs() < 1e-3 * (1.0 + target.abs()),
+                "{got} {target}"
+            );
         }
     }
 

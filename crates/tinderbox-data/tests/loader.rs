@@ -8,7 +8,9 @@ use burn::optim::{GradientsParams, SgdConfig};
 use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{Batch, Batches, Classes, DataError, LastBatch, Loader, Rows, Values, synthetic};
+use tinderbox_data::{
+    Batch, Batches, Classes, DataError, LastBatch, Loader, Rows, Values, synthetic,
+};
 
 /// Examples whose single feature is their own index.
 fn numbered(count: usize) -> Rows {
@@ -112,7 +114,10 @@ fn without_a_seed_the_order_is_the_datas_own() {
 #[test]
 fn class_targets_are_integers() {
     let features = Values::new((0..12).map(|i| i as f32).collect(), 2).unwrap();
-    let labels = Classes::new(vec![0, 1, 2, 0, 1, 2], ["a", "b", "c"].map(String::from).to_vec());
+    let labels = Classes::new(
+        vec![0, 1, 2, 0, 1, 2],
+        ["a", "b", "c"].map(String::from).to_vec(),
+    );
     let loader = Loader::new(Rows::new(features, labels.unwrap()).unwrap(), 4).unwrap();
     let batch = loader.epoch(0, 1, &Device::flex()).unwrap().next();
     let batch = batch.unwrap().unwrap();

@@ -53,7 +53,9 @@ impl Initializer {
             Zeros => true,
             Constant { value } => value.is_finite(),
             Normal { std: size } | Uniform { bound: size } => size.is_finite() && size >= 0.0,
-            XavierUniform { gain } | XavierNormal { gain } | KaimingUniform { gain }
+            XavierUniform { gain }
+            | XavierNormal { gain }
+            | KaimingUniform { gain }
             | KaimingNormal { gain } => gain.is_finite() && gain >= 0.0,
         };
         if fine {
@@ -125,15 +127,30 @@ mod tests {
         let expected = [
             (Initializer::Normal { std: 0.01 }, 0.01),
             (Initializer::Uniform { bound: 0.3 }, 0.3 / 3f64.sqrt()),
-            (Initializer::XavierUniform { gain: 1.0 }, (2.0f64 / 400.0).sqrt()),
-            (Initializer::XavierNormal { gain: 1.0 }, (2.0f64 / 400.0).sqrt()),
-            (Initializer::KaimingUniform { gain: 2f64.sqrt() }, (2.0f64 / 300.0).sqrt()),
-            (Initializer::KaimingNormal { gain: 2f64.sqrt() }, (2.0f64 / 300.0).sqrt()),
+            (
+                Initializer::XavierUniform { gain: 1.0 },
+                (2.0f64 / 400.0).sqrt(),
+            ),
+            (
+                Initializer::XavierNormal { gain: 1.0 },
+                (2.0f64 / 400.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingUniform { gain: 2f64.sqrt() },
+                (2.0f64 / 300.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingNormal { gain: 2f64.sqrt() },
+                (2.0f64 / 300.0).sqrt(),
+            ),
         ];
         for (initializer, std) in expected {
             let (mean, got) = spread(initializer);
             assert!(mean.abs() < 0.02 * std, "{initializer:?} mean {mean}");
-            assert!((got / std - 1.0).abs() < 0.02, "{initializer:?}: {got} against {std}");
+            assert!(
+                (got / std - 1.0).abs() < 0.02,
+                "{initializer:?}: {got} against {std}"
+            );
         }
     }
 
@@ -157,7 +174,9 @@ mod tests {
         for initializer in [
             Initializer::Normal { std: -1.0 },
             Initializer::Constant { value: f64::NAN },
-            Initializer::KaimingNormal { gain: f64::INFINITY },
+            Initializer::KaimingNormal {
+                gain: f64::INFINITY,
+            },
         ] {
             let error = initializer.check().unwrap_err().to_string();
             assert!(error.contains("finite"), "{error}");

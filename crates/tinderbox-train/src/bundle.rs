@@ -55,7 +55,9 @@ impl Bundle {
         model
             .save_into(&mut store)
             .map_err(|error| fault(error.to_string()))?;
-        let bytes = store.get_bytes().map_err(|error| fault(error.to_string()))?;
+        let bytes = store
+            .get_bytes()
+            .map_err(|error| fault(error.to_string()))?;
         let file = ModelFile {
             format: FORMAT,
             model: name.to_string(),
@@ -139,14 +141,18 @@ impl Bundle {
             path: path.clone(),
             source,
         })?;
-        let file: ModelFile<C> = serde_json::from_str(&text).map_err(|error| TrainError::Bundle {
-            path: path.clone(),
-            reason: error.to_string(),
-        })?;
+        let file: ModelFile<C> =
+            serde_json::from_str(&text).map_err(|error| TrainError::Bundle {
+                path: path.clone(),
+                reason: error.to_string(),
+            })?;
         if file.format != FORMAT {
             return Err(TrainError::Bundle {
                 path,
-                reason: format!("format {}, but this version reads format {FORMAT}", file.format),
+                reason: format!(
+                    "format {}, but this version reads format {FORMAT}",
+                    file.format
+                ),
             });
         }
         Ok(file)

@@ -62,7 +62,10 @@ impl Checkpoint {
         write_atomic_with(path, |file| {
             let mut digest = Sha256::new();
             let length = (header.len() as u64).to_le_bytes();
-            for part in [MAGIC.as_slice(), &length, &header].into_iter().chain(blobs.map(|b| &b[..])) {
+            for part in [MAGIC.as_slice(), &length, &header]
+                .into_iter()
+                .chain(blobs.map(|b| &b[..]))
+            {
                 digest.update(part);
                 file.write_all(part)?;
             }
@@ -97,7 +100,9 @@ impl Checkpoint {
         let rest = &rest[..rest.len() - DIGEST];
         let (length, rest) = rest.split_first_chunk::<8>().ok_or("no header")?;
         let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|e| e.to_string())?;
-        let (header, mut rest) = rest.split_at_checked(length).ok_or("its header is cut off")?;
+        let (header, mut rest) = rest
+            .split_at_checked(length)
+            .ok_or("its header is cut off")?;
         let header: Header = serde_json::from_slice(header).map_err(|e| e.to_string())?;
         let mut blobs = header.blobs.iter().map(|&length| {
             let (blob, after) = rest
@@ -125,7 +130,10 @@ pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries
         .flatten()
         .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "ckpt"))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "ckpt")
+        })
         .collect();
     found.sort();
     found
@@ -134,7 +142,11 @@ pub(crate) fn list(folder: &Path) -> Vec<PathBuf> {
 /// Removes what a killed process was in the middle of writing.
 pub(crate) fn remove_litter(folder: &Path) {
     for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(TEMPORARY_PREFIX) {
+        if entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(TEMPORARY_PREFIX)
+        {
             // Litter that stays is ugly and nothing more.
             let _ = std::fs::remove_file(entry.path());
         }
@@ -233,9 +245,15 @@ mod tests {
         sample().save(&path).unwrap();
         let whole = std::fs::read(&path).unwrap();
         let read = Checkpoint::load(&path).unwrap();
-        assert_eq!((read.header.step, read.model.len(), read.optimizer.len()), (23, 100, 50));
+        assert_eq!(
+            (read.header.step, read.model.len(), read.optimizer.len()),
+            (23, 100, 50)
+        );
         for length in 0..whole.len() {
-            assert!(Checkpoint::parse(&whole[..length]).is_err(), "cut at {length}");
+            assert!(
+                Checkpoint::parse(&whole[..length]).is_err(),
+                "cut at {length}"
+            );
         }
         for index in 0..whole.len() {
             let mut altered = whole.clone();
@@ -251,7 +269,11 @@ mod tests {
             sample().save(&file(folder.path(), step)).unwrap();
         }
         std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v1\nhalf").unwrap();
-        let error = Resume::Latest.load(folder.path()).err().unwrap().to_string();
+        let error = Resume::Latest
+            .load(folder.path())
+            .err()
+            .unwrap()
+            .to_string();
         assert!(error.contains("step-000000030.ckpt is damaged"), "{error}");
         assert!(error.contains("--resume=last-good"), "{error}");
         let (path, _) = Resume::LastGood.load(folder.path()).unwrap().unwrap();

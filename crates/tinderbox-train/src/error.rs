@@ -22,7 +22,9 @@ pub enum TrainError {
         rule: &'static str,
     },
     /// An epoch without a single batch.
-    #[error("{which} gave no batch in epoch {epoch}; a data set smaller than its batch size with LastBatch::Drop does that")]
+    #[error(
+        "{which} gave no batch in epoch {epoch}; a data set smaller than its batch size with LastBatch::Drop does that"
+    )]
     NoBatches {
         /// Training or validation data.
         which: &'static str,
@@ -33,7 +35,8 @@ pub enum TrainError {
     #[error(
         "the loss is {loss} in epoch {epoch}, step {step} (learning rate {learning_rate}); the weights before \
          this step were kept. Lower the learning rate, clip the gradients, or look for NaN and very large \
-         numbers in the data{}", last_good(checkpoint)
+         numbers in the data{}",
+        last_good(checkpoint)
     )]
     NotFinite {
         /// The loss.

@@ -67,7 +67,11 @@ where
         let device = device.autodiff();
         let optimizer = trainer.config.optimizer.build()?;
         let config = &trainer.config;
-        let rates = Rates::new(config.learning_rate, &config.schedule, config.plateau.as_ref())?;
+        let rates = Rates::new(
+            config.learning_rate,
+            &config.schedule,
+            config.plateau.as_ref(),
+        )?;
         let mut fit = Self {
             task,
             train,
@@ -91,7 +95,11 @@ where
         fit.figures = fit.figure_names();
         let watched = fit.trainer.watch.as_ref().map(|watch| &watch.figure);
         let plateau = fit.trainer.config.plateau.as_ref().map(|on| &on.figure);
-        if let Some(name) = watched.into_iter().chain(plateau).find(|name| !fit.figures.contains(name)) {
+        if let Some(name) = watched
+            .into_iter()
+            .chain(plateau)
+            .find(|name| !fit.figures.contains(name))
+        {
             return Err(TrainError::UnknownFigure {
                 name: name.clone(),
                 available: fit.figures.clone(),
@@ -112,7 +120,9 @@ where
     }
 
     fn model(&self) -> &M {
-        self.model.as_ref().expect("it is put back after every step")
+        self.model
+            .as_ref()
+            .expect("it is put back after every step")
     }
 
     pub fn go(mut self) -> Result<Fitted<M>> {
@@ -124,7 +134,9 @@ where
             folder: self.trainer.run.as_ref().map(|run| run.folder()),
         };
         for callback in &mut self.trainer.callbacks {
-            callback.on_train_start(&info).map_err(at_epoch(self.epoch))?;
+            callback
+                .on_train_start(&info)
+                .map_err(at_epoch(self.epoch))?;
         }
         let mut ended = self.patience_over().unwrap_or(Ended::Finished);
         while ended == Ended::Finished && self.epoch < self.trainer.config.epochs {
@@ -225,7 +237,9 @@ where
                 learning_rate: rate,
             };
             for callback in &mut self.trainer.callbacks {
-                callback.on_step_end(&info).map_err(at_epoch(self.epoch + 1))?;
+                callback
+                    .on_step_end(&info)
+                    .map_err(at_epoch(self.epoch + 1))?;
             }
             if !last {
                 let stop = self.trainer.stop.is_set();
@@ -272,7 +286,11 @@ where
             metric.reset();
         }
         if let Some(events) = &mut self.events {
-            let folder = self.trainer.run.as_ref().map_or(Path::new("."), |run| run.folder());
+            let folder = self
+                .trainer
+                .run
+                .as_ref()
+                .map_or(Path::new("."), |run| run.folder());
             events
                 .epoch(&record)
                 .map_err(|source| events_error(folder, source))?;
@@ -280,7 +298,12 @@ where
         self.compare(&record);
         let mut ended = self.patience_over().unwrap_or(Ended::Finished);
         for callback in &mut self.trainer.callbacks {
-            let flow = callback.on_epoch_end(&record, self.model.as_ref().expect("it is put back after every step"));
+            let flow = callback.on_epoch_end(
+                &record,
+                self.model
+                    .as_ref()
+                    .expect("it is put back after every step"),
+            );
             if let Flow::Stop(reason) = flow.map_err(at_epoch(self.epoch))?
                 && ended == Ended::Finished
             {
@@ -378,7 +401,10 @@ where
         for callback in &mut self.trainer.callbacks {
             callback.on_train_end(&why).map_err(at_epoch(self.epoch))?;
         }
-        let best = self.best.as_ref().map(|(state, _)| (state.epoch, state.value));
+        let best = self
+            .best
+            .as_ref()
+            .map(|(state, _)| (state.epoch, state.value));
         let model = match (self.best, &ended) {
             (Some((_, model)), Ended::Finished | Ended::Early(_)) => model,
             (_, _) => self.model.expect("it is put back after every step"),
@@ -438,7 +464,12 @@ where
                 parameters: parameters(self.model()),
                 history: self.history.clone(),
                 train_loss: self.train_loss,
-                metrics: self.trainer.train_metrics.iter().map(|m| m.state()).collect(),
+                metrics: self
+                    .trainer
+                    .train_metrics
+                    .iter()
+                    .map(|m| m.state())
+                    .collect(),
                 seconds: self.seconds,
                 schedule: self.rates.state(),
                 callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
@@ -458,7 +489,9 @@ where
             let _ = std::fs::remove_file(old);
         }
         for callback in &mut self.trainer.callbacks {
-            callback.on_checkpoint(&path).map_err(at_epoch(self.epoch))?;
+            callback
+                .on_checkpoint(&path)
+                .map_err(at_epoch(self.epoch))?;
         }
         self.last_checkpoint = Some(path.clone());
         Ok(Some(path))
@@ -563,15 +596,18 @@ fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
         }
 
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+            self.found
+                .push((self.path.join("."), param.lazy_shape().to_vec()));
         }
 
         fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+            self.found
+                .push((self.path.join("."), param.lazy_shape().to_vec()));
         }
 
         fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-            self.found.push((self.path.join("."), param.lazy_shape().to_vec()));
+            self.found
+                .push((self.path.join("."), param.lazy_shape().to_vec()));
         }
     }
 

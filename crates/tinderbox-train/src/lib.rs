@@ -34,8 +34,6 @@ pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
 pub use progress::Progress;
 pub use rates::OnPlateau;
 pub use run::Run;
-pub use task::{
-    Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task,
-};
+pub use task::{Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task};
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

@@ -74,7 +74,12 @@ impl LrFinder {
         T: Task<M, B>,
     {
         self.check()?;
-        let device = model.devices().into_iter().next().unwrap_or_default().autodiff();
+        let device = model
+            .devices()
+            .into_iter()
+            .next()
+            .unwrap_or_default()
+            .autodiff();
         let mut model = model.clone().train();
         let mut optimizer = optimizer.build()?;
         let ratio = (self.highest / self.lowest).powf(1.0 / (self.steps - 1) as f64);
@@ -124,10 +129,18 @@ impl LrFinder {
         let wrong = |field, value: String, rule| Err(TrainError::Config { field, value, rule });
         if !(self.lowest > 0.0 && self.lowest < self.highest && self.highest.is_finite()) {
             let value = format!("{}..{}", self.lowest, self.highest);
-            return wrong("lowest..highest", value, "give two positive rates, the smaller first");
+            return wrong(
+                "lowest..highest",
+                value,
+                "give two positive rates, the smaller first",
+            );
         }
         if self.steps < 2 {
-            return wrong("steps", self.steps.to_string(), "a search needs at least 2 steps");
+            return wrong(
+                "steps",
+                self.steps.to_string(),
+                "a search needs at least 2 steps",
+            );
         }
         if !(0.0..1.0).contains(&self.smoothing) {
             let rule = "at least 0 (none) and below 1";

@@ -144,7 +144,12 @@ impl RegressionMetrics {
 
     fn value(&self, metric: RegressionMetric) -> f64 {
         let sums = &self.sums;
-        let mse = sums.outputs.iter().map(|output| output.residual).sum::<f64>() / sums.numbers;
+        let mse = sums
+            .outputs
+            .iter()
+            .map(|output| output.residual)
+            .sum::<f64>()
+            / sums.numbers;
         match metric {
             RegressionMetric::Mse => mse,
             RegressionMetric::Rmse => mse.sqrt(),
@@ -252,7 +257,11 @@ mod tests {
     use RegressionMetric::*;
 
     fn figures(metrics: &RegressionMetrics) -> Vec<f64> {
-        metrics.values().into_iter().map(|(_, value)| value).collect()
+        metrics
+            .values()
+            .into_iter()
+            .map(|(_, value)| value)
+            .collect()
     }
 
     #[test]

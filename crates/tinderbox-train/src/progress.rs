@@ -65,11 +65,19 @@ impl Default for Progress {
 
 /// One epoch in one line.
 pub(crate) fn line(record: &EpochRecord, epochs: usize) -> String {
-    let mut line = format!("epoch {:>w$}/{epochs}", record.epoch, w = epochs.to_string().len());
+    let mut line = format!(
+        "epoch {:>w$}/{epochs}",
+        record.epoch,
+        w = epochs.to_string().len()
+    );
     for (name, value) in &record.figures {
         line += &format!("  {name} {}", figure(*value));
     }
-    line + &format!("  lr {}  {:.2} s", figure(record.learning_rate), record.seconds)
+    line + &format!(
+        "  lr {}  {:.2} s",
+        figure(record.learning_rate),
+        record.seconds
+    )
 }
 
 /// Six decimals, as the course prints losses; scientific where that would hide the number.
@@ -178,8 +186,14 @@ mod tests {
         let text = String::from_utf8(out.0.lock().unwrap().clone()).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 18, "{text}");
-        assert_eq!(lines[0], "epoch    1/1000  train_loss 0.500000  lr 0.030000  0.10 s");
-        assert!(lines[16].starts_with("epoch  777/1000"), "the last epoch is shown: {text}");
+        assert_eq!(
+            lines[0],
+            "epoch    1/1000  train_loss 0.500000  lr 0.030000  0.10 s"
+        );
+        assert!(
+            lines[16].starts_with("epoch  777/1000"),
+            "the last epoch is shown: {text}"
+        );
         assert_eq!(lines[17], "stopped early");
     }
 

@@ -118,7 +118,10 @@ mod tests {
         let second = Run::next(parent.path()).unwrap();
         assert_eq!(first.folder(), parent.path().join("001"));
         assert_eq!(second.folder(), parent.path().join("002"));
-        assert_eq!(Run::latest(parent.path()).unwrap().folder(), second.folder());
+        assert_eq!(
+            Run::latest(parent.path()).unwrap().folder(),
+            second.folder()
+        );
     }
 
     #[test]
@@ -127,7 +130,10 @@ mod tests {
         let run = Run::create(parent.path().join("run")).unwrap();
         std::fs::write(run.checkpoints().join("step-000000001.ckpt"), "x").unwrap();
         let error = Run::create(run.folder()).unwrap_err().to_string();
-        assert!(error.contains("already holds a run") && error.contains("--resume"), "{error}");
+        assert!(
+            error.contains("already holds a run") && error.contains("--resume"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -136,6 +142,9 @@ mod tests {
         let file = parent.path().join("file");
         std::fs::write(&file, "").unwrap();
         let error = Run::create(file.join("run")).unwrap_err().to_string();
-        assert!(error.starts_with("cannot write ") && error.contains("file/run"), "{error}");
+        assert!(
+            error.starts_with("cannot write ") && error.contains("file/run"),
+            "{error}"
+        );
     }
 }

@@ -19,8 +19,14 @@ impl EventWriter {
     /// A new event file in this folder. `first_step` is 0 for a new run; for a resumed one it tells
     /// TensorBoard to forget what an earlier file of the folder says from that step on.
     pub fn create(folder: &Path, first_step: usize) -> io::Result<Self> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = format!("events.out.tfevents.{:010}.tinderbox.{}", now.as_secs(), now.subsec_nanos());
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let name = format!(
+            "events.out.tfevents.{:010}.tinderbox.{}",
+            now.as_secs(),
+            now.subsec_nanos()
+        );
         let mut writer = Self {
             file: File::create(folder.join(name))?,
         };
@@ -50,9 +56,15 @@ impl EventWriter {
         plugin.bytes(1, b"text");
         metadata.bytes(1, &plugin.0);
         let mut tensor = Message::default();
-        tensor.varint(1, DT_STRING).bytes(2, b"").bytes(8, text.as_bytes());
+        tensor
+            .varint(1, DT_STRING)
+            .bytes(2, b"")
+            .bytes(8, text.as_bytes());
         let mut value = Message::default();
-        value.bytes(1, tag.as_bytes()).bytes(8, &tensor.0).bytes(9, &metadata.0);
+        value
+            .bytes(1, tag.as_bytes())
+            .bytes(8, &tensor.0)
+            .bytes(9, &metadata.0);
         self.summary(step, &value)
     }
 
@@ -77,7 +89,10 @@ impl EventWriter {
 
     fn event(&mut self, step: usize, what: u64, body: &[u8]) -> io::Result<()> {
         let mut event = Message::default();
-        event.double(1, wall_time()).varint(2, step as u64).bytes(what, body);
+        event
+            .double(1, wall_time())
+            .varint(2, step as u64)
+            .bytes(what, body);
         self.record(&event.0)
     }
 

@@ -6,7 +6,9 @@ use tinderbox_data::Batches;
 use tinderbox_optim::{OptimizerConfig, RateSchedule};
 
 use crate::fit::Fit;
-use crate::{Callback, Clip, History, Metric, OnPlateau, Result, Resume, Run, StopFlag, Task, TrainError};
+use crate::{
+    Callback, Clip, History, Metric, OnPlateau, Result, Resume, Run, StopFlag, Task, TrainError,
+};
 
 /// The settings of a training, apart from model and data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -12,8 +12,8 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::{Batch, Loader, synthetic};
 use tinderbox_train::{
-    Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric, RegressionMetrics, Resume, Run, Step, StepError,
-    StopFlag, TrainConfig, Trainer, Watch,
+    Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric,
+    RegressionMetrics, Resume, Run, Step, StepError, StopFlag, TrainConfig, Trainer, Watch,
 };
 
 const EPOCHS: usize = 120;
@@ -62,7 +62,9 @@ fn bits(model: &Net) -> Vec<u8> {
     let numbers = layers.into_iter().flat_map(|layer| {
         let bias = layer.bias.as_ref().expect("a bias").val();
         let weight = layer.weight.val().try_into_vec_as::<f32>().expect("f32");
-        weight.into_iter().chain(bias.try_into_vec_as::<f32>().expect("f32"))
+        weight
+            .into_iter()
+            .chain(bias.try_into_vec_as::<f32>().expect("f32"))
     });
     numbers.flat_map(f32::to_le_bytes).collect()
 }
@@ -141,14 +143,20 @@ fn start(folder: &Path) -> Child {
 fn finish(folder: &Path) {
     let output = start(folder).wait_with_output().expect("a child's output");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && text.contains("ended: Finished"), "{text}");
+    assert!(
+        output.status.success() && text.contains("ended: Finished"),
+        "{text}"
+    );
 }
 
 /// The last checkpoint of a run.
 fn last(folder: &Path) -> PathBuf {
     let files = std::fs::read_dir(folder.join("checkpoints")).expect("checkpoints");
     let mut files: Vec<PathBuf> = files.map(|file| file.expect("a file").path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "ckpt"));
+    files.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "ckpt")
+    });
     files.sort();
     files.pop().expect("at least one checkpoint")
 }
@@ -181,7 +189,10 @@ fn killed(folder: &Path, undisturbed: &Path) {
         let mut child = start(folder);
         std::thread::sleep(Duration::from_millis(20 + moments.below(80)));
         let running = child.try_wait().expect("a status").is_none();
-        assert!(running, "the training ended before kill {kill}: make it longer");
+        assert!(
+            running,
+            "the training ended before kill {kill}: make it longer"
+        );
         child.kill().expect("SIGKILL");
         child.wait().expect("a dead child");
     }
@@ -198,7 +209,10 @@ fn ctrl_c(folder: &Path, undisturbed: &Path) {
     let output = child.wait_with_output().expect("a child's output");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "a clean exit: {text}");
-    assert!(text.contains("interrupted in epoch") && text.contains("--resume="), "{text}");
+    assert!(
+        text.contains("interrupted in epoch") && text.contains("--resume="),
+        "{text}"
+    );
     assert!(text.contains("ended: Interrupted(Some("), "{text}");
     finish(folder);
     assert_same(folder, undisturbed);
@@ -212,20 +226,32 @@ fn disk_full(folder: &Path, undisturbed: &Path) {
     child.wait().expect("a dead child");
     let before = std::fs::read(last(folder)).expect("a checkpoint");
     let output = Command::new("sh")
-        .args(["-c", "trap '' XFSZ; ulimit -f 2; exec \"$0\" --child \"$1\""])
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 2; exec \"$0\" --child \"$1\"",
+        ])
         .arg(std::env::current_exe().expect("this program"))
         .arg(folder)
         .output()
         .expect("a child's output");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(!output.status.success(), "{text}");
-    assert!(text.contains("error: cannot write ") && text.contains(".ckpt"), "{text}");
-    assert!(text.contains("nothing that was saved before is lost"), "{text}");
+    assert!(
+        text.contains("error: cannot write ") && text.contains(".ckpt"),
+        "{text}"
+    );
+    assert!(
+        text.contains("nothing that was saved before is lost"),
+        "{text}"
+    );
     assert_eq!(std::fs::read(last(folder)).expect("a checkpoint"), before);
     let litter = std::fs::read_dir(folder.join("checkpoints")).expect("a folder");
     for file in litter {
         let name = file.expect("a file").file_name();
-        assert!(name.to_string_lossy().ends_with(".ckpt"), "litter: {name:?}");
+        assert!(
+            name.to_string_lossy().ends_with(".ckpt"),
+            "litter: {name:?}"
+        );
     }
     finish(folder);
     assert_same(folder, undisturbed);

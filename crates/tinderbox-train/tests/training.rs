@@ -105,7 +105,11 @@ fn backends_agree_on_the_same_seed() {
     for (a, b) in flex.iter().zip(&ndarray) {
         assert!((a - b).abs() < 1e-5, "flex {a}, ndarray {b}");
     }
-    assert_eq!(flex, train(&cpu("flex")), "the same seed gives the same bits");
+    assert_eq!(
+        flex,
+        train(&cpu("flex")),
+        "the same seed gives the same bits"
+    );
 }
 
 /// One step on `batch` identical examples, from zero weights: the change of the bias.
@@ -128,7 +132,9 @@ fn step_of(batch: usize, divide: Divide) -> f32 {
         linear: linear(1, 1, zero, Seed::new(0), &device),
     };
     let trainer = Trainer::new(config).unwrap();
-    let fitted = trainer.fit(model, &Regression::default(), &loader, None).unwrap();
+    let fitted = trainer
+        .fit(model, &Regression::default(), &loader, None)
+        .unwrap();
     numbers(&fitted.model)[1]
 }
 
@@ -175,12 +181,24 @@ fn epoch_figures_are_means_over_examples() {
     let valid = Loader::new(data, 10).unwrap();
     let fitted = Trainer::new(config(1, 0.1))
         .unwrap()
-        .metric(RegressionMetrics::new(&[RegressionMetric::Mse, RegressionMetric::Mae]))
+        .metric(RegressionMetrics::new(&[
+            RegressionMetric::Mse,
+            RegressionMetric::Mae,
+        ]))
         .fit(model, &Regression::default(), &train, Some(&valid))
         .unwrap();
     let record = fitted.history.last().unwrap();
-    for name in ["train_loss", "valid_loss", "train_mse", "valid_mse", "valid_mae"] {
-        assert!((record.get(name).unwrap() - 1.0 / 91.0).abs() < 1e-9, "{name}: {record:?}");
+    for name in [
+        "train_loss",
+        "valid_loss",
+        "train_mse",
+        "valid_mse",
+        "valid_mae",
+    ] {
+        assert!(
+            (record.get(name).unwrap() - 1.0 / 91.0).abs() < 1e-9,
+            "{name}: {record:?}"
+        );
     }
 }
 
@@ -189,7 +207,9 @@ fn accumulated_batches_step_like_one_large_batch() {
     let device = cpu("flex");
     let train = |batch_size, accumulate, divide| {
         // 1000 = 6 * 150 + 100: the last group holds a short batch too.
-        let loader = Loader::new(course(), batch_size).unwrap().shuffle(Seed::new(2));
+        let loader = Loader::new(course(), batch_size)
+            .unwrap()
+            .shuffle(Seed::new(2));
         let config = TrainConfig {
             accumulate,
             divide,
@@ -216,7 +236,10 @@ fn a_loss_that_is_nan_stops_the_training_and_says_why() {
     let error = trainer.fit(line(2, &device), &Regression::default(), &loader, None);
     let error = error.unwrap_err();
     assert!(matches!(error, TrainError::NotFinite { .. }), "{error}");
-    assert!(error.to_string().contains("Lower the learning rate"), "{error}");
+    assert!(
+        error.to_string().contains("Lower the learning rate"),
+        "{error}"
+    );
 }
 
 #[rstest]
@@ -225,7 +248,9 @@ fn a_loss_that_is_nan_stops_the_training_and_says_why() {
 #[case(0.0)]
 #[case(f64::INFINITY)]
 fn a_learning_rate_that_cannot_be_is_refused(#[case] rate: f64) {
-    let error = Trainer::<Line, Predictions>::new(config(1, rate)).err().unwrap();
+    let error = Trainer::<Line, Predictions>::new(config(1, rate))
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("learning_rate"), "{error}");
 }
 
@@ -242,7 +267,10 @@ fn wrong_data_is_an_error_that_names_the_place() {
             .to_string()
     };
     let error = fit(line(3, &device), course(), "train_loss");
-    assert!(error.contains("epoch 1, batch 1") && error.contains("[3] but was given [2]"), "{error}");
+    assert!(
+        error.contains("epoch 1, batch 1") && error.contains("[3] but was given [2]"),
+        "{error}"
+    );
     let two = Rows::new(
         Values::new(vec![0.0; 40], 2).unwrap(),
         Values::new(vec![0.0; 40], 2).unwrap(),
@@ -250,7 +278,10 @@ fn wrong_data_is_an_error_that_names_the_place() {
     let error = fit(line(2, &device), two.unwrap(), "train_loss");
     assert!(error.contains("targets of a loss"), "{error}");
     let error = fit(line(2, &device), course(), "valid_loss");
-    assert!(error.contains("no figure is called 'valid_loss'; there are: train_loss"), "{error}");
+    assert!(
+        error.contains("no figure is called 'valid_loss'; there are: train_loss"),
+        "{error}"
+    );
 }
 
 /// A validation loss that gets better for a while and then worse.
@@ -273,15 +304,29 @@ fn early_stopping_restores_the_best_weights() {
         .unwrap()
         .callback(Weights(Arc::clone(&seen)))
         .watch(Watch::smallest("valid_loss").patience(3))
-        .fit(line(2, &device), &Regression::default(), &train, Some(&valid))
+        .fit(
+            line(2, &device),
+            &Regression::default(),
+            &train,
+            Some(&valid),
+        )
         .unwrap();
     let losses = fitted.history.series("valid_loss");
     let (best, value) = fitted.best.unwrap();
-    let smallest = losses.iter().map(|point| point.1).fold(f64::INFINITY, f64::min);
+    let smallest = losses
+        .iter()
+        .map(|point| point.1)
+        .fold(f64::INFINITY, f64::min);
     assert_eq!(value, smallest);
-    assert!(best > 1 && losses.len() == best + 3, "stopped after {} epochs", losses.len());
+    assert!(
+        best > 1 && losses.len() == best + 3,
+        "stopped after {} epochs",
+        losses.len()
+    );
     assert_eq!(numbers(&fitted.model), seen.lock().unwrap()[best - 1]);
-    assert!(matches!(fitted.ended, Ended::Early(reason) if reason.contains("no better valid_loss for 3")));
+    assert!(
+        matches!(fitted.ended, Ended::Early(reason) if reason.contains("no better valid_loss for 3"))
+    );
 }
 
 #[test]
@@ -295,11 +340,25 @@ fn a_run_folder_holds_what_people_keep() {
     let fitted = Trainer::new(config(3, 0.03))
         .unwrap()
         .run(run.clone())
-        .fit(line(2, &device), &Regression::default(), &train, Some(&valid))
+        .fit(
+            line(2, &device),
+            &Regression::default(),
+            &train,
+            Some(&valid),
+        )
         .unwrap();
     Bundle::save(run.bundle(), "line", &"no configuration", &fitted.model).unwrap();
-    for name in ["config.json", "history.csv", "history.jsonl", "curves.svg", "bundle/model.json"] {
-        assert!(run.folder().join(name).metadata().unwrap().len() > 30, "{name}");
+    for name in [
+        "config.json",
+        "history.csv",
+        "history.jsonl",
+        "curves.svg",
+        "bundle/model.json",
+    ] {
+        assert!(
+            run.folder().join(name).metadata().unwrap().len() > 30,
+            "{name}"
+        );
     }
     let csv = std::fs::read_to_string(run.folder().join("history.csv")).unwrap();
     assert!(csv.starts_with("epoch,step,learning_rate,train_loss,valid_loss,seconds\n1,100,0.03,"));
@@ -311,8 +370,17 @@ fn a_run_folder_holds_what_people_keep() {
     assert_eq!(bundle.model_name().unwrap(), "line");
     let loaded = bundle.load_into(line(2, &device)).unwrap();
     let inputs = course().features().clone().into_tensor(&device);
-    let predict = |model: &Line| model.forward(inputs.clone()).try_into_vec_as::<f32>().unwrap();
-    assert_eq!(predict(&loaded), predict(&fitted.model), "bit-equal predictions");
+    let predict = |model: &Line| {
+        model
+            .forward(inputs.clone())
+            .try_into_vec_as::<f32>()
+            .unwrap()
+    };
+    assert_eq!(
+        predict(&loaded),
+        predict(&fitted.model),
+        "bit-equal predictions"
+    );
 }
 
 #[test]
@@ -320,12 +388,20 @@ fn a_bundle_that_does_not_fit_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let device = cpu("flex");
     let path = folder.path().join("bundle");
-    assert!(Bundle::open(&path).unwrap_err().to_string().contains("no such file"));
+    assert!(
+        Bundle::open(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("no such file")
+    );
     Bundle::save(&path, "line", &2, &line(2, &device)).unwrap();
     let bundle = Bundle::open(&path).unwrap();
     assert_eq!(bundle.config::<usize>("line").unwrap(), 2);
     let error = bundle.config::<usize>("lenet").unwrap_err().to_string();
-    assert!(error.contains("holds the model 'line', not 'lenet'"), "{error}");
+    assert!(
+        error.contains("holds the model 'line', not 'lenet'"),
+        "{error}"
+    );
     assert!(bundle.load_into(line(3, &device)).is_err(), "another shape");
     let weights = path.join("model.safetensors");
     let bytes = std::fs::read(&weights).unwrap();
@@ -352,7 +428,12 @@ fn resuming_is_invisible(#[case] device: &str) {
             .run(Run::open(folder.path().join(name)).unwrap())
             .watch(Watch::smallest("valid_loss").patience(50))
             .resume(resume)
-            .fit(line(2, &device), &Regression::default(), &train, Some(&valid))
+            .fit(
+                line(2, &device),
+                &Regression::default(),
+                &train,
+                Some(&valid),
+            )
     };
     let whole = fit(7, "whole", Resume::No).unwrap();
     fit(3, "parts", Resume::No).unwrap();
@@ -360,7 +441,9 @@ fn resuming_is_invisible(#[case] device: &str) {
     assert_eq!(numbers(&whole.model), numbers(&parts.model));
     let figures = |fitted: &Fitted<Line>| {
         let epochs = fitted.history.epochs.iter();
-        epochs.map(|record| record.figures.clone()).collect::<Vec<_>>()
+        epochs
+            .map(|record| record.figures.clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(figures(&whole), figures(&parts));
     assert_eq!(whole.best, parts.best);
@@ -374,21 +457,28 @@ fn a_checkpoint_of_something_else_is_refused_by_name() {
     let fit = |config: TrainConfig, inputs: usize, batch_size: usize, resume| {
         let data = synthetic::linear(&vec![1.0; inputs], 0.0, 0.1, 100, Seed::new(1)).unwrap();
         let loader = Loader::new(data, batch_size).unwrap();
-        Trainer::new(config)
-            .unwrap()
-            .run(run())
-            .resume(resume)
-            .fit(line(inputs, &device), &Regression::default(), &loader, None)
+        Trainer::new(config).unwrap().run(run()).resume(resume).fit(
+            line(inputs, &device),
+            &Regression::default(),
+            &loader,
+            None,
+        )
     };
     fit(config(2, 0.03), 2, 10, Resume::No).unwrap();
     let refused = |config, inputs, batch_size| {
         let error = fit(config, inputs, batch_size, Resume::Latest).unwrap_err();
-        assert!(matches!(error, TrainError::ForeignCheckpoint { .. }), "{error}");
+        assert!(
+            matches!(error, TrainError::ForeignCheckpoint { .. }),
+            "{error}"
+        );
         error.to_string()
     };
     let message = refused(config(4, 0.03), 3, 10);
     assert!(message.contains("step-000000020.ckpt"), "{message}");
-    assert!(message.contains("linear.weight of shape [2, 1]"), "{message}");
+    assert!(
+        message.contains("linear.weight of shape [2, 1]"),
+        "{message}"
+    );
     assert!(refused(config(4, 0.01), 2, 10).contains("learning rate was 0.03, and is 0.01 now"));
     assert!(refused(config(4, 0.03), 2, 20).contains("batches an epoch was 10, and is 5 now"));
     let other_seed = TrainConfig {
@@ -407,20 +497,26 @@ fn the_learning_rate_finder_finds_a_rate_that_trains() {
     let before = numbers(&model);
     let sgd = tinderbox_optim::OptimizerConfig::default();
     let search = LrFinder::default();
-    let search = search.search(&model, &Regression::default(), &sgd, &loader).unwrap();
+    let search = search
+        .search(&model, &Regression::default(), &sgd, &loader)
+        .unwrap();
     assert_eq!(numbers(&model), before, "the model stays as it was");
     let rate = search.suggestion.unwrap();
     assert!((0.001..1.0).contains(&rate), "suggested {rate}");
     assert!(search.plot().unwrap().contains("<svg"));
     let trainer = Trainer::new(config(5, rate)).unwrap();
-    let fitted = trainer.fit(model, &Regression::default(), &loader, None).unwrap();
+    let fitted = trainer
+        .fit(model, &Regression::default(), &loader, None)
+        .unwrap();
     assert!(fitted.history.last().unwrap().get("train_loss").unwrap() < 0.5);
     let finder = LrFinder {
         lowest: 1.0,
         highest: 0.1,
         ..LrFinder::default()
     };
-    let error = finder.search(&fitted.model, &Regression::default(), &sgd, &loader).unwrap_err();
+    let error = finder
+        .search(&fitted.model, &Regression::default(), &sgd, &loader)
+        .unwrap_err();
     assert!(error.to_string().contains("the smaller first"), "{error}");
 }
 
@@ -441,8 +537,12 @@ fn a_closure_is_a_task_and_a_callback_may_stop() {
         Ok(Step::mean(error.abs().mean(), examples))
     };
     let loader = Loader::new(course(), 10).unwrap();
-    let trainer = Trainer::new(config(9, 0.03)).unwrap().callback(StopAfter(2));
-    let fitted = trainer.fit(line(2, &cpu("flex")), &task, &loader, None).unwrap();
+    let trainer = Trainer::new(config(9, 0.03))
+        .unwrap()
+        .callback(StopAfter(2));
+    let fitted = trainer
+        .fit(line(2, &cpu("flex")), &task, &loader, None)
+        .unwrap();
     assert_eq!(fitted.ended, Ended::Early("enough".into()));
     assert_eq!(fitted.history.epochs.len(), 2);
 }

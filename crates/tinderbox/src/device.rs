@@ -30,7 +30,10 @@ pub enum DeviceError {
         name: String,
     },
     /// The backend is not part of this program.
-    #[error("device '{name}' needs the backend '{backend}', which is not compiled in; add --features {backend}{}", compiled_hint())]
+    #[error(
+        "device '{name}' needs the backend '{backend}', which is not compiled in; add --features {backend}{}",
+        compiled_hint()
+    )]
     NotCompiled {
         /// The name asked for.
         name: String,
@@ -38,7 +41,10 @@ pub enum DeviceError {
         backend: &'static str,
     },
     /// The backend is there, the hardware or its driver is not.
-    #[error("device '{name}': {found} of its kind found on this machine; check the driver, or choose another device{}", compiled_hint())]
+    #[error(
+        "device '{name}': {found} of its kind found on this machine; check the driver, or choose another device{}",
+        compiled_hint()
+    )]
     NotFound {
         /// The name asked for.
         name: String,
@@ -46,7 +52,9 @@ pub enum DeviceError {
         found: usize,
     },
     /// No backend is compiled in.
-    #[error("no backend is compiled in; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)")]
+    #[error(
+        "no backend is compiled in; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)"
+    )]
     NoBackend,
 }
 
@@ -146,7 +154,12 @@ fn open(backend: &str, index: Option<usize>) -> Result<Device, usize> {
         "cuda" => nth::<usize>(DeviceType::Cuda, index, None),
         #[cfg(feature = "rocm")]
         "rocm" => nth::<usize>(DeviceType::Rocm, index, None),
-        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal", feature = "webgpu"))]
+        #[cfg(any(
+            feature = "wgpu",
+            feature = "vulkan",
+            feature = "metal",
+            feature = "webgpu"
+        ))]
         "wgpu" => nth(DeviceType::Wgpu, index, Some(Device::wgpu)),
         #[cfg(feature = "vulkan")]
         "vulkan" => nth(DeviceType::Vulkan, index, Some(Device::vulkan)),

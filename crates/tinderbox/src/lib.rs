@@ -36,8 +36,8 @@ pub mod prelude {
     pub use crate::nn::{Initializer, Network};
     pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
     pub use crate::train::{
-        Bundle, Classification, Fitted, Progress, Regression, RegressionMetric,
-        RegressionMetrics, Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,
+        Bundle, Classification, Fitted, Progress, Regression, RegressionMetric, RegressionMetrics,
+        Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,
     };
     pub use crate::{Seed, device};
 }

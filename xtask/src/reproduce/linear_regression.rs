@@ -44,7 +44,11 @@ pub const CONCISE: Experiment = Experiment {
 fn scratch(setting: &Setting) -> Result<Vec<f64>> {
     let seed = Seed::new(setting.seed);
     let learned = lesson::train(3, 10, 0.03, seed, &setting.device)?;
-    let errors = lesson::TRUTH.0.iter().zip(&learned.w).map(|(truth, w)| (truth - w).abs());
+    let errors = lesson::TRUTH
+        .0
+        .iter()
+        .zip(&learned.w)
+        .map(|(truth, w)| (truth - w).abs());
     let mut figures = learned.losses;
     figures.push(errors.fold(0.0, f64::max));
     figures.push((lesson::TRUTH.1 - learned.b).abs());
@@ -67,13 +71,21 @@ fn concise(setting: &Setting) -> Result<Vec<f64>> {
     let fitted = Trainer::new(config)?.fit(model, &Regression::default(), &train, Some(&whole))?;
     // The course prints the loss over all examples after each epoch.
     let losses = fitted.history.series("valid_loss");
-    ensure!(losses.len() == 3, "three epochs, but {} losses", losses.len());
+    ensure!(
+        losses.len() == 3,
+        "three epochs, but {} losses",
+        losses.len()
+    );
     let mut figures: Vec<f64> = losses.into_iter().map(|(_, loss)| loss).collect();
     let layer = &fitted.model.linear;
     let weights = layer.weight.val().try_into_vec_as::<f32>()?;
     let bias = layer.bias.as_ref().context("the model has a bias")?;
     let bias = bias.val().try_into_vec_as::<f32>()?[0];
-    let errors = truth.0.iter().zip(&weights).map(|(truth, w)| (truth - f64::from(*w)).abs());
+    let errors = truth
+        .0
+        .iter()
+        .zip(&weights)
+        .map(|(truth, w)| (truth - f64::from(*w)).abs());
     figures.push(errors.fold(0.0, f64::max));
     figures.push((truth.1 - f64::from(bias)).abs());
     Ok(figures)

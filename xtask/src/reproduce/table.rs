@@ -39,7 +39,12 @@ impl Table {
     pub fn outside(&self) -> Vec<String> {
         let outside = self.rows.iter().filter(|row| !row.inside());
         let text = outside.map(|row| {
-            format!("{}: {} {}", self.experiment, row.band.figure, number(row.median))
+            format!(
+                "{}: {} {}",
+                self.experiment,
+                row.band.figure,
+                number(row.median)
+            )
         });
         text.collect()
     }
@@ -77,7 +82,10 @@ impl Table {
             })
         });
         let rows: Vec<_> = rows.collect();
-        format!("{:#}\n", serde_json::json!({"experiment": self.experiment, "figures": rows}))
+        format!(
+            "{:#}\n",
+            serde_json::json!({"experiment": self.experiment, "figures": rows})
+        )
     }
 }
 
