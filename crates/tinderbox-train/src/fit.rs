@@ -113,7 +113,9 @@ where
                 fit.restore(&path, checkpoint)?;
                 fit.last_checkpoint = Some(path);
             }
-            let events = EventWriter::create(run.folder(), fit.step);
+            // Of a run that goes on, what was logged up to the checkpoint stays.
+            let first = if fit.step > 0 { fit.step + 1 } else { 0 };
+            let events = EventWriter::create(run.folder(), first);
             fit.events = Some(events.map_err(|source| events_error(run.folder(), source))?);
         }
         Ok(fit)
