@@ -1,0 +1,82 @@
+//! Data preprocessing: from a file with holes and words to a tensor of numbers.
+//!
+//! Dive into Deep Learning, chapter "Preliminaries: Data Preprocessing".
+//! `cargo run --release --example preprocessing`
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Parser;
+use examples::lesson::Page;
+use polars::prelude::*;
+use tinderbox::data::{self, Values};
+use tinderbox::prelude::Device;
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let folder = args.out.clone().unwrap_or_else(|| "runs/preprocessing".into());
+    lesson(&mut args.page("preprocessing"), &args.device()?, &folder)
+}
+
+pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
+    page.title("Data preprocessing")?;
+
+    page.section("A file")?;
+    // Four houses. NA is what the file says for "not known": the reader has to be told, and
+    // Tinderbox's knows this one and a few others. Left alone it would be a word, and a column of
+    // numbers with a word in it a column of words.
+    let text = "NumRooms,Alley,Price\nNA,Pave,127500\n2,NA,106000\n4,NA,178100\nNA,NA,140000\n";
+    let file = folder.join("house_tiny.csv");
+    tinderbox::write_atomic(&file, text)?;
+    let houses = data::read(&file)?.collect()?;
+    page.show("rows and columns", &[houses.height(), houses.width()])?;
+    page.show("NumRooms", &listed(&houses, "NumRooms")?)?;
+    page.show("Alley", &listed(&houses, "Alley")?)?;
+    page.show("Price", &listed(&houses, "Price")?)?;
+
+    page.section("Missing numbers: the mean of those that are there")?;
+    // Only in columns of numbers: the mean of words is an error in some libraries and nonsense in
+    // others. And only from training rows: a mean that has seen the test rows has seen the answers.
+    let filled = houses.lazy().with_column(col("NumRooms").cast(DataType::Float64));
+    let filled = filled.with_column(col("NumRooms").fill_null(col("NumRooms").mean()));
+    let filled = filled.collect()?;
+    page.show("NumRooms, filled", &listed(&filled, "NumRooms")?)?;
+
+    page.section("Words: a column for each, and one for \"missing\"")?;
+    // Missing is a category like any other: that nobody wrote down an alley may mean there is none.
+    let one_hot = filled.lazy().select([
+        col("NumRooms"),
+        col("Alley").eq(lit("Pave")).fill_null(lit(false)).cast(DataType::Float64).alias("Alley_Pave"),
+        col("Alley").is_null().cast(DataType::Float64).alias("Alley_missing"),
+        col("Price").cast(DataType::Float64),
+    ]);
+    let one_hot = one_hot.collect()?;
+    page.show("Alley_Pave", &listed(&one_hot, "Alley_Pave")?)?;
+    page.show("Alley_missing", &listed(&one_hot, "Alley_missing")?)?;
+
+    page.section("A tensor")?;
+    // Columns lie side by side in a table and rows one after the other in a tensor.
+    let inputs = ["NumRooms", "Alley_Pave", "Alley_missing"];
+    page.show("X", &row_major(&one_hot, &inputs)?.into_tensor(device))?;
+    page.show("y", &row_major(&one_hot, &["Price"])?.into_tensor(device).reshape([4]))
+}
+
+/// The values of a column, as they are printed.
+fn listed(frame: &DataFrame, column: &str) -> Result<String> {
+    let column = frame.column(column)?;
+    let values: PolarsResult<Vec<String>> =
+        (0..column.len()).map(|row| Ok(column.get(row)?.str_value().into_owned())).collect();
+    Ok(format!("[{}]", values?.join(", ")))
+}
+
+/// Columns of numbers without holes as rows of f32.
+fn row_major(frame: &DataFrame, columns: &[&str]) -> Result<Values> {
+    let mut values = vec![0.0; frame.height() * columns.len()];
+    for (index, name) in columns.iter().enumerate() {
+        let column = frame.column(name)?.f64()?;
+        for (row, value) in column.iter().enumerate() {
+            values[row * columns.len() + index] = value.unwrap_or(f64::NAN) as f32;
+        }
+    }
+    Ok(Values::new(values, columns.len())?)
+}
