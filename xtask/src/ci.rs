@@ -1,1 +1,65 @@
-#[derive(clap::Args)] pub struct Args {} pub fn run(_:Args)->anyhow::Result<()>{Ok(())}
+//! What the gate runs beside the tests: programs as a user starts them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+/// `xtask ci [--device D]`
+#[derive(clap::Args)]
+pub struct Args {
+    /// The device to run on.
+    #[arg(long, default_value = "flex")]
+    device: String,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let shell = Shell::new()?;
+    let device = &args.device;
+    let scratch = shell.create_temp_dir()?;
+    let programs = std::env::current_exe()?;
+    let programs = programs.parent().context("this program lies in a folder")?;
+    let example = |name: &str| -> PathBuf { programs.join("examples").join(name) };
+
+    let run = scratch.path().join("linear_regression");
+    let program = example("linear_regression");
+    cmd!(shell, "{program} --device {device} --out {run}").run()?;
+    cmd!(shell, "{program} --device {device} --out {run} --resume").run()?;
+    let program = example("custom_model");
+    let out = scratch.path().join("custom_model");
+    cmd!(shell, "{program} --device {device} --out {out} --epochs 20").run()?;
+
+    let out = scratch.path().join("reproduce");
+    let this = std::env::current_exe()?;
+    cmd!(shell, "{this} reproduce --all --quick --device {device} --out {out}").run()?;
+
+    if device == "flex" {
+        cmd!(shell, "{this} fetch --list").run()?;
+        python_reads(&shell, &run)?;
+        unknown_devices_are_refused(&shell, &example("linear_regression"))?;
+    }
+    Ok(())
+}
+
+/// Other people's libraries read what a run left: safetensors, event files, CSV.
+fn python_reads(shell: &Shell, run: &Path) -> Result<()> {
+    let home = std::env::current_exe()?;
+    let environment = home.with_file_name("python-checks");
+    let python = environment.join("bin/python");
+    if !python.is_file() {
+        cmd!(shell, "python3 -m venv {environment}").run()?;
+    }
+    let requirements = "xtask/python/requirements.txt";
+    cmd!(shell, "{python} -m pip install --quiet -r {requirements}").run()?;
+    cmd!(shell, "{python} xtask/python/check_run.py {run}").run()?;
+    Ok(())
+}
+
+fn unknown_devices_are_refused(shell: &Shell, program: &Path) -> Result<()> {
+    for (name, message) in [("abacus", "no device is called 'abacus'"), ("cuda:1", "--features cuda")] {
+        let output = cmd!(shell, "{program} --device {name}").ignore_status().output()?;
+        let text = String::from_utf8_lossy(&output.stderr);
+        ensure!(!output.status.success() && text.contains(message), "--device {name}: {text}");
+    }
+    Ok(())
+}

@@ -1,1 +1,41 @@
-#[derive(clap::Args)] pub struct Args {} pub fn run(_:Args)->anyhow::Result<()>{Ok(())}
+//! Data sets of the catalog: fetch them, or say what there is.
+
+use anyhow::Result;
+use tinderbox::data::{Catalog, Fetcher};
+
+/// `cargo xtask fetch [NAME…] [--list]`
+#[derive(clap::Args)]
+pub struct Args {
+    /// The data sets to fetch.
+    names: Vec<String>,
+    /// Show name, size, licence and what is present.
+    #[arg(long)]
+    list: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let catalog = Catalog::builtin();
+    let fetcher = Fetcher::from_env()?;
+    if args.list || args.names.is_empty() {
+        println!("{:<20} {:>10}  {:<8} licence", "name", "size", "present");
+        for dataset in catalog.datasets() {
+            let size: u64 = dataset.files.iter().map(|file| file.bytes).sum();
+            let present = match fetcher.present(dataset) {
+                Some(_) => "yes",
+                None => "no",
+            };
+            println!(
+                "{:<20} {:>7.1} MB  {present:<8} {}",
+                dataset.name,
+                size as f64 / 1e6,
+                dataset.licence
+            );
+        }
+        return Ok(());
+    }
+    for name in &args.names {
+        let folder = fetcher.fetch(catalog.get(name)?)?;
+        println!("{name}: {}", folder.display());
+    }
+    Ok(())
+}

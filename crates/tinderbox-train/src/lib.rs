@@ -35,7 +35,7 @@ pub use progress::Progress;
 pub use rates::OnPlateau;
 pub use run::Run;
 pub use task::{
-    Classification, Logits, Loss, Predictions, Regression, RegressionLoss, Step, StepError, Task,
+    Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task,
 };
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

@@ -3,13 +3,14 @@ use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batch;
 use tinderbox_nn::Network;
+use tinderbox_optim::{Loss, Reduction};
 
 /// Any error of a user's own step.
 pub type StepError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The loss of one batch and over how many examples it is a mean.
 #[derive(Clone, Debug)]
-pub struct Loss {
+pub struct StepLoss {
     /// A tensor of one element, still attached to the graph.
     pub mean: Tensor<1>,
     /// What divided the sum: the examples of this batch (or its tokens, or its boxes).
@@ -20,7 +21,7 @@ pub struct Loss {
 #[derive(Clone, Debug)]
 pub struct Step<O = ()> {
     /// The loss.
-    pub loss: Loss,
+    pub loss: StepLoss,
     /// What the metrics look at.
     pub output: O,
 }
@@ -29,7 +30,7 @@ impl Step {
     /// A loss that is a mean over `count` examples, and nothing for metrics.
     pub fn mean(mean: Tensor<1>, count: usize) -> Self {
         Self {
-            loss: Loss { mean, count },
+            loss: StepLoss { mean, count },
             output: (),
         }
     }
@@ -86,35 +87,11 @@ pub struct Logits {
     pub targets: Tensor<1, Int>,
 }
 
-/// The loss of a [`Regression`]; each is a mean over examples and over the outputs of an example.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RegressionLoss {
-    /// `(ŷ - y)²`, what most libraries call MSE.
-    #[default]
-    Squared,
-    /// `(ŷ - y)² / 2`, what the course's first lesson uses: half the gradient of `Squared`.
-    HalfSquared,
-    /// `|ŷ - y|`.
-    Absolute,
-}
-
 /// Prediction of numbers by any [`Network`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Regression {
     /// The loss.
-    pub loss: RegressionLoss,
-}
-
-/// Targets of another shape than the model's outputs.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the model gives {outputs} numbers an example but the targets have {targets}; \
-     set the outputs of the model to {targets}"
-)]
-struct OutputsDiffer {
-    outputs: usize,
-    targets: usize,
+    pub loss: Loss,
 }
 
 impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression {
@@ -123,17 +100,12 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression 
     fn step(&self, model: &M, batch: Batch<D>) -> Result<Step<Predictions>, StepError> {
         model.check_inputs(&batch.inputs)?;
         let predicted = model.forward(batch.inputs);
-        let [count, outputs] = predicted.dims();
-        let targets = batch.targets.dims()[1];
-        if outputs != targets {
-            return Err(OutputsDiffer { outputs, targets }.into());
-        }
-        let error = predicted.clone() - batch.targets.clone();
-        let mean = match self.loss {
-            RegressionLoss::Squared => error.square().mean(),
-            RegressionLoss::HalfSquared => error.square().mean() * 0.5,
-            RegressionLoss::Absolute => error.abs().mean(),
-        };
+        let count = predicted.dims()[0];
+        let mean = self.loss.forward(
+            predicted.clone(),
+            batch.targets.clone(),
+            Reduction::MeanOverExamples,
+        )?;
         Ok(Step::mean(mean, count).with_output(Predictions {
             predicted,
             targets: batch.targets,

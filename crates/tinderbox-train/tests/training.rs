@@ -75,7 +75,7 @@ fn the_courses_first_training_converges_as_published(#[case] device: &str) {
     let loader = Loader::new(course(), 10).unwrap().shuffle(Seed::new(2));
     let whole = Loader::for_evaluation(course(), 300).unwrap();
     let task = Regression {
-        loss: RegressionLoss::HalfSquared,
+        loss: tinderbox_optim::Loss::HalfSquared,
     };
     let fitted = Trainer::new(config(3, 0.03))
         .unwrap()
@@ -248,7 +248,7 @@ fn wrong_data_is_an_error_that_names_the_place() {
         Values::new(vec![0.0; 40], 2).unwrap(),
     );
     let error = fit(line(2, &device), two.unwrap(), "train_loss");
-    assert!(error.contains("1 numbers an example but the targets have 2"), "{error}");
+    assert!(error.contains("targets of a loss"), "{error}");
     let error = fit(line(2, &device), course(), "valid_loss");
     assert!(error.contains("no figure is called 'valid_loss'; there are: train_loss"), "{error}");
 }

@@ -34,9 +34,9 @@ pub mod prelude {
     pub use crate::data::{Batch, Batches, Classes, LastBatch, Loader, Rows, Values};
     pub use crate::models::{LinearRegression, LinearRegressionConfig};
     pub use crate::nn::{Initializer, Network};
-    pub use crate::optim::{OptimizerConfig, Schedule};
+    pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
     pub use crate::train::{
-        Bundle, Classification, Fitted, Progress, Regression, RegressionLoss, RegressionMetric,
+        Bundle, Classification, Fitted, Progress, Regression, RegressionMetric,
         RegressionMetrics, Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,
     };
     pub use crate::{Seed, device};
