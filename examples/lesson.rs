@@ -91,7 +91,8 @@ impl Page {
         for row in rows {
             self.line(&line(&mut row.iter().map(String::as_str)))?;
             for (column, cell) in columns.iter().zip(row).skip(1) {
-                self.results.push((format!("{} / {column}", row[0]), cell.clone()));
+                self.results
+                    .push((format!("{} / {column}", row[0]), cell.clone()));
             }
         }
         Ok(())
@@ -135,7 +136,10 @@ impl Page {
         let found = self.results.iter().find(|(name, _)| name == what);
         let (_, value) = found.with_context(|| {
             let names: Vec<&str> = self.results.iter().map(|(name, _)| name.as_str()).collect();
-            format!("no result is called '{what}'; there are: {}", names.join("; "))
+            format!(
+                "no result is called '{what}'; there are: {}",
+                names.join("; ")
+            )
         })?;
         Ok(value)
     }
@@ -146,7 +150,9 @@ impl Page {
     /// No result has this name, or it is not one number.
     pub fn number(&self, what: &str) -> Result<f64> {
         let value = self.result(what)?;
-        value.parse().with_context(|| format!("'{what}' is '{value}', not a number"))
+        value
+            .parse()
+            .with_context(|| format!("'{what}' is '{value}', not a number"))
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
@@ -210,7 +216,10 @@ impl<const N: usize> Shown for [usize; N] {
 
 impl Shown for [f64] {
     fn shown(&self) -> Result<String> {
-        Ok(brackets(&[self.len()], self.iter().map(|value| number(*value))))
+        Ok(brackets(
+            &[self.len()],
+            self.iter().map(|value| number(*value)),
+        ))
     }
 }
 
@@ -230,14 +239,20 @@ impl<const D: usize> Shown for Tensor<D> {
 impl<const D: usize> Shown for Tensor<D, Int> {
     fn shown(&self) -> Result<String> {
         let values = self.try_to_vec_as::<i64>()?.into_iter();
-        Ok(brackets(&self.dims(), values.map(|value| value.to_string())))
+        Ok(brackets(
+            &self.dims(),
+            values.map(|value| value.to_string()),
+        ))
     }
 }
 
 impl<const D: usize> Shown for Tensor<D, Bool> {
     fn shown(&self) -> Result<String> {
         let values = self.try_to_vec_as::<bool>()?.into_iter();
-        Ok(brackets(&self.dims(), values.map(|value| value.to_string())))
+        Ok(brackets(
+            &self.dims(),
+            values.map(|value| value.to_string()),
+        ))
     }
 }
 
@@ -256,7 +271,11 @@ pub fn number(value: f64) -> String {
     let decimals = (4 - size.log10().floor() as i32).clamp(1, 7) as usize;
     let text = format!("{value:.decimals$}");
     let short = text.trim_end_matches('0');
-    if short.ends_with('.') { format!("{short}0") } else { short.to_owned() }
+    if short.ends_with('.') {
+        format!("{short}0")
+    } else {
+        short.to_owned()
+    }
 }
 
 /// Values in nested brackets, as a literal of this shape would be written.
@@ -275,10 +294,23 @@ mod tests {
 
     #[test]
     fn numbers_have_five_digits() {
-        let shown: Vec<String> = [2.718_281_8, 2_980.957_9, 1.0 / 6.0, 127_500.0, 0.5, -0.0, 1.5e-7]
-            .map(number)
-            .into();
-        assert_eq!(shown, ["2.7183", "2981.0", "0.16667", "127500.0", "0.5", "0.0", "1.500e-7"]);
+        let shown: Vec<String> = [
+            2.718_281_8,
+            2_980.957_9,
+            1.0 / 6.0,
+            127_500.0,
+            0.5,
+            -0.0,
+            1.5e-7,
+        ]
+        .map(number)
+        .into();
+        assert_eq!(
+            shown,
+            [
+                "2.7183", "2981.0", "0.16667", "127500.0", "0.5", "0.0", "1.500e-7"
+            ]
+        );
     }
 
     #[test]
@@ -293,8 +325,14 @@ mod tests {
         page.title("A lesson")?;
         page.show("half", &0.5)?;
         page.table(&["rate", "loss"], &[vec!["0.1".into(), "3".into()]])?;
-        assert_eq!(page.all_text(), "# A lesson\n  half = 0.5\n  rate  loss\n  0.1      3\n");
-        assert_eq!((page.number("half")?, page.result("0.1 / loss")?), (0.5, "3"));
+        assert_eq!(
+            page.all_text(),
+            "# A lesson\n  half = 0.5\n  rate  loss\n  0.1      3\n"
+        );
+        assert_eq!(
+            (page.number("half")?, page.result("0.1 / loss")?),
+            (0.5, "3")
+        );
         let error = page.result("third").unwrap_err().to_string();
         assert!(error.contains("there are: half; 0.1 / loss"), "{error}");
         Ok(())

@@ -31,7 +31,10 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.section("Why gradients are cleared")?;
     // In Burn every `backward` hands out its own gradients, so there is nothing to clear. The graph
     // is used up by it: compute y again before asking for its gradient again.
-    page.show("then d sum(x)/dx, not mixed with the first", &gradient(&x.clone().sum(), &x)?)?;
+    page.show(
+        "then d sum(x)/dx, not mixed with the first",
+        &gradient(&x.clone().sum(), &x)?,
+    )?;
     page.text(
         "PyTorch adds each gradient to the one before until zero_grad is called. Forget it, and\n\
          gradient descent on x^2 never arrives: the old slopes push on after the valley is passed.",
@@ -47,8 +50,17 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
         path
     };
     let (cleared, added_up) = (descend(false), descend(true));
-    let row = |step: usize| vec![step.to_string(), format!("{:.4}", cleared[step]), format!("{:.4}", added_up[step])];
-    page.table(&["step", "cleared", "added up"], &[0, 5, 10, 20, 40, 60].map(row))?;
+    let row = |step: usize| {
+        vec![
+            step.to_string(),
+            format!("{:.4}", cleared[step]),
+            format!("{:.4}", added_up[step]),
+        ]
+    };
+    page.table(
+        &["step", "cleared", "added up"],
+        &[0, 5, 10, 20, 40, 60].map(row),
+    )?;
     // Adding up on purpose is gradient accumulation: several small batches make one large step.
 
     page.section("Many outputs")?;
@@ -66,8 +78,14 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     let z = u.clone() * x.clone();
     let through_constant = gradient(&z.sum(), &x)?;
     page.show("z = detach(x * x) * x, gradient", &through_constant)?;
-    page.show("is it u, as if u were a number?", &through_constant.equal(u.inner()).all())?;
-    page.show("the part behind detach is still there", &gradient(&y.sum(), &x)?)?;
+    page.show(
+        "is it u, as if u were a number?",
+        &through_constant.equal(u.inner()).all(),
+    )?;
+    page.show(
+        "the part behind detach is still there",
+        &gradient(&y.sum(), &x)?,
+    )?;
     let cube = x.clone() * x.clone() * x.clone();
     page.show("without detach, 3 x^2", &gradient(&cube.sum(), &x)?)?;
 
@@ -79,7 +97,10 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
         let d = doubled_until_large(a.clone())?;
         let slope = gradient(&d, &a)?;
         let ratio = d.inner() / a.inner();
-        page.show(&format!("a = {start}: gradient and d / a"), &Tensor::cat(vec![slope.clone(), ratio.clone()], 0))?;
+        page.show(
+            &format!("a = {start}: gradient and d / a"),
+            &Tensor::cat(vec![slope.clone(), ratio.clone()], 0),
+        )?;
         all &= slope.equal(ratio).all().try_into_scalar::<bool>()?;
     }
     page.show("equal, since d is a straight line in a", &all)?;
@@ -105,13 +126,20 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
         .collect();
     page.show("by the graph", &by_graph)?;
     page.show("by differences", &by_difference)?;
-    let off = by_graph.iter().zip(&by_difference).map(|(a, b)| (a - b).abs());
-    page.show("largest difference below 1e-6", &(off.fold(0.0, f64::max) < 1e-6))
+    let off = by_graph
+        .iter()
+        .zip(&by_difference)
+        .map(|(a, b)| (a - b).abs());
+    page.show(
+        "largest difference below 1e-6",
+        &(off.fold(0.0, f64::max) < 1e-6),
+    )
 }
 
 /// The gradient of y with respect to x.
 fn gradient(y: &Tensor<1>, x: &Tensor<1>) -> Result<Tensor<1>> {
-    x.grad(&y.backward()).context("x takes no part in y, or did not ask for its gradient")
+    x.grad(&y.backward())
+        .context("x takes no part in y, or did not ask for its gradient")
 }
 
 /// Doubles until the norm is 1000, then multiplies by 100 what is negative.

@@ -29,7 +29,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
 fn why_batches(page: &mut Page, device: &Device) -> Result<()> {
     page.section("Why batches at all")?;
     page.text("Adding two vectors of 10,000 numbers one tensor element at a time, and at once:")?;
-    let (a, b) = (Tensor::<1>::ones([10_000], device), Tensor::<1>::ones([10_000], device));
+    let (a, b) = (
+        Tensor::<1>::ones([10_000], device),
+        Tensor::<1>::ones([10_000], device),
+    );
     let started = Instant::now();
     let parts: Vec<Tensor<1>> = (0..10_000)
         .map(|i| a.clone().slice(i..i + 1) + b.clone().slice(i..i + 1))
@@ -53,7 +56,14 @@ fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) ->
          batches cost more time an epoch: every step has a price of its own.",
     )?;
     let mut rows = Vec::new();
-    for (batch_size, rate) in [(1, 0.03), (10, 0.03), (100, 0.03), (1000, 0.03), (100, 0.3), (1000, 0.9)] {
+    for (batch_size, rate) in [
+        (1, 0.03),
+        (10, 0.03),
+        (100, 0.03),
+        (1000, 0.03),
+        (100, 0.3),
+        (1000, 0.9),
+    ] {
         let started = Instant::now();
         let loader = Loader::new(data.clone(), batch_size)?.shuffle(seed.child("order"));
         let fit = descend(&loader, rate, 3, None, device)?;
@@ -87,7 +97,11 @@ fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()>
             })
             .collect();
         let mean = guesses.iter().sum::<f64>() / 2000.0;
-        let variance = guesses.iter().map(|guess| (guess - mean).powi(2)).sum::<f64>() / 2000.0;
+        let variance = guesses
+            .iter()
+            .map(|guess| (guess - mean).powi(2))
+            .sum::<f64>()
+            / 2000.0;
         let noise = variance.sqrt();
         rows.push(vec![
             batch_size.to_string(),
@@ -101,10 +115,16 @@ fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()>
                 x_range: Some((-25.0, 15.0)),
                 ..Plot::new(title).labels("gradient along w1", "batches")
             };
-            page.figure(&format!("noise_{batch_size}"), plot::histogram(&plot, &guesses, Some(40))?)?;
+            page.figure(
+                &format!("noise_{batch_size}"),
+                plot::histogram(&plot, &guesses, Some(40))?,
+            )?;
         }
     }
-    page.table(&["size", "mean gradient", "noise", "noise x sqrt(size)"], &rows)
+    page.table(
+        &["size", "mean gradient", "noise", "noise x sqrt(size)"],
+        &rows,
+    )
 }
 
 fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
@@ -113,10 +133,16 @@ fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> 
         "1,000 examples in batches of 96 are 10 batches and 40 examples. Keep the short batch, drop\n\
          it, or wrap: fill it up with examples that were already seen in this epoch.",
     )?;
-    let policies = [("keep", LastBatch::Keep), ("drop", LastBatch::Drop), ("wrap", LastBatch::Wrap)];
+    let policies = [
+        ("keep", LastBatch::Keep),
+        ("drop", LastBatch::Drop),
+        ("wrap", LastBatch::Wrap),
+    ];
     let mut rows = Vec::new();
     for (name, policy) in policies {
-        let loader = Loader::new(data.clone(), 96)?.shuffle(seed.child("order")).last_batch(policy);
+        let loader = Loader::new(data.clone(), 96)?
+            .shuffle(seed.child("order"))
+            .last_batch(policy);
         let (mut batches, mut examples, mut last) = (0, 0, 0);
         for batch in loader.epoch(0, 0, device)? {
             last = batch?.targets.dims()[0];
@@ -135,7 +161,15 @@ fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> 
             format!("{error:.5}"),
         ]);
     }
-    let columns = ["policy", "batches", "examples", "in the last", "its scale / 96", "loss", "w error"];
+    let columns = [
+        "policy",
+        "batches",
+        "examples",
+        "in the last",
+        "its scale / 96",
+        "loss",
+        "w error",
+    ];
     page.table(&columns, &rows)?;
     page.text(
         "The pitfall is who divides. Divided by 96 always, the gradient of the short batch has only\n\
@@ -146,8 +180,14 @@ fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> 
     let short = Loader::new(data.clone(), 96)?;
     let own = descend(&short, 0.3, 6, None, device)?;
     let fixed = descend(&short, 0.3, 6, Some(96), device)?;
-    page.show("loss, divided by its own examples", &format!("{:.6}", own.loss(data)))?;
-    page.show("loss, divided by 96 always", &format!("{:.6}", fixed.loss(data)))
+    page.show(
+        "loss, divided by its own examples",
+        &format!("{:.6}", own.loss(data)),
+    )?;
+    page.show(
+        "loss, divided by 96 always",
+        &format!("{:.6}", fixed.loss(data)),
+    )
 }
 
 /// A plane y = w1 x1 + w2 x2 + b.
@@ -183,7 +223,10 @@ fn descend(
         for batch in loader.epoch(epoch, 0, &device)? {
             let Batch { inputs, targets } = batch?;
             let divisor = divisor.unwrap_or(targets.dims()[0]) as f64;
-            let loss = (inputs.matmul(w.clone()) + b.clone() - targets).square().sum() * 0.5;
+            let loss = (inputs.matmul(w.clone()) + b.clone() - targets)
+                .square()
+                .sum()
+                * 0.5;
             let gradients = loss.backward();
             let dw = w.grad(&gradients).context("w took part")?;
             let db = b.grad(&gradients).context("b took part")?;
@@ -191,5 +234,8 @@ fn descend(
             b = Tensor::from_inner(b.inner() - db * (rate / divisor)).require_grad();
         }
     }
-    Ok(Plane { w: w.try_into_vec_as::<f64>()?, b: b.try_into_scalar()? })
+    Ok(Plane {
+        w: w.try_into_vec_as::<f64>()?,
+        b: b.try_into_scalar()?,
+    })
 }

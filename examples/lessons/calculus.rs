@@ -33,10 +33,15 @@ pub fn lesson(page: &mut Page) -> Result<()> {
     page.text("Too small an h fails: the difference drowns in rounding, and 1 + 1e-16 is just 1.")?;
     page.table(&["h", "slope"], &rows)?;
     let two_sided = (f(1.0 + 1e-5) - f(1.0 - 1e-5)) / 2e-5;
-    page.show("from both sides, h = 1e-5, off by less than 1e-9", &((two_sided - 2.0).abs() < 1e-9))?;
+    page.show(
+        "from both sides, h = 1e-5, off by less than 1e-9",
+        &((two_sided - 2.0).abs() < 1e-9),
+    )?;
 
     page.section("The tangent")?;
-    page.text("Near x = 1 the curve is almost its tangent, 2 x - 3. Training relies on nothing more.")?;
+    page.text(
+        "Near x = 1 the curve is almost its tangent, 2 x - 3. Training relies on nothing more.",
+    )?;
     let tangent = |x: f64| 2.0 * x - 3.0;
     page.show("f(1) and the tangent at 1", &vec![f(1.0), tangent(1.0)])?;
     page.show("f(1.1) and the tangent at 1.1", &vec![f(1.1), tangent(1.1)])?;
@@ -56,11 +61,17 @@ pub fn lesson(page: &mut Page) -> Result<()> {
     let g = |x: f64, y: f64| x * x + 2.0 * y * y;
     let gradient = |x: f64, y: f64| {
         let h = 1e-5;
-        [(g(x + h, y) - g(x - h, y)) / (2.0 * h), (g(x, y + h) - g(x, y - h)) / (2.0 * h)]
+        [
+            (g(x + h, y) - g(x - h, y)) / (2.0 * h),
+            (g(x, y + h) - g(x, y - h)) / (2.0 * h),
+        ]
     };
     let (x, y) = (3.0, -1.0);
     let [dx, dy] = gradient(x, y);
-    page.show("gradient of x^2 + 2 y^2 at (3, -1)", &format!("[{dx:.4}, {dy:.4}]"))?;
+    page.show(
+        "gradient of x^2 + 2 y^2 at (3, -1)",
+        &format!("[{dx:.4}, {dy:.4}]"),
+    )?;
     // A tenth of a step in eight directions: the gain is largest along the gradient, smallest
     // against it, and about nothing across it.
     let angle = dy.atan2(dx);
@@ -72,7 +83,13 @@ pub fn lesson(page: &mut Page) -> Result<()> {
         .map(|turn| vec![format!("{turn:.0}°"), format!("{:+.3}", gain(turn))]);
     page.table(&["away from the gradient", "change"], &rows)?;
     let surface = Surface::of((-4.0, 4.0), (-3.0, 3.0), g)?;
-    let down = Series::new("0.2 x gradient, downhill", [(x, y), (x - 0.2 * dx, y - 0.2 * dy)]);
+    let down = Series::new(
+        "0.2 x gradient, downhill",
+        [(x, y), (x - 0.2 * dx, y - 0.2 * dy)],
+    );
     let plot = Plot::new("The gradient crosses the level lines").labels("x", "y");
-    page.figure("gradient", plot::contour(&plot, &surface, (9, Spacing::Linear), &[down])?)
+    page.figure(
+        "gradient",
+        plot::contour(&plot, &surface, (9, Spacing::Linear), &[down])?,
+    )
 }

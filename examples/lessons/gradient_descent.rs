@@ -28,7 +28,9 @@ pub fn lesson(page: &mut Page, seed: Seed) -> Result<()> {
 
 fn one_dimension(page: &mut Page) -> Result<()> {
     page.section("One dimension: the rate is everything")?;
-    page.text("x^2 from x = 10, ten steps of x -= rate * 2 x. Too small creeps, too large runs away.")?;
+    page.text(
+        "x^2 from x = 10, ten steps of x -= rate * 2 x. Too small creeps, too large runs away.",
+    )?;
     let parabola = |rate| {
         let method = Method::GradientDescent { rate };
         minimise(method, |[x]| x * x, |[x]| [2.0 * x], [10.0], 10)
@@ -37,39 +39,78 @@ fn one_dimension(page: &mut Page) -> Result<()> {
     let mut values = Vec::new();
     for (judgement, rate) in rates {
         let trace = parabola(rate)?;
-        page.show(&format!("x^2, rate {rate} ({judgement})"), &format!("{:.6}", trace.last()[0]))?;
+        page.show(
+            &format!("x^2, rate {rate} ({judgement})"),
+            &format!("{:.6}", trace.last()[0]),
+        )?;
         let steps = trace.values.iter().enumerate();
-        values.push(Series::new(format!("rate {rate}"), steps.map(|(step, f)| (step as f64, *f))));
+        values.push(Series::new(
+            format!("rate {rate}"),
+            steps.map(|(step, f)| (step as f64, *f)),
+        ));
     }
-    let plot = Plot { y_scale: Scale::Log, ..Plot::new("x² after each step").labels("step", "f(x)") };
+    let plot = Plot {
+        y_scale: Scale::Log,
+        ..Plot::new("x² after each step").labels("step", "f(x)")
+    };
     page.figure("rates", plot::line(&plot, &values)?)?;
-    let walks = [path("rate 0.05", &parabola(0.05)?), path("rate 0.2", &parabola(0.2)?)];
+    let walks = [
+        path("rate 0.05", &parabola(0.05)?),
+        path("rate 0.2", &parabola(0.2)?),
+    ];
     let mut lines = vec![Series::function("f(x) = x²", (-4.0, 10.5), 101, |x| x * x)];
-    lines.extend(walks.iter().map(|walk| Series { name: String::new(), ..walk.clone() }));
+    lines.extend(walks.iter().map(|walk| Series {
+        name: String::new(),
+        ..walk.clone()
+    }));
     let plot = Plot::new("Ten steps down a parabola").labels("x", "f(x)");
     page.figure("parabola", plot::scatter(&plot, &walks, &lines)?)?;
 
     page.section("A local minimum")?;
     page.text("x cos(0.15 pi x) has many valleys. Which one is found depends on start and rate.")?;
-    let trace = minimise(Method::GradientDescent { rate: 2.0 }, waves, waves_slope, [10.0], 10)?;
-    page.show("x cos(0.15 pi x), rate 2", &format!("{:.6}", trace.last()[0]))?;
+    let trace = minimise(
+        Method::GradientDescent { rate: 2.0 },
+        waves,
+        waves_slope,
+        [10.0],
+        10,
+    )?;
+    page.show(
+        "x cos(0.15 pi x), rate 2",
+        &format!("{:.6}", trace.last()[0]),
+    )?;
     let curve = Series::function("x cos(0.15πx)", (-10.0, 10.5), 201, |x| waves([x]));
     let walk = path("ten steps", &trace);
-    let line = Series { name: String::new(), ..walk.clone() };
+    let line = Series {
+        name: String::new(),
+        ..walk.clone()
+    };
     let plot = Plot::new("The valley that is found need not be the deepest").labels("x", "f(x)");
-    page.figure("local_minimum", plot::scatter(&plot, &[walk], &[curve, line])?)
+    page.figure(
+        "local_minimum",
+        plot::scatter(&plot, &[walk], &[curve, line])?,
+    )
 }
 
 fn two_dimensions(page: &mut Page) -> Result<()> {
     page.section("Two dimensions")?;
     let f = |[x, y]: [f64; 2]| x * x + 2.0 * y * y;
     let gradient = |[x, y]: [f64; 2]| [2.0 * x, 4.0 * y];
-    let trace = minimise(Method::GradientDescent { rate: 0.1 }, f, gradient, [-5.0, -2.0], 20)?;
+    let trace = minimise(
+        Method::GradientDescent { rate: 0.1 },
+        f,
+        gradient,
+        [-5.0, -2.0],
+        20,
+    )?;
     page.show("x1^2 + 2 x2^2, rate 0.1", &point(&trace))?;
     let surface = Surface::of((-5.5, 1.0), (-3.0, 1.0), |x, y| f([x, y]))?;
     let plot = Plot::new("Gradient descent on x1² + 2 x2²").labels("x1", "x2");
     let path = Series::new("20 steps", trace.points.iter().map(|&[x, y]| (x, y)));
-    page.figure("two_dimensions", plot::contour(&plot, &surface, (9, Spacing::Linear), &[path])?)
+    page.figure(
+        "two_dimensions",
+        plot::contour(&plot, &surface, (9, Spacing::Linear), &[path])?,
+    )
 }
 
 fn curvature(page: &mut Page) -> Result<()> {
@@ -81,10 +122,16 @@ fn curvature(page: &mut Page) -> Result<()> {
     let slope = |[x]: [f64; 1]| [0.5 * (0.5 * x).sinh()];
     let bend = |[x]: [f64; 1]| [[0.25 * (0.5 * x).cosh()]];
     let trace = newton(1.0, |[x]| (0.5 * x).cosh(), slope, bend, [10.0], 10)?;
-    page.show("cosh(x / 2), Newton", &format!("{:.6}", trace.last()[0].abs()))?;
+    page.show(
+        "cosh(x / 2), Newton",
+        &format!("{:.6}", trace.last()[0].abs()),
+    )?;
     for rate in [1.0, 0.5] {
         let trace = newton(rate, waves, waves_slope, waves_bend, [10.0], 10)?;
-        page.show(&format!("x cos(0.15 pi x), Newton, rate {rate}"), &format!("{:.4}", trace.last()[0]))?;
+        page.show(
+            &format!("x cos(0.15 pi x), Newton, rate {rate}"),
+            &format!("{:.4}", trace.last()[0]),
+        )?;
     }
     // A network of p parameters has p^2 second derivatives: see `questions -- newton`.
     Ok(())
@@ -100,13 +147,38 @@ fn narrow_valley(page: &mut Page) -> Result<()> {
     let gradient = |[x, y]: [f64; 2]| [0.2 * x, 4.0 * y];
     let epsilon = 1e-6;
     let methods = [
-        ("gradient descent 0.4", Method::GradientDescent { rate: 0.4 }),
-        ("gradient descent 0.6", Method::GradientDescent { rate: 0.6 }),
-        ("momentum 0.5, rate 0.6", Method::Momentum { rate: 0.6, momentum: 0.5 }),
-        ("momentum 0.25, rate 0.6", Method::Momentum { rate: 0.6, momentum: 0.25 }),
+        (
+            "gradient descent 0.4",
+            Method::GradientDescent { rate: 0.4 },
+        ),
+        (
+            "gradient descent 0.6",
+            Method::GradientDescent { rate: 0.6 },
+        ),
+        (
+            "momentum 0.5, rate 0.6",
+            Method::Momentum {
+                rate: 0.6,
+                momentum: 0.5,
+            },
+        ),
+        (
+            "momentum 0.25, rate 0.6",
+            Method::Momentum {
+                rate: 0.6,
+                momentum: 0.25,
+            },
+        ),
         ("Adagrad 0.4", Method::Adagrad { rate: 0.4, epsilon }),
         ("Adagrad 2", Method::Adagrad { rate: 2.0, epsilon }),
-        ("RMSProp 0.4", Method::Rmsprop { rate: 0.4, gamma: 0.9, epsilon }),
+        (
+            "RMSProp 0.4",
+            Method::Rmsprop {
+                rate: 0.4,
+                gamma: 0.9,
+                epsilon,
+            },
+        ),
     ];
     let mut paths = Vec::new();
     for (name, method) in methods {
@@ -118,11 +190,26 @@ fn narrow_valley(page: &mut Page) -> Result<()> {
     let mut draw = |file: &str, title: &str, chosen: &[usize]| {
         let chosen: Vec<Series> = chosen.iter().map(|&index| paths[index].clone()).collect();
         let plot = Plot::new(title).labels("x1", "x2");
-        page.figure(file, plot::contour(&plot, &surface, (9, Spacing::Log), &chosen)?)
+        page.figure(
+            file,
+            plot::contour(&plot, &surface, (9, Spacing::Log), &chosen)?,
+        )
     };
-    draw("valley_rates", "Rate 0.4 crawls, rate 0.6 leaves the valley", &[0, 1])?;
-    draw("valley_momentum", "Momentum averages the zigzag away", &[2, 3])?;
-    draw("valley_adaptive", "A rate of its own for every axis", &[4, 5, 6])
+    draw(
+        "valley_rates",
+        "Rate 0.4 crawls, rate 0.6 leaves the valley",
+        &[0, 1],
+    )?;
+    draw(
+        "valley_momentum",
+        "Momentum averages the zigzag away",
+        &[2, 3],
+    )?;
+    draw(
+        "valley_adaptive",
+        "A rate of its own for every axis",
+        &[4, 5, 6],
+    )
 }
 
 fn noise(page: &mut Page, seed: Seed) -> Result<()> {
@@ -164,7 +251,10 @@ fn noise(page: &mut Page, seed: Seed) -> Result<()> {
     page.table(&["rate 0.1 times", "distance after 400 steps"], &rows)?;
     let surface = Surface::of((-5.5, 1.5), (-3.0, 1.5), |x, y| x * x + 2.0 * y * y)?;
     let plot = Plot::new("Noisy gradients, the first 100 steps").labels("x1", "x2");
-    page.figure("noise", plot::contour(&plot, &surface, (9, Spacing::Linear), &paths)?)
+    page.figure(
+        "noise",
+        plot::contour(&plot, &surface, (9, Spacing::Linear), &paths)?,
+    )
 }
 
 /// x cos(0.15 pi x), its slope and its curvature.

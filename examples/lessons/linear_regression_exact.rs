@@ -13,7 +13,11 @@ use tinderbox::prelude::*;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
-    lesson(&mut args.page("linear_regression_exact"), &args.device()?, args.seed())
+    lesson(
+        &mut args.page("linear_regression_exact"),
+        &args.device()?,
+        args.seed(),
+    )
 }
 
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
@@ -26,7 +30,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let x = data.features().as_slice();
     let y = data.targets().as_slice();
     let mse = |w: [f64; 2], b: f64| {
-        let errors = x.chunks(2).zip(y).map(|(x, y)| w[0] * f64::from(x[0]) + w[1] * f64::from(x[1]) + b - f64::from(*y));
+        let errors = x
+            .chunks(2)
+            .zip(y)
+            .map(|(x, y)| w[0] * f64::from(x[0]) + w[1] * f64::from(x[1]) + b - f64::from(*y));
         errors.map(|error| error * error).sum::<f64>() / y.len() as f64
     };
     let loader = Loader::new(data.clone(), 10)?.shuffle(seed.child("order"));
@@ -42,7 +49,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     for epoch in 0..3 {
         for batch in loader.epoch(epoch, 0, &graph)? {
             let Batch { inputs, targets } = batch?;
-            let loss = (inputs.matmul(w.clone()) + b.clone() - targets).square().mean() * 0.5;
+            let loss = (inputs.matmul(w.clone()) + b.clone() - targets)
+                .square()
+                .mean()
+                * 0.5;
             let gradients = loss.backward();
             let dw = w.grad(&gradients).context("w takes part in the loss")?;
             let db = b.grad(&gradients).context("b takes part in the loss")?;
@@ -53,7 +63,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
             path.push((now[0], now[1]));
         }
         bias = b.clone().inner().try_into_scalar()?;
-        page.show(&format!("half the mean squared error after epoch {}", epoch + 1), &format!("{:.6}", 0.5 * mse(numbers, bias)))?;
+        page.show(
+            &format!("half the mean squared error after epoch {}", epoch + 1),
+            &format!("{:.6}", 0.5 * mse(numbers, bias)),
+        )?;
     }
     let scratch = (numbers, bias);
 
@@ -61,13 +74,24 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     // The same rate is twice the step: d/dw of e^2 is 2 e de/dw, of e^2 / 2 only e de/dw. Libraries
     // differ in this, so a rate is not portable without its loss.
     let model = LinearRegressionConfig::new(2).init(seed.child("weights"), device)?;
-    let config = TrainConfig { epochs: 3, learning_rate: 0.03, ..TrainConfig::default() };
-    let task = Regression { loss: Loss::Squared };
+    let config = TrainConfig {
+        epochs: 3,
+        learning_rate: 0.03,
+        ..TrainConfig::default()
+    };
+    let task = Regression {
+        loss: Loss::Squared,
+    };
     let whole = Loader::for_evaluation(data.clone(), 1000)?;
     let fitted = Trainer::new(config)?.fit(model, &task, &loader, Some(&whole))?;
     for record in &fitted.history.epochs {
-        let loss = record.get("valid_loss").context("the whole data set was measured")?;
-        page.show(&format!("mean squared error after epoch {}", record.epoch), &format!("{loss:.6}"))?;
+        let loss = record
+            .get("valid_loss")
+            .context("the whole data set was measured")?;
+        page.show(
+            &format!("mean squared error after epoch {}", record.epoch),
+            &format!("{loss:.6}"),
+        )?;
     }
     let layer = fitted.model.linear;
     let bias = layer.bias.context("the model has a bias")?.val();
@@ -78,7 +102,13 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let exact = least_squares(x, 2, y, 1)?;
     let exact = ([exact.weights[0], exact.weights[1]], exact.bias[0]);
     let row = |name: &str, (w, b): ([f64; 2], f64)| {
-        vec![name.to_owned(), format!("{:.4}", w[0]), format!("{:.4}", w[1]), format!("{b:.4}"), format!("{:.3e}", mse(w, b))]
+        vec![
+            name.to_owned(),
+            format!("{:.4}", w[0]),
+            format!("{:.4}", w[1]),
+            format!("{b:.4}"),
+            format!("{:.3e}", mse(w, b)),
+        ]
     };
     let rows = [
         row("truth", ([2.0, -3.4], 4.2)),
@@ -100,22 +130,37 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         let t = (x * w).tanh();
         (t, x * (1.0 - t * t))
     })?;
-    page.show("slope after one Newton step, w x", &format!("{straight:.6}"))?;
-    page.show("slope after one Newton step, tanh(w x)", &format!("{bent:.6}"))?;
+    page.show(
+        "slope after one Newton step, w x",
+        &format!("{straight:.6}"),
+    )?;
+    page.show(
+        "slope after one Newton step, tanh(w x)",
+        &format!("{bent:.6}"),
+    )?;
 
     let surface = Surface::of((-0.5, 3.0), (-4.5, 0.5), |w1, w2| mse([w1, w2], 4.2))?;
     let plot = Plot::new("The loss over w1 and w2, and the way of SGD").labels("w1", "w2");
     let path = Series::new("by hand", path);
-    page.figure("surface", plot::contour(&plot, &surface, (10, Spacing::Linear), &[path])?)?;
-    let points = x.chunks(2).zip(y).map(|(x, y)| (f64::from(x[1]), f64::from(*y)));
+    page.figure(
+        "surface",
+        plot::contour(&plot, &surface, (10, Spacing::Linear), &[path])?,
+    )?;
+    let points = x
+        .chunks(2)
+        .zip(y)
+        .map(|(x, y)| (f64::from(x[1]), f64::from(*y)));
     let cloud = Series::new("examples", points);
     let ([_, w2], b) = exact;
     let line = Series::function("fitted, at x1 = 0", (-3.0, 3.0), 2, |x2| w2 * x2 + b);
     let plot = Plot::new("The second feature and the label").labels("x2", "y");
     page.figure("fit", plot::scatter(&plot, &[cloud], &[line])?)?;
-    let residual = |(x, y): (&[f32], &f32)| f64::from(*y) - exact.0[0] * f64::from(x[0]) - exact.0[1] * f64::from(x[1]) - exact.1;
+    let residual = |(x, y): (&[f32], &f32)| {
+        f64::from(*y) - exact.0[0] * f64::from(x[0]) - exact.0[1] * f64::from(x[1]) - exact.1
+    };
     let residuals: Vec<f64> = x.chunks(2).zip(y).map(residual).collect();
-    let plot = Plot::new("What is left is the noise, N(0, 0.01)").labels("label minus prediction", "examples");
+    let plot = Plot::new("What is left is the noise, N(0, 0.01)")
+        .labels("label minus prediction", "examples");
     page.figure("residuals", plot::histogram(&plot, &residuals, None)?)
 }
 

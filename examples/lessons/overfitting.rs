@@ -14,7 +14,12 @@ use tinderbox::prelude::*;
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let epochs = args.epochs.unwrap_or(400);
-    lesson(&mut args.page("overfitting"), &args.device()?, args.seed(), epochs)
+    lesson(
+        &mut args.page("overfitting"),
+        &args.device()?,
+        args.seed(),
+        epochs,
+    )
 }
 
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Result<()> {
@@ -36,10 +41,19 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
         let loader = Loader::new(train.clone(), 10)?.shuffle(seed.child("order"));
         let whole = Loader::for_evaluation(test.clone(), 100)?;
         // The column of ones is the bias already.
-        let config = LinearRegressionConfig { bias: false, ..LinearRegressionConfig::new(degree + 1) };
+        let config = LinearRegressionConfig {
+            bias: false,
+            ..LinearRegressionConfig::new(degree + 1)
+        };
         let model = config.init(seed.child("weights"), device)?;
-        let config = TrainConfig { epochs, learning_rate: 0.01, ..TrainConfig::default() };
-        let task = Regression { loss: Loss::Squared };
+        let config = TrainConfig {
+            epochs,
+            learning_rate: 0.01,
+            ..TrainConfig::default()
+        };
+        let task = Regression {
+            loss: Loss::Squared,
+        };
         let fitted = Trainer::new(config)?.fit(model, &task, &loader, Some(&whole))?;
         let weights: Vec<f64> = fitted.model.linear.weight.val().try_into_vec_as()?;
 
@@ -48,19 +62,34 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
         let figure = |name| last.get(name).context("both losses are measured");
         let (train_loss, test_loss) = (figure("train_loss")?, figure("valid_loss")?);
         let shown: Vec<String> = weights.iter().take(5).map(|w| format!("{w:.2}")).collect();
-        page.show(&format!("degree {degree}: first weights"), &format!("[{}]", shown.join(", ")))?;
-        rows.push(vec![format!("degree {degree}"), format!("{train_loss:.4}"), format!("{test_loss:.4}")]);
+        page.show(
+            &format!("degree {degree}: first weights"),
+            &format!("[{}]", shown.join(", ")),
+        )?;
+        rows.push(vec![
+            format!("degree {degree}"),
+            format!("{train_loss:.4}"),
+            format!("{test_loss:.4}"),
+        ]);
         let curve = |name, label| Series::new(label, fitted.history.series(name));
         let curves = [curve("train_loss", "train"), curve("valid_loss", "test")];
         let title = format!("Degree {degree} {judgement}");
-        let plot = Plot { y_scale: Scale::Log, ..Plot::new(title).labels("epoch", "squared error") };
+        let plot = Plot {
+            y_scale: Scale::Log,
+            ..Plot::new(title).labels("epoch", "squared error")
+        };
         page.figure(&format!("degree_{degree}"), plot::curves(&plot, &curves)?)?;
         fits.push((format!("degree {degree}"), weights));
     }
 
     page.section("Side by side")?;
     page.table(&["model", "train", "test"], &rows)?;
-    let points = (0..100).map(|row| (f64::from(train.features().row(row)[1]), f64::from(train.targets().row(row)[0])));
+    let points = (0..100).map(|row| {
+        (
+            f64::from(train.features().row(row)[1]),
+            f64::from(train.targets().row(row)[0]),
+        )
+    });
     let cloud = Series::new("training examples", points);
     let lines: Vec<Series> = fits
         .iter()
@@ -84,9 +113,18 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
         let (x, y) = (few.features().as_slice(), few.targets().as_slice());
         let exact = least_squares(x, degree + 1, y, 1)?;
         let predicted = exact.predict(test.features().as_slice())?;
-        let errors = predicted.iter().zip(test.targets().as_slice()).map(|(p, y)| (p - f64::from(*y)).powi(2));
-        page.show(&format!("degree {degree}, exact, train"), &format!("{:.5}", exact.mse[0]))?;
-        page.show(&format!("degree {degree}, exact, test"), &format!("{:.5}", errors.sum::<f64>() / 100.0))?;
+        let errors = predicted
+            .iter()
+            .zip(test.targets().as_slice())
+            .map(|(p, y)| (p - f64::from(*y)).powi(2));
+        page.show(
+            &format!("degree {degree}, exact, train"),
+            &format!("{:.5}", exact.mse[0]),
+        )?;
+        page.show(
+            &format!("degree {degree}, exact, test"),
+            &format!("{:.5}", errors.sum::<f64>() / 100.0),
+        )?;
     }
     Ok(())
 }

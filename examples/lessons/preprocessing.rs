@@ -14,7 +14,10 @@ use tinderbox::prelude::Device;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
-    let folder = args.out.clone().unwrap_or_else(|| "runs/preprocessing".into());
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| "runs/preprocessing".into());
     lesson(&mut args.page("preprocessing"), &args.device()?, &folder)
 }
 
@@ -37,7 +40,9 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     page.section("Missing numbers: the mean of those that are there")?;
     // Only in columns of numbers: the mean of words is an error in some libraries and nonsense in
     // others. And only from training rows: a mean that has seen the test rows has seen the answers.
-    let filled = houses.lazy().with_column(col("NumRooms").cast(DataType::Float64));
+    let filled = houses
+        .lazy()
+        .with_column(col("NumRooms").cast(DataType::Float64));
     let filled = filled.with_column(col("NumRooms").fill_null(col("NumRooms").mean()));
     let filled = filled.collect()?;
     page.show("NumRooms, filled", &listed(&filled, "NumRooms")?)?;
@@ -46,8 +51,15 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     // Missing is a category like any other: that nobody wrote down an alley may mean there is none.
     let one_hot = filled.lazy().select([
         col("NumRooms"),
-        col("Alley").eq(lit("Pave")).fill_null(lit(false)).cast(DataType::Float64).alias("Alley_Pave"),
-        col("Alley").is_null().cast(DataType::Float64).alias("Alley_missing"),
+        col("Alley")
+            .eq(lit("Pave"))
+            .fill_null(lit(false))
+            .cast(DataType::Float64)
+            .alias("Alley_Pave"),
+        col("Alley")
+            .is_null()
+            .cast(DataType::Float64)
+            .alias("Alley_missing"),
         col("Price").cast(DataType::Float64),
     ]);
     let one_hot = one_hot.collect()?;
@@ -58,14 +70,20 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     // Columns lie side by side in a table and rows one after the other in a tensor.
     let inputs = ["NumRooms", "Alley_Pave", "Alley_missing"];
     page.show("X", &row_major(&one_hot, &inputs)?.into_tensor(device))?;
-    page.show("y", &row_major(&one_hot, &["Price"])?.into_tensor(device).reshape([4]))
+    page.show(
+        "y",
+        &row_major(&one_hot, &["Price"])?
+            .into_tensor(device)
+            .reshape([4]),
+    )
 }
 
 /// The values of a column, as they are printed.
 fn listed(frame: &DataFrame, column: &str) -> Result<String> {
     let column = frame.column(column)?;
-    let values: PolarsResult<Vec<String>> =
-        (0..column.len()).map(|row| Ok(column.get(row)?.str_value().into_owned())).collect();
+    let values: PolarsResult<Vec<String>> = (0..column.len())
+        .map(|row| Ok(column.get(row)?.str_value().into_owned()))
+        .collect();
     Ok(format!("[{}]", values?.join(", ")))
 }
 

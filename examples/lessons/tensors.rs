@@ -29,7 +29,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     // A reshape moves no number; a -1 stands for "whatever is left".
     let grid = x.clone().reshape([3, 4]);
     page.show("x as 3 x 4", &grid)?;
-    page.show("x as 3 x (-1), the same", &x.reshape([3, -1]).equal(grid).all())?;
+    page.show(
+        "x as 3 x (-1), the same",
+        &x.reshape([3, -1]).equal(grid).all(),
+    )?;
     page.show("zeros of 2 x 3 x 4", &Tensor::<3>::zeros([2, 3, 4], device))?;
     page.show("ones of 2 x 3 x 4", &Tensor::<3>::ones([2, 3, 4], device))?;
     // Random numbers come from a seed that is written down, so that a run can be repeated.
@@ -37,7 +40,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let random: Vec<f32> = (0..12).map(|_| draw.normal() as f32).collect();
     let random = Tensor::<2>::from_data(TensorData::new(random, [3, 4]), device);
     page.show("12 draws from N(0, 1)", &random)?;
-    let literal = [[2.0f32, 1.0, 4.0, 3.0], [1.0, 2.0, 3.0, 4.0], [4.0, 3.0, 2.0, 1.0]];
+    let literal = [
+        [2.0f32, 1.0, 4.0, 3.0],
+        [1.0, 2.0, 3.0, 4.0],
+        [4.0, 3.0, 2.0, 1.0],
+    ];
     let literal = Tensor::<2>::from_data(literal, device);
     page.show("a literal", &literal)?;
 
@@ -53,7 +60,9 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.show("exp(x)", &x.exp())?;
 
     page.section("Joining, comparing, summing")?;
-    let x = Tensor::<1, Int>::arange(0..12, device).float().reshape([3, 4]);
+    let x = Tensor::<1, Int>::arange(0..12, device)
+        .float()
+        .reshape([3, 4]);
     let both = vec![x.clone(), literal.clone()];
     page.show("X above Y (axis 0)", &Tensor::cat(both.clone(), 0))?;
     page.show("X beside Y (axis 1)", &Tensor::cat(both, 1))?;
@@ -63,7 +72,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     // A sum over an axis keeps it with length 1, ready for broadcasting; squeeze takes it away.
     page.show("sum of X over axis 0, kept", &x.clone().sum_dim(0))?;
     page.show("sum of X over axis 0", &x.clone().sum_dim(0).squeeze::<1>())?;
-    page.show("mean of X over axis 1", &x.clone().mean_dim(1).squeeze::<1>())?;
+    page.show(
+        "mean of X over axis 1",
+        &x.clone().mean_dim(1).squeeze::<1>(),
+    )?;
 
     page.section("Broadcasting, and the mistake it hides")?;
     let a = Tensor::<1, Int>::arange(0..3, device).reshape([3, 1]);
@@ -117,5 +129,8 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     // Reading waits for the device. Once an epoch is fine, once a batch costs time on a GPU.
     let a = Tensor::<1>::from_data([3.5f32], device);
     page.show("[3.5] as a float", &a.clone().try_into_scalar::<f64>()?)?;
-    page.show("[3.5] as an integer", &(a.try_into_scalar::<f64>()? as usize))
+    page.show(
+        "[3.5] as an integer",
+        &(a.try_into_scalar::<f64>()? as usize),
+    )
 }

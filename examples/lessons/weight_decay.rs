@@ -59,10 +59,21 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         }
         let norm: f64 = w.clone().inner().square().sum().sqrt().try_into_scalar()?;
         let last = |losses: &[f64]| format!("{:.3e}", losses[losses.len() - 1]);
-        rows.push(vec![format!("lambda {decay}"), last(&on_train), last(&on_test), format!("{norm:.3}")]);
-        let curves = [Series::by_epoch("train", on_train), Series::by_epoch("test", on_test)];
+        rows.push(vec![
+            format!("lambda {decay}"),
+            last(&on_train),
+            last(&on_test),
+            format!("{norm:.3}"),
+        ]);
+        let curves = [
+            Series::by_epoch("train", on_train),
+            Series::by_epoch("test", on_test),
+        ];
         let title = format!("Weight decay, lambda = {decay}");
-        let plot = Plot { y_scale: Scale::Log, ..Plot::new(title).labels("epoch", "half squared error") };
+        let plot = Plot {
+            y_scale: Scale::Log,
+            ..Plot::new(title).labels("epoch", "half squared error")
+        };
         page.figure(&format!("lambda_{decay}"), plot::curves(&plot, &curves)?)?;
     }
 
@@ -88,9 +99,17 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
             let exact = ridge(x, 200, y, 1, 20.0 * decay)?;
             let predicted = exact.predict(test.features().as_slice())?;
             let errors = predicted.iter().zip(test.targets().as_slice());
-            let test_loss = errors.map(|(p, y)| (p - f64::from(*y)).powi(2)).sum::<f64>() / 200.0;
+            let test_loss = errors
+                .map(|(p, y)| (p - f64::from(*y)).powi(2))
+                .sum::<f64>()
+                / 200.0;
             let norm = exact.weights.iter().map(|w| w * w).sum::<f64>().sqrt();
-            Ok(vec![decay.to_string(), format!("{:.3e}", 0.5 * exact.mse[0]), format!("{test_loss:.3e}"), format!("{norm:.3}")])
+            Ok(vec![
+                decay.to_string(),
+                format!("{:.3e}", 0.5 * exact.mse[0]),
+                format!("{test_loss:.3e}"),
+                format!("{norm:.3}"),
+            ])
         })
         .collect::<Result<_>>()?;
     page.table(&["lambda, exact", "train", "test", "norm of w"], &rows)?;

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example questions` answers all, `… -- memory` one of them.
 
+use std::path::Path;
+
 use anyhow::Result;
 use clap::{Parser, ValueEnum};
 use examples::lesson::Page;
@@ -43,14 +45,25 @@ enum Question {
 fn main() -> Result<()> {
     let args = Args::parse();
     let device = args.common.device()?;
+    let folder = args
+        .common
+        .out
+        .clone()
+        .unwrap_or_else(|| "runs/questions".into());
     let page = &mut args.common.page("questions");
-    answer(page, args.question, &device, args.common.seed())
+    answer(page, args.question, &device, args.common.seed(), &folder)
 }
 
 /// Answers one question or all. Three more are answered where they come up: does batch size change
 /// the result, and what to do with the last batch, in `batch_size`; what is detach for, and why
 /// are gradients cleared, in `autograd`.
-fn answer(page: &mut Page, question: Option<Question>, device: &Device, seed: Seed) -> Result<()> {
+fn answer(
+    page: &mut Page,
+    question: Option<Question>,
+    device: &Device,
+    seed: Seed,
+    folder: &Path,
+) -> Result<()> {
     page.title("Students' questions")?;
     let asked = |one: Question| question.is_none_or(|question| question == one);
     if asked(Question::SquaredLoss) {
@@ -66,7 +79,7 @@ fn answer(page: &mut Page, question: Option<Question>, device: &Device, seed: Se
         newton::answer(page, seed)?;
     }
     if asked(Question::Memory) {
-        memory::answer(page, device, seed)?;
+        memory::answer(page, device, seed, folder)?;
     }
     if asked(Question::WhenToStop) {
         when_to_stop::answer(page, device, seed)?;

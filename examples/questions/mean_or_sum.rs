@@ -23,11 +23,24 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         let mut row = vec![batch_size.to_string()];
         for divide in [Divide::Examples, Divide::Nothing] {
             let model = LinearRegressionConfig::new(2).init(seed.child("weights"), device)?;
-            let config = TrainConfig { epochs: 3, learning_rate: 0.03, divide, ..TrainConfig::default() };
-            let task = Regression { loss: Loss::HalfSquared };
+            let config = TrainConfig {
+                epochs: 3,
+                learning_rate: 0.03,
+                divide,
+                ..TrainConfig::default()
+            };
+            let task = Regression {
+                loss: Loss::HalfSquared,
+            };
             let fitted = Trainer::new(config)?.fit(model, &task, &loader, Some(&whole))?;
-            let last = fitted.history.last().and_then(|record| record.get("valid_loss"));
-            row.push(format!("{:.2e}", last.context("the whole data set is measured")?));
+            let last = fitted
+                .history
+                .last()
+                .and_then(|record| record.get("valid_loss"));
+            row.push(format!(
+                "{:.2e}",
+                last.context("the whole data set is measured")?
+            ));
         }
         rows.push(row);
     }

@@ -1,8 +1,8 @@
 //! What if the data does not fit in memory?
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use examples::lesson::Page;
@@ -11,7 +11,7 @@ use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
 
 /// Read it in pieces, shuffle in a buffer, train as before.
-pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
+pub fn answer(page: &mut Page, device: &Device, seed: Seed, folder: &Path) -> Result<()> {
     page.section("What if the data does not fit in memory?")?;
     page.text(
         "Then it is read in every epoch, and only a buffer of it is held: a batch is drawn from the\n\
@@ -19,7 +19,7 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
          is not as random as that of all examples, but random enough for a file that is not sorted.",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 4000, seed.child("data"))?;
-    let file = std::env::temp_dir().join(format!("tinderbox-questions-{}.csv", std::process::id()));
+    let file = folder.join("examples.csv");
     tinderbox::write_atomic_with(&file, |out| {
         for row in 0..data.len() {
             let x = data.features().row(row);
@@ -27,7 +27,13 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         }
         Ok(())
     })?;
-    let stream = Stream { file, rows: 4000, batch_size: 10, buffer: 200, seed: seed.child("order") };
+    let stream = Stream {
+        file,
+        rows: 4000,
+        batch_size: 10,
+        buffer: 200,
+        seed: seed.child("order"),
+    };
     let memory = Loader::new(data.clone(), 10)?.shuffle(seed.child("order"));
     let whole = Loader::for_evaluation(data, 4000)?;
 
@@ -46,12 +52,26 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
 }
 
 /// Half the squared error after an epoch.
-fn train(batches: &dyn Batches<Batch = Batch>, whole: &Loader<Rows>, device: &Device, seed: Seed) -> Result<f64> {
+fn train(
+    batches: &dyn Batches<Batch = Batch>,
+    whole: &Loader<Rows>,
+    device: &Device,
+    seed: Seed,
+) -> Result<f64> {
     let model = LinearRegressionConfig::new(2).init(seed.child("weights"), device)?;
-    let config = TrainConfig { epochs: 1, learning_rate: 0.03, ..TrainConfig::default() };
-    let task = Regression { loss: Loss::HalfSquared };
+    let config = TrainConfig {
+        epochs: 1,
+        learning_rate: 0.03,
+        ..TrainConfig::default()
+    };
+    let task = Regression {
+        loss: Loss::HalfSquared,
+    };
     let fitted = Trainer::new(config)?.fit(model, &task, batches, Some(whole))?;
-    let last = fitted.history.last().and_then(|record| record.get("valid_loss"));
+    let last = fitted
+        .history
+        .last()
+        .and_then(|record| record.get("valid_loss"));
     last.context("the whole data set is measured")
 }
 
@@ -81,7 +101,10 @@ impl Batches for Stream {
         skip: usize,
         device: &Device,
     ) -> Result<BatchIterator<'a, Batch>, DataError> {
-        let wrong = |problem: String| DataError::Format { path: self.file.clone(), problem };
+        let wrong = |problem: String| DataError::Format {
+            path: self.file.clone(),
+            problem,
+        };
         let file = File::open(&self.file).map_err(|error| wrong(error.to_string()))?;
         let mut lines = BufReader::new(file).lines();
         let mut next_row = move || {

@@ -29,13 +29,23 @@ pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
         gradient(&x, parameters, &y);
         let stepped = 1e3 * started.elapsed().as_secs_f64();
         points.push((parameters as f64, solved, stepped));
-        rows.push(vec![parameters.to_string(), format!("{solved:.3}"), format!("{stepped:.4}")]);
+        rows.push(vec![
+            parameters.to_string(),
+            format!("{solved:.3}"),
+            format!("{stepped:.4}"),
+        ]);
     }
     page.text("Measured here, 2 p examples, milliseconds:")?;
     page.table(&["parameters", "solve exactly", "one gradient"], &rows)?;
     let lines = [
-        Series::new("solve exactly", points.iter().map(|point| (point.0, point.1))),
-        Series::new("one gradient", points.iter().map(|point| (point.0, point.2))),
+        Series::new(
+            "solve exactly",
+            points.iter().map(|point| (point.0, point.1)),
+        ),
+        Series::new(
+            "one gradient",
+            points.iter().map(|point| (point.0, point.2)),
+        ),
     ];
     let plot = Plot {
         x_scale: Scale::Log,
@@ -44,9 +54,17 @@ pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
     };
     page.figure("newton", plot::line(&plot, &lines)?)?;
     page.text("The matrix alone, at 4 bytes a number:")?;
-    let networks = [("LeNet", 61_706.0), ("MLP 784-256-10", 203_530.0), ("ResNet-18", 11_178_378.0)];
+    let networks = [
+        ("LeNet", 61_706.0),
+        ("MLP 784-256-10", 203_530.0),
+        ("ResNet-18", 11_178_378.0),
+    ];
     let rows = networks.map(|(name, parameters): (&str, f64)| {
-        vec![name.to_owned(), format!("{parameters}"), format!("{:.1}", 4.0 * parameters * parameters / 1e9)]
+        vec![
+            name.to_owned(),
+            format!("{parameters}"),
+            format!("{:.1}", 4.0 * parameters * parameters / 1e9),
+        ]
     });
     page.table(&["network", "parameters", "GB"], &rows)?;
     page.text(

@@ -19,10 +19,15 @@ pub fn answer(page: &mut Page) -> Result<()> {
     };
     let shapes = [(0.0, 1.0), (0.0, 2.0), (3.0, 1.0)];
     for (mean, std) in shapes {
-        page.show(&format!("peak of N({mean}, {std})"), &format!("{:.4}", density(mean, mean, std)))?;
+        page.show(
+            &format!("peak of N({mean}, {std})"),
+            &format!("{:.4}", density(mean, mean, std)),
+        )?;
     }
     let curves = shapes.map(|(mean, std)| {
-        Series::function(format!("mean {mean}, std {std}"), (-7.0, 7.0), 281, |x| density(x, mean, std))
+        Series::function(format!("mean {mean}, std {std}"), (-7.0, 7.0), 281, |x| {
+            density(x, mean, std)
+        })
     });
     let plot = Plot::new("Normal densities").labels("x", "p(x)");
     page.figure("normal_densities", plot::line(&plot, &curves)?)?;
@@ -33,15 +38,36 @@ pub fn answer(page: &mut Page) -> Result<()> {
     )?;
     let gradient_descent = Method::GradientDescent { rate: 0.1 };
     let off = |x: f64| x - 1.05;
-    let squared = minimise(gradient_descent, |[x]| off(x).powi(2), |[x]| [2.0 * off(x)], [0.0], 100)?;
-    let absolute = minimise(gradient_descent, |[x]| off(x).abs(), |[x]| [off(x).signum()], [0.0], 100)?;
-    page.show("squared: off after 100 steps of rate 0.1", &format!("{:.1e}", off(squared.last()[0]).abs()))?;
-    page.show("absolute: off after 100 steps of rate 0.1", &format!("{:.1e}", off(absolute.last()[0]).abs()))?;
+    let squared = minimise(
+        gradient_descent,
+        |[x]| off(x).powi(2),
+        |[x]| [2.0 * off(x)],
+        [0.0],
+        100,
+    )?;
+    let absolute = minimise(
+        gradient_descent,
+        |[x]| off(x).abs(),
+        |[x]| [off(x).signum()],
+        [0.0],
+        100,
+    )?;
+    page.show(
+        "squared: off after 100 steps of rate 0.1",
+        &format!("{:.1e}", off(squared.last()[0]).abs()),
+    )?;
+    page.show(
+        "absolute: off after 100 steps of rate 0.1",
+        &format!("{:.1e}", off(absolute.last()[0]).abs()),
+    )?;
     let path = |name: &str, points: &[[f64; 1]]| {
         let steps = points.iter().take(41).enumerate();
         Series::new(name, steps.map(|(step, [x])| (step as f64, *x)))
     };
-    let paths = [path("squared", &squared.points), path("absolute", &absolute.points)];
+    let paths = [
+        path("squared", &squared.points),
+        path("absolute", &absolute.points),
+    ];
     let plot = Plot::new("Towards 1.05 with a constant rate").labels("step", "x");
     page.figure("approach", plot::line(&plot, &paths)?)?;
 
@@ -54,9 +80,20 @@ pub fn answer(page: &mut Page) -> Result<()> {
     let best = |loss: &dyn Fn(f64) -> f64| {
         let total = |c: f64| values.iter().map(|value| loss(value - c)).sum::<f64>();
         let candidates = (0..=10_000).map(|i| f64::from(i) / 100.0);
-        candidates.min_by(|a, b| total(*a).total_cmp(&total(*b))).unwrap_or(f64::NAN)
+        candidates
+            .min_by(|a, b| total(*a).total_cmp(&total(*b)))
+            .unwrap_or(f64::NAN)
     };
     page.show("best for squares", &best(&|e| e * e))?;
     page.show("best for absolute values", &best(&f64::abs))?;
-    page.show("best for Huber", &best(&|e| if e.abs() < 1.0 { 0.5 * e * e } else { e.abs() - 0.5 }))
+    page.show(
+        "best for Huber",
+        &best(&|e| {
+            if e.abs() < 1.0 {
+                0.5 * e * e
+            } else {
+                e.abs() - 0.5
+            }
+        }),
+    )
 }

@@ -21,10 +21,16 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let train = Loader::new(part(0..60), 10)?.shuffle(seed.child("order"));
     let valid = Loader::for_evaluation(part(60..160), 100)?;
     let test = Loader::for_evaluation(part(160..560), 400)?;
-    let task = Regression { loss: Loss::Squared };
+    let task = Regression {
+        loss: Loss::Squared,
+    };
     let fit = |patience: Option<usize>, epochs: usize| -> Result<_> {
         let model = LinearRegressionConfig::new(50).init(seed.child("weights"), device)?;
-        let config = TrainConfig { epochs, learning_rate: 0.02, ..TrainConfig::default() };
+        let config = TrainConfig {
+            epochs,
+            learning_rate: 0.02,
+            ..TrainConfig::default()
+        };
         let mut trainer = Trainer::new(config)?;
         if let Some(epochs) = patience {
             trainer = trainer.watch(Watch::smallest("valid_loss").patience(epochs));
@@ -35,16 +41,31 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let stopped = fit(Some(20), 400)?;
     let (best, loss) = stopped.best.context("an epoch was the best")?;
     page.show("epochs without stopping", &all.history.epochs.len())?;
-    page.show("epochs with a patience of 20", &stopped.history.epochs.len())?;
+    page.show(
+        "epochs with a patience of 20",
+        &stopped.history.epochs.len(),
+    )?;
     page.show("best epoch", &best)?;
     page.show("its validation loss", &format!("{loss:.3}"))?;
     // The validation loss has been looked at to choose, so it is too good; a third part, looked at
     // once, is the honest judge.
-    page.show("test loss without stopping", &format!("{:.3}", squared_error(&all.model, &test, device)?))?;
-    page.show("test loss of the best weights", &format!("{:.3}", squared_error(&stopped.model, &test, device)?))?;
+    page.show(
+        "test loss without stopping",
+        &format!("{:.3}", squared_error(&all.model, &test, device)?),
+    )?;
+    page.show(
+        "test loss of the best weights",
+        &format!("{:.3}", squared_error(&stopped.model, &test, device)?),
+    )?;
     let curve = |figure, name| Series::new(name, all.history.series(figure));
-    let lines = [curve("train_loss", "train"), curve("valid_loss", "validation")];
-    let plot = Plot { y_range: Some((0.0, 4.0)), ..Plot::new("Training for too long").labels("epoch", "squared error") };
+    let lines = [
+        curve("train_loss", "train"),
+        curve("valid_loss", "validation"),
+    ];
+    let plot = Plot {
+        y_range: Some((0.0, 4.0)),
+        ..Plot::new("Training for too long").labels("epoch", "squared error")
+    };
     page.figure("when_to_stop", plot::curves(&plot, &lines)?)
 }
 
