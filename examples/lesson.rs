@@ -55,18 +55,27 @@ impl Page {
 
     /// The name of a part of the lesson.
     pub fn section(&mut self, title: &str) -> Result<()> {
-        self.line(&format!("\n## {title}"))
+        self.space()?;
+        self.line(&format!("## {title}"))
     }
 
     /// A sentence or two.
     pub fn text(&mut self, text: &str) -> Result<()> {
-        self.line(&format!("\n{text}\n"))
+        self.space()?;
+        self.line(text)?;
+        self.space()
     }
 
-    /// A result and what it is of: `  x + y = [3.0, 4.0]`.
+    /// A result and what it is of: `  x + y: [3.0, 4.0]`. What does not fit on a line gets a line
+    /// for each row.
     pub fn show(&mut self, what: &str, value: &(impl Shown + ?Sized)) -> Result<()> {
         let value = value.shown()?;
-        self.line(&format!("  {what} = {value}"))?;
+        if what.len() + value.len() > 76 && value.contains("], [") {
+            let rows = value.replace("], [", "],\n     [");
+            self.line(&format!("  {what}:\n    {rows}"))?;
+        } else {
+            self.line(&format!("  {what}: {value}"))?;
+        }
         self.results.push((what.to_owned(), value));
         Ok(())
     }
@@ -153,6 +162,14 @@ impl Page {
         value
             .parse()
             .with_context(|| format!("'{what}' is '{value}', not a number"))
+    }
+
+    /// An empty line, unless there is one already.
+    fn space(&mut self) -> Result<()> {
+        if self.text.is_empty() || self.text.ends_with("\n\n") {
+            return Ok(());
+        }
+        self.line("")
     }
 
     fn line(&mut self, line: &str) -> Result<()> {
@@ -327,7 +344,7 @@ mod tests {
         page.table(&["rate", "loss"], &[vec!["0.1".into(), "3".into()]])?;
         assert_eq!(
             page.all_text(),
-            "# A lesson\n  half = 0.5\n  rate  loss\n  0.1      3\n"
+            "# A lesson\n  half: 0.5\n  rate  loss\n  0.1      3\n"
         );
         assert_eq!(
             (page.number("half")?, page.result("0.1 / loss")?),

@@ -23,10 +23,10 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.section("A gradient")?;
     let x = start();
     let y = x.clone().dot(x.clone()) * 2.0;
-    page.show("y = 2 x·x", &y)?;
+    page.show("2 x·x", &y)?;
     let first = gradient(&y, &x)?;
-    page.show("dy/dx", &first)?;
-    page.show("is it 4 x?", &first.equal(x.clone().inner() * 4.0).all())?;
+    page.show("its gradient", &first)?;
+    page.show("equal to 4 x", &first.equal(x.clone().inner() * 4.0).all())?;
 
     page.section("Why gradients are cleared")?;
     // In Burn every `backward` hands out its own gradients, so there is nothing to clear. The graph
@@ -66,7 +66,7 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.section("Many outputs")?;
     // A gradient is of one number. Of many, it is that of their sum.
     let y = x.clone() * x.clone();
-    page.show("y = x * x, gradient of its sum", &gradient(&y.sum(), &x)?)?;
+    page.show("gradient of sum(x * x)", &gradient(&y.sum(), &x)?)?;
 
     page.section("What detach is for")?;
     page.text(
@@ -77,17 +77,17 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     let u = y.clone().detach();
     let z = u.clone() * x.clone();
     let through_constant = gradient(&z.sum(), &x)?;
-    page.show("z = detach(x * x) * x, gradient", &through_constant)?;
+    page.show("gradient of sum(detach(x * x) * x)", &through_constant)?;
     page.show(
-        "is it u, as if u were a number?",
+        "equal to u, as if u were a number",
         &through_constant.equal(u.inner()).all(),
     )?;
     page.show(
-        "the part behind detach is still there",
+        "x * x itself can still be differentiated",
         &gradient(&y.sum(), &x)?,
     )?;
     let cube = x.clone() * x.clone() * x.clone();
-    page.show("without detach, 3 x^2", &gradient(&cube.sum(), &x)?)?;
+    page.show("without detach", &gradient(&cube.sum(), &x)?)?;
 
     page.section("Loops and branches")?;
     // The graph is recorded while the program runs: whatever way it took is differentiated.

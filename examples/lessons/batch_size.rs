@@ -76,7 +76,7 @@ fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) ->
         ]);
     }
     page.table(&["batch size", "steps", "ms/epoch", "loss"], &rows)?;
-    page.text("The noise of the data alone is a loss of 0.000050: nothing can be better.")
+    page.text("The noise of the data alone is a loss of about 0.00005: nothing can be much better.")
 }
 
 fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()> {

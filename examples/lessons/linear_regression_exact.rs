@@ -24,7 +24,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.title("Linear regression, three ways")?;
     page.text(
         "1,000 examples of y = 2 x1 - 3.4 x2 + 4.2 + noise, where the noise is N(0, 0.01). Its square\n\
-         has the mean 0.0001: no honest model has a smaller loss (0.00005 with the half).",
+         has the mean 0.0001: no honest loss is much smaller (0.00005 with the half).",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
     let x = data.features().as_slice();

@@ -105,10 +105,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
     page.section("The pitfall: training that stops is a regulariser")?;
     page.text(
         "SGD from small weights never gets far along the high powers in so few epochs, so degree 19\n\
-         looks almost harmless. With 25 examples the exact solution shows what it is capable of.",
+         looks almost harmless. The exact solution for 60 examples shows what it is capable of: a\n\
+         better fit, and powers that run away beyond the outermost of them.",
     )?;
     for degree in [3, 19] {
-        let few = first_columns(&train.gather(&(0..25).collect::<Vec<_>>()), degree + 1)?;
+        let few = first_columns(&train.gather(&(0..60).collect::<Vec<_>>()), degree + 1)?;
         let test = first_columns(&test, degree + 1)?;
         let (x, y) = (few.features().as_slice(), few.targets().as_slice());
         let exact = least_squares(x, degree + 1, y, 1)?;
@@ -119,11 +120,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
             .map(|(p, y)| (p - f64::from(*y)).powi(2));
         page.show(
             &format!("degree {degree}, exact, train"),
-            &format!("{:.5}", exact.mse[0]),
+            &format!("{:.2e}", exact.mse[0]),
         )?;
         page.show(
             &format!("degree {degree}, exact, test"),
-            &format!("{:.5}", errors.sum::<f64>() / 100.0),
+            &format!("{:.2e}", errors.sum::<f64>() / 100.0),
         )?;
     }
     Ok(())

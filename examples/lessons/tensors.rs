@@ -23,9 +23,9 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
 
     page.section("Making tensors")?;
     let x = Tensor::<1, Int>::arange(0..12, device);
-    page.show("x = arange(0..12)", &x)?;
-    page.show("shape of x", &x.dims())?;
-    page.show("elements of x", &x.shape().num_elements())?;
+    page.show("arange(0..12)", &x)?;
+    page.show("its shape", &x.dims())?;
+    page.show("number of its elements", &x.shape().num_elements())?;
     // A reshape moves no number; a -1 stands for "whatever is left".
     let grid = x.clone().reshape([3, 4]);
     page.show("x as 3 x 4", &grid)?;
@@ -98,9 +98,9 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.show("the last row", &x.clone().slice(s![-1, ..]))?;
     page.show("rows 1 to 2", &x.clone().slice(1..3))?;
     let x = x.slice_fill(s![1, 2], 9.0);
-    page.show("X[1, 2] = 9, then row 1", &x.clone().slice(1..2))?;
+    page.show("row 1 after X[1, 2] = 9", &x.clone().slice(1..2))?;
     let x = x.slice_fill(s![0..2, ..], 12.0);
-    page.show("X[0..2, ..] = 12", &x)?;
+    page.show("X after X[0..2, ..] = 12", &x)?;
 
     page.section("What shares memory and what copies")?;
     page.text(

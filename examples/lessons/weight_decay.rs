@@ -28,6 +28,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let loader = Loader::new(train.clone(), 5)?.shuffle(seed.child("order"));
     let graph = device.clone().autodiff();
 
+    page.section("What it does")?;
     let mut rows = Vec::new();
     for decay in [0.0, 3.0] {
         let mut draw = seed.child("weights").rng();
@@ -77,7 +78,6 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         page.figure(&format!("lambda_{decay}"), plot::curves(&plot, &curves)?)?;
     }
 
-    page.section("What it does")?;
     let columns = ["weight decay", "train", "test", "norm of w"];
     page.table(&columns, &rows)?;
     page.text(
@@ -113,5 +113,13 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         })
         .collect::<Result<_>>()?;
     page.table(&["lambda, exact", "train", "test", "norm of w"], &rows)?;
-    page.text("A lambda is chosen on data that is neither trained on nor tested on: see `questions -- when_to_stop`.")
+    page.text(
+        "Even the smallest lambda ends well here, since the exact solution has nothing in directions\n\
+         that no example shows. What SGD fought with was its random start: after 400 steps with\n\
+         lambda 3, a factor of 0.991^400 = 0.027 of it is left. Starting near 0 is half the cure.",
+    )?;
+    page.text(
+        "A lambda is chosen on data that is neither trained on nor tested on, as the epoch to stop at\n\
+         is in `questions -- when_to_stop`.",
+    )
 }
