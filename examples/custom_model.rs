@@ -5,6 +5,7 @@
 use anyhow::Result;
 use clap::Parser;
 use examples::expected;
+use tinderbox::burn; // the derive macro names the crate
 use tinderbox::burn::nn::{Linear, LinearConfig};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;

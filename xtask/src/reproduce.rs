@@ -45,8 +45,6 @@ struct Experiment {
 struct Setting {
     seed: u64,
     device: Device,
-    /// The name the user gave, for programs started from here.
-    device_name: Option<String>,
 }
 
 /// A published figure over many executions.
@@ -102,7 +100,6 @@ pub fn run(args: Args) -> Result<()> {
             runs.push((experiment.run)(&Setting {
                 seed,
                 device: device.clone(),
-                device_name: args.device.clone(),
             })?);
         }
         let rows = experiment.bands.iter().enumerate().map(|(index, band)| {

@@ -24,9 +24,11 @@ impl Seed {
     /// The seed of the part called `name`.
     pub fn child(self, name: &str) -> Self {
         // FNV-1a over the name, then mixed with the parent: written out, so that it never changes.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            });
         Self(mix(self.0 ^ mix(hash)))
     }
 
@@ -137,14 +139,7 @@ mod tests {
     #[test]
     fn children_are_independent_of_each_other() {
         let seed = Seed::new(1);
-        let all = [
-            seed,
-            seed.child("a"),
-            seed.child("b"),
-            seed.at(0),
-            seed.at(1),
-            seed.child("a").at(0),
-        ];
+        let all = [seed, seed.child("a"), seed.child("b"), seed.at(0), seed.at(1), seed.child("a").at(0)];
         for (i, a) in all.iter().enumerate() {
             for b in &all[i + 1..] {
                 assert_ne!(a, b);

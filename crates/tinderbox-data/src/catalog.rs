@@ -106,7 +106,11 @@ impl Catalog {
         for dataset in &catalog.datasets {
             for file in &dataset.files {
                 let digests = [Some(&file.sha256), file.raw_sha256.as_ref()];
-                if let Some(digest) = digests.into_iter().flatten().find(|text| !digest::is_sha256(text)) {
+                if let Some(digest) = digests
+                    .into_iter()
+                    .flatten()
+                    .find(|text| !digest::is_sha256(text))
+                {
                     return Err(wrong(format!(
                         "{}/{}: \"{digest}\" is not a SHA-256 in lower case hexadecimal",
                         dataset.name, file.path
@@ -177,19 +181,43 @@ mod tests {
     #[test]
     fn the_builtin_catalog_is_complete() {
         let catalog = Catalog::builtin();
-        let names: Vec<_> = catalog.datasets().iter().map(|set| set.name.as_str()).collect();
+        let names: Vec<_> = catalog
+            .datasets()
+            .iter()
+            .map(|set| set.name.as_str())
+            .collect();
         for name in [
-            "airfoil", "house-prices", "california-housing", "flights", "diabetes", "digits",
-            "penguins", "iris", "fashion-mnist", "mnist", "cifar-10", "time-machine", "fra-eng",
+            "airfoil",
+            "house-prices",
+            "california-housing",
+            "flights",
+            "diabetes",
+            "digits",
+            "penguins",
+            "iris",
+            "fashion-mnist",
+            "mnist",
+            "cifar-10",
+            "time-machine",
+            "fra-eng",
             "wikitext-2",
         ] {
             assert!(names.contains(&name), "{name}");
         }
         for set in catalog.datasets() {
             assert!(!set.files.is_empty() && set.bytes() > 0, "{}", set.name);
-            for file in set.files.iter().filter(|file| file.url.is_none() && file.raw_url.is_none()) {
+            for file in set
+                .files
+                .iter()
+                .filter(|file| file.url.is_none() && file.raw_url.is_none())
+            {
                 // Nobody can get such a file but from a mirror, so it must be said why.
-                assert!(set.ships || set.differs.is_some(), "{}/{}", set.name, file.path);
+                assert!(
+                    set.ships || set.differs.is_some(),
+                    "{}/{}",
+                    set.name,
+                    file.path
+                );
             }
         }
         let error = catalog.get("house-price").unwrap_err().to_string();
@@ -205,8 +233,16 @@ mod tests {
         };
         let digest = "0".repeat(64);
         assert!(Catalog::from_toml(&text("a.csv", &digest)).is_ok());
-        for (path, digest) in [("../a", digest.as_str()), ("/a", &digest), (".part", &digest), ("a", "12")] {
-            assert!(Catalog::from_toml(&text(path, digest)).is_err(), "{path} {digest}");
+        for (path, digest) in [
+            ("../a", digest.as_str()),
+            ("/a", &digest),
+            (".part", &digest),
+            ("a", "12"),
+        ] {
+            assert!(
+                Catalog::from_toml(&text(path, digest)).is_err(),
+                "{path} {digest}"
+            );
         }
     }
 }

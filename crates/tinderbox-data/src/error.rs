@@ -47,7 +47,9 @@ pub enum DataError {
         classes: usize,
     },
     /// The thread that gathers batches ahead ended before the epoch did.
-    #[error("the thread that prepares batches ended early; run again with prefetch 0 to see the cause")]
+    #[error(
+        "the thread that prepares batches ended early; run again with prefetch 0 to see the cause"
+    )]
     WorkerEnded,
     /// A batch size that makes no batch.
     #[error(
@@ -105,8 +107,56 @@ pub enum DataError {
         /// What polars said.
         source: PolarsError,
     },
+    /// A feature specification that makes no sense.
+    #[error("the feature specification is not usable: {problem}")]
+    Spec {
+        /// What is wrong.
+        problem: String,
+    },
+    /// A column that cannot be used as asked.
+    #[error("column \"{column}\": {problem}")]
+    Column {
+        /// Name of the column.
+        column: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// A value that nothing in the specification handles.
+    #[error("column \"{column}\", row {row} (counted from 0): {problem}")]
+    Value {
+        /// Name of the column.
+        column: String,
+        /// Row of the frame, counted from 0.
+        row: usize,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Rows that cannot be split as asked.
+    #[error("the rows cannot be split: {problem}")]
+    Split {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Targets of another kind than the ones asked for.
+    #[error("the table has {found} as targets, not {wanted}; {advice}")]
+    TargetKind {
+        /// What the table has.
+        found: &'static str,
+        /// What was asked for.
+        wanted: &'static str,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// A file of another version, or a damaged one.
+    #[error("{what} cannot be used: {problem}")]
+    Stored {
+        /// What was loaded.
+        what: String,
+        /// Why it cannot be used, and what to do.
+        problem: String,
+    },
     /// A name that is not known: a column, a data set, a step.
-    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, among))]
+    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, *among))]
     Unknown {
         /// What kind of thing was looked for.
         kind: &'static str,
@@ -132,7 +182,9 @@ pub enum DataError {
         advice: &'static str,
     },
     /// A file that could not be downloaded.
-    #[error("cannot download {url}: {problem}; what has arrived is kept and the next attempt goes on from there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>")]
+    #[error(
+        "cannot download {url}: {problem}; what has arrived is kept and the next attempt goes on from there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>"
+    )]
     Download {
         /// The address.
         url: String,
@@ -140,7 +192,9 @@ pub enum DataError {
         problem: String,
     },
     /// A file of a data set that has no address and is not in the mirror.
-    #[error("{data_set}/{file} has no address to download it from ({differs}); set TINDERBOX_MIRROR to a folder or address that holds {data_set}/{file}; the original is at {homepage}")]
+    #[error(
+        "{data_set}/{file} has no address to download it from ({differs}); set TINDERBOX_MIRROR to a folder or address that holds {data_set}/{file}; the original is at {homepage}"
+    )]
     MirrorOnly {
         /// Name of the data set.
         data_set: String,

@@ -10,8 +10,19 @@ pub use loader::{Batch, BatchIterator, Batches, Examples, LastBatch, Loader};
 pub use rows::{Classes, Rows, Target, Values};
 
 mod catalog;
+mod features;
+mod frames;
 mod nearest;
 mod read;
+mod split;
+mod stream;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
+pub use features::{
+    CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Features, Frame,
+    Ignored, Impute, Inference, Missing, NumericSpec, Output, OutputKind, Step, TargetSpec,
+    TargetStep, Targets, Task, TensorTable, Unseen,
+};
 pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};
+pub use split::{Fold, Strategy, k_fold, split, take};
+pub use stream::{StreamLoader, StreamTarget};

@@ -71,7 +71,20 @@ pub trait Examples: Send + Sync + 'static {
 
     /// Moves a batch to a device.
     fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
+
+    /// Bytes that gathering this many examples writes, roughly: what decides whether a thread of its
+    /// own is worth it. `usize::MAX`, the default, for work that is more than copying.
+    fn batch_bytes(&self, batch_size: usize) -> usize {
+        let _ = batch_size;
+        usize::MAX
+    }
 }
+
+/// A batch of fewer bytes is gathered faster than another thread is woken.
+const WORTH_A_THREAD: usize = 64 * 1024;
+
+/// Batches gathered ahead when the loader decides: one in hand, one in the making.
+const AHEAD: usize = 2;
 
 /// What to do with the last batch when the examples are not a multiple of the batch size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -110,7 +123,8 @@ pub struct Loader<E: Examples> {
     batch_size: usize,
     seed: Option<Seed>,
     last_batch: LastBatch,
-    prefetch: usize,
+    /// Batches gathered ahead; the loader decides when `None`.
+    prefetch: Option<usize>,
     /// For Burn's trait, which counts epochs by calls and keeps the device with the loader.
     burn_epoch: Arc<AtomicUsize>,
     burn_device: Option<Device>,
@@ -156,7 +170,7 @@ impl<E: Examples> Loader<E> {
             batch_size,
             seed: None,
             last_batch: LastBatch::Keep,
-            prefetch: 0,
+            prefetch: None,
             burn_epoch: Arc::new(AtomicUsize::new(0)),
             burn_device: None,
         })
@@ -182,12 +196,17 @@ impl<E: Examples> Loader<E> {
         self
     }
 
-    /// Gathers up to `batches` batches ahead on a thread of its own; 0, the default, gathers in
-    /// place. Changes nothing in the batches or their order. Worth it where gathering takes time
-    /// (images, augmentation); not for a few floats a row.
+    /// Gathers up to `batches` batches ahead on a thread of its own; 0 gathers in place. Without this
+    /// call a thread is used where a batch is large enough to be worth it. Changes nothing in the
+    /// batches or their order.
     pub fn prefetch(mut self, batches: usize) -> Self {
-        self.prefetch = batches;
+        self.prefetch = Some(batches);
         self
+    }
+
+    fn ahead(&self) -> usize {
+        let large = self.examples.batch_bytes(self.batch_size) >= WORTH_A_THREAD;
+        self.prefetch.unwrap_or(if large { AHEAD } else { 0 })
     }
 
     /// Number of examples.
@@ -298,25 +317,26 @@ struct LoaderIterator<'a, E: Examples> {
 }
 
 enum Source<E: Examples> {
-    Here(Schedule),
+    Here(Arc<Schedule>),
     Thread {
         batches: Receiver<Result<E::Host>>,
         worker: Option<JoinHandle<()>>,
-        sizes: Schedule,
+        sizes: Arc<Schedule>,
     },
     Failed,
 }
 
 impl<'a, E: Examples> LoaderIterator<'a, E> {
     fn new(loader: &'a Loader<E>, epoch: usize, skip: usize, device: &Device) -> Self {
-        let schedule = loader.schedule(epoch);
+        let schedule = Arc::new(loader.schedule(epoch));
         let batches = schedule.batches;
-        let source = if loader.prefetch == 0 {
+        let ahead = loader.ahead();
+        let source = if ahead == 0 {
             Source::Here(schedule)
         } else {
-            let (send, receive) = sync_channel(loader.prefetch);
+            let (send, receive) = sync_channel(ahead);
             let examples = Arc::clone(&loader.examples);
-            let plan = loader.schedule(epoch);
+            let plan = Arc::clone(&schedule);
             let worker = std::thread::spawn(move || {
                 for batch in skip..plan.batches {
                     let host = examples.gather(plan.indices(batch), plan.draws);

@@ -39,7 +39,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut corner = row[0];
         row[0] = i + 1;
         for (j, &y) in b.iter().enumerate() {
-            let best = (corner + usize::from(x != y)).min(row[j] + 1).min(row[j + 1] + 1);
+            let best = (corner + usize::from(x != y))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             corner = std::mem::replace(&mut row[j + 1], best);
         }
     }
@@ -52,7 +54,14 @@ mod tests {
 
     #[test]
     fn the_nearest_names_come_first() {
-        let names = ["LotArea", "SalePrice", "SaleType", "Street", "YrSold", "Alley"];
+        let names = [
+            "LotArea",
+            "SalePrice",
+            "SaleType",
+            "Street",
+            "YrSold",
+            "Alley",
+        ];
         let text = unknown("column", "saleprise", names).to_string();
         assert_eq!(
             text,

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::{
     LazyFileListReader, LazyFrame, LazyJsonLineReader, PlRefPath, PlSmallStr, ScanArgsParquet,
-    SchemaExt, UnionArgs, UnifiedScanArgs, col, concat,
+    UnifiedScanArgs, UnionArgs, col, concat,
 };
 
 use crate::{DataError, Result};
@@ -94,9 +94,11 @@ impl ReadOptions {
                     to_supertypes: true,
                     ..Default::default()
                 };
-                let mut all = concat(frames, arguments).map_err(|source| together(paths, source))?;
+                let mut all =
+                    concat(frames, arguments).map_err(|source| together(paths, source))?;
                 // Types that do not go together show up here, not in the middle of a training run.
-                all.collect_schema().map_err(|source| together(paths, source))?;
+                all.collect_schema()
+                    .map_err(|source| together(paths, source))?;
                 Ok(all)
             }
         }
@@ -186,7 +188,8 @@ fn magic(path: &Path, mark: &[u8], what: &str) -> Result<()> {
             "this is not {what}, whatever its name says; a text table needs the extension .csv, .tsv or .txt"
         )));
     }
-    file.seek(SeekFrom::End(-(mark.len() as i64))).map_err(fail)?;
+    file.seek(SeekFrom::End(-(mark.len() as i64)))
+        .map_err(fail)?;
     file.read_exact(&mut found).map_err(fail)?;
     if found != mark {
         return Err(wrong(format!(

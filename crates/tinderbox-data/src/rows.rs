@@ -224,4 +224,8 @@ impl<T: Target> Examples for Rows<T> {
             targets: host.targets.into_tensor(device),
         }
     }
+
+    fn batch_bytes(&self, batch_size: usize) -> usize {
+        batch_size * self.features.width() * size_of::<f32>()
+    }
 }

@@ -16,6 +16,7 @@ pub fn global_norm<M: Module>(grads: &GradientsParams, module: &M) -> f64 {
     let mut norm = Norm {
         grads,
         squares: 0.0,
+        seen: HashSet::new(),
     };
     module.visit(&mut norm);
     norm.squares.sqrt()

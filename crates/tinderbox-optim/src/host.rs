@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn the_processors_devices_are_recognised() {
-        for device in [Device::flex(), Device::ndarray()] {
+        for device in crate::test_devices() {
             assert!(on_host(&Tensor::<1>::zeros([1], &device)), "{device:?}");
             // Through autodiff the numbers may not be touched behind the graph's back.
             assert!(!is_host(&device.autodiff()));

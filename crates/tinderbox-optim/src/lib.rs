@@ -44,6 +44,14 @@ mod rules;
 mod schedule;
 mod state;
 
+/// The devices that every test runs on; `ndarray` stays supported until Burn drops it.
+#[cfg(test)]
+#[allow(deprecated)]
+fn test_devices() -> [burn::tensor::Device; 2] {
+    use burn::tensor::Device;
+    [Device::flex(), Device::ndarray()]
+}
+
 pub use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 pub use burn::optim::{GradientsParams, ModuleOptimizer};
 pub use config::OptimizerConfig;

@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn values_follow_the_formulas_and_rows_are_averaged() {
         let differences = [-3.0, -0.2, 0.0, 0.4, 1.0, 2.5];
-        for device in [Device::flex(), Device::ndarray()] {
+        for device in crate::test_devices() {
             for loss in all() {
                 let prediction = tensor(&differences, [3, 2], &device);
                 let target = tensor(&[0.0; 6], [3, 2], &device);
@@ -286,7 +286,7 @@ mod tests {
         fn gradients_are_the_slopes(values in proptest::collection::vec(-3.0f64..3.0, 4)) {
             let kinks = [0.0f64, 0.3, 1.0];
             prop_assume!(values.iter().all(|v| kinks.iter().all(|k| (v.abs() - k).abs() > 1e-3)));
-            for device in [Device::flex(), Device::ndarray()] {
+            for device in crate::test_devices() {
                 let device = device.autodiff();
                 let target = tensor(&[0.0; 4], [2, 2], &device);
                 for loss in all() {

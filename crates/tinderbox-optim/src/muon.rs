@@ -156,11 +156,11 @@ mod tests {
     use super::*;
     use tinderbox_core::Seed;
 
-    /// Newton-Schulz brings singular values into about [0.7, 1.2] (Jordan et al. 2024), for both
+    /// Newton-Schulz brings singular values into about [0.68, 1.13] (Jordan et al. 2024), for both
     /// orientations; the product with the transpose is then near the identity.
     #[test]
     fn the_update_is_nearly_orthogonal() {
-        for device in [Device::flex(), Device::ndarray()] {
+        for device in crate::test_devices() {
             for [rows, columns] in [[4, 9], [9, 4]] {
                 let mut rng = Seed::new(7).rng();
                 let numbers: Vec<f32> = (0..36).map(|_| rng.normal() as f32).collect();
@@ -175,7 +175,7 @@ mod tests {
                     .unwrap();
                 for (index, value) in gram.iter().enumerate() {
                     let identity = if index % 5 == 0 { 1.0 } else { 0.0 };
-                    assert!((value - identity).abs() < 0.45, "{index}: {value}");
+                    assert!((value - identity).abs() < 0.55, "{index}: {value}");
                 }
             }
         }

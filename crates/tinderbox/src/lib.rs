@@ -41,3 +41,8 @@ pub mod prelude {
     };
     pub use crate::{Seed, device};
 }
+
+/// The README's program, compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

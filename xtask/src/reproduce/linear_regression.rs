@@ -5,9 +5,13 @@
 use anyhow::{Context, Result, ensure};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
-use xshell::{Shell, cmd};
 
 use super::{Experiment, Setting, at_most, band};
+
+/// The very file that a learner reads and runs.
+#[path = "../../../examples/linear_regression_scratch.rs"]
+#[allow(dead_code)] // its `main`
+mod lesson;
 
 /// Half the squared error, by hand: what the example of the same name prints.
 pub const SCRATCH: Experiment = Experiment {
@@ -38,34 +42,12 @@ pub const CONCISE: Experiment = Experiment {
 };
 
 fn scratch(setting: &Setting) -> Result<Vec<f64>> {
-    let shell = Shell::new()?;
-    let seed = setting.seed.to_string();
-    let mut command = cmd!(
-        shell,
-        "cargo run --release --quiet --example linear_regression_scratch --"
-    )
-    .arg("--seed")
-    .arg(seed);
-    if let Some(device) = &setting.device_name {
-        command = command.arg("--device").arg(device);
-    }
-    let text = command.quiet().read()?;
-    let after = |start: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(start));
-        line.with_context(|| format!("the example printed no line '{start}…':\n{text}"))
-    };
-    let numbers = |list: &str| -> Result<Vec<f64>> {
-        let parts = list.trim_matches(['[', ']']).split(", ");
-        parts.map(|part| Ok(part.parse::<f64>()?)).collect()
-    };
-    let mut figures = Vec::new();
-    for epoch in 1..=3 {
-        figures.push(after(&format!("epoch {epoch}, loss "))?.parse()?);
-    }
-    for start in ["w error: ", "b error: "] {
-        let errors = numbers(after(start)?)?;
-        figures.push(errors.into_iter().map(f64::abs).fold(0.0, f64::max));
-    }
+    let seed = Seed::new(setting.seed);
+    let learned = lesson::train(3, 10, 0.03, seed, &setting.device)?;
+    let errors = lesson::TRUTH.0.iter().zip(&learned.w).map(|(truth, w)| (truth - w).abs());
+    let mut figures = learned.losses;
+    figures.push(errors.fold(0.0, f64::max));
+    figures.push((lesson::TRUTH.1 - learned.b).abs());
     Ok(figures)
 }
 

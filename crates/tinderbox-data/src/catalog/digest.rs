@@ -8,7 +8,10 @@ use sha2::{Digest, Sha256};
 
 /// Whether this is 64 hexadecimal digits in lower case.
 pub(super) fn is_sha256(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 64
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The SHA-256 of a file, in hexadecimal.

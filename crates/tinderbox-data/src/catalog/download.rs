@@ -22,7 +22,11 @@ const ATTEMPTS: usize = 4;
 ///
 /// The target exists only whole and with the right digest. Two processes that want the same file
 /// take turns: the second finds it done.
-pub(super) fn download(source: &Source, target: &Path, progress: &mut dyn FnMut(u64)) -> Result<()> {
+pub(super) fn download(
+    source: &Source,
+    target: &Path,
+    progress: &mut dyn FnMut(u64),
+) -> Result<()> {
     let part = with_suffix(target, ".part");
     let fail = |error| DataError::File {
         path: part.clone(),
@@ -136,18 +140,38 @@ fn transfer(
     let start = match response.status().as_u16() {
         200 => 0,
         206 => {
-            let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
-            match range.and_then(|range| range.strip_prefix("bytes ")?.split('-').next()?.parse().ok()) {
+            let range = response
+                .headers()
+                .get("content-range")
+                .and_then(|range| range.to_str().ok());
+            match range.and_then(|range| {
+                range
+                    .strip_prefix("bytes ")?
+                    .split('-')
+                    .next()?
+                    .parse()
+                    .ok()
+            }) {
                 Some(start) if start <= from => start,
-                _ => return Err(Stop::Refused("the server sent another part than the one asked for".into())),
+                _ => {
+                    return Err(Stop::Refused(
+                        "the server sent another part than the one asked for".into(),
+                    ));
+                }
             }
         }
         // What is here already is longer than what is there: begin again next time.
         416 => {
             file.set_len(0).map_err(Stop::Disk)?;
-            return Err(Stop::Refused("the server has no such part of the file (status 416)".into()));
+            return Err(Stop::Refused(
+                "the server has no such part of the file (status 416)".into(),
+            ));
         }
-        status => return Err(Stop::Refused(format!("the server answered with status {status}"))),
+        status => {
+            return Err(Stop::Refused(format!(
+                "the server answered with status {status}"
+            )));
+        }
     };
     file.set_len(start).map_err(Stop::Disk)?;
     file.seek(SeekFrom::Start(start)).map_err(Stop::Disk)?;

@@ -1,6 +1,6 @@
 use std::env;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -65,7 +65,9 @@ impl Fetcher {
             Some(folder) => PathBuf::from(folder),
             None => cache_folder().ok_or_else(|| DataError::Format {
                 path: "TINDERBOX_DATA".into(),
-                problem: "there is no home folder to keep data sets in; set this variable to a folder".into(),
+                problem:
+                    "there is no home folder to keep data sets in; set this variable to a folder"
+                        .into(),
             })?,
         };
         let mut fetcher = Self::new(cache);
@@ -95,11 +97,20 @@ impl Fetcher {
 
     /// The folder where all files of a data set already are with the right digests, if any.
     pub fn present(&self, dataset: &Dataset) -> Option<PathBuf> {
-        let mut folders: Vec<PathBuf> = self.shipped.iter().map(|folder| folder.join(&dataset.name)).collect();
+        let mut folders: Vec<PathBuf> = self
+            .shipped
+            .iter()
+            .map(|folder| folder.join(&dataset.name))
+            .collect();
         folders.push(self.cache.join(&dataset.name));
-        folders.extend(self.mirror_folder().map(|folder| folder.join(&dataset.name)));
+        folders.extend(
+            self.mirror_folder()
+                .map(|folder| folder.join(&dataset.name)),
+        );
         folders.into_iter().find(|folder| {
-            dataset.required().all(|file| matches!(check(&folder.join(&file.path), file), Ok(Found::Right)))
+            dataset
+                .required()
+                .all(|file| matches!(check(&folder.join(&file.path), file), Ok(Found::Right)))
         })
     }
 
@@ -173,7 +184,10 @@ impl Fetcher {
         Err(failed.unwrap_or_else(|| DataError::MirrorOnly {
             data_set: dataset.name.clone(),
             file: file.path.clone(),
-            differs: dataset.differs.clone().unwrap_or_else(|| "it ships with the repository".into()),
+            differs: dataset
+                .differs
+                .clone()
+                .unwrap_or_else(|| "it ships with the repository".into()),
             homepage: dataset.homepage.clone(),
         }))
     }
@@ -192,7 +206,9 @@ impl Fetcher {
             sources.push(exact(format!("{mirror}/{}/{}", dataset.name, file.path)));
         }
         sources.extend(file.url.clone().map(exact));
-        if let (Some(url), Some(bytes), Some(sha256)) = (&file.raw_url, file.raw_bytes, &file.raw_sha256) {
+        if let (Some(url), Some(bytes), Some(sha256)) =
+            (&file.raw_url, file.raw_bytes, &file.raw_sha256)
+        {
             sources.push(Source {
                 url: url.clone(),
                 bytes,
@@ -265,7 +281,7 @@ fn pack(raw: &Path, target: &Path) -> Result<()> {
     write_atomic_with(target, |to| {
         let mut packer = GzBuilder::new().write(to, Compression::default());
         io::copy(&mut from, &mut packer)?;
-        packer.finish()?.flush()
+        packer.finish().map(drop)
     })?;
     // What is left over can be removed at any time; failing to do so harms nobody.
     let _ = fs::remove_file(raw);
@@ -273,7 +289,11 @@ fn pack(raw: &Path, target: &Path) -> Result<()> {
 }
 
 fn cache_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let set = |name: &str| {
+        env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     let folder = if cfg!(windows) {
         set("LOCALAPPDATA")?
     } else if cfg!(target_os = "macos") {

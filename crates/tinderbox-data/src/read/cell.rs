@@ -54,7 +54,11 @@ pub(super) fn is_number(cell: &[u8], decimal_comma: bool) -> bool {
 
 /// Whether a cell means a missing value.
 pub(super) fn is_null(cell: &[u8], options: &ReadOptions) -> bool {
-    cell.is_empty() || options.null_values.iter().any(|null| null.as_bytes() == cell)
+    cell.is_empty()
+        || options
+            .null_values
+            .iter()
+            .any(|null| null.as_bytes() == cell)
 }
 
 fn bit(cell: &[u8], decimal_comma: bool) -> u8 {
@@ -88,7 +92,11 @@ fn number_or_date(cell: &[u8], decimal_comma: bool) -> u8 {
     let whole = digits(unsigned);
     if whole == unsigned.len() && whole > 0 {
         // More digits may not fit into 64 bits, and a plus is not what an index looks like.
-        return if whole <= 18 && cell[0] != b'+' { INTEGER } else { FLOAT };
+        return if whole <= 18 && cell[0] != b'+' {
+            INTEGER
+        } else {
+            FLOAT
+        };
     }
     if not_finite(unsigned) {
         return FLOAT;
@@ -120,7 +128,10 @@ fn number_or_date(cell: &[u8], decimal_comma: bool) -> u8 {
 }
 
 fn digits(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
 }
 
 /// A day, or a moment to the minute or finer, in ISO 8601's order.

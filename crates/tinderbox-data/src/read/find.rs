@@ -52,7 +52,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
         if found.is_empty() {
             return Err(DataError::Format {
                 path: path.to_owned(),
-                problem: "the folder holds no table (.csv, .tsv, .parquet, .jsonl, .arrow, …)".into(),
+                problem: "the folder holds no table (.csv, .tsv, .parquet, .jsonl, .arrow, …)"
+                    .into(),
             });
         }
         return one_kind(found);

@@ -9,7 +9,11 @@ pub(super) fn infer_separator(path: &Path, bytes: &[u8], options: &ReadOptions) 
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let comma = name.ends_with(".csv");
     // The likeliest first: of two that do equally well, the first is taken.
-    let mut candidates = vec![Separator::Byte(b'\t'), Separator::Byte(b';'), Separator::Byte(b'|')];
+    let mut candidates = vec![
+        Separator::Byte(b'\t'),
+        Separator::Byte(b';'),
+        Separator::Byte(b'|'),
+    ];
     if !options.decimal_comma {
         candidates.insert(usize::from(!comma), Separator::Byte(b','));
     }
@@ -70,7 +74,11 @@ pub(super) fn plain(bytes: &[u8], from: Separator, to: u8) -> Vec<u8> {
             } else if field.bytes.contains(&b'"') {
                 out.push(b'"');
                 for &byte in field.bytes {
-                    out.extend_from_slice(if byte == b'"' { b"\"\"" } else { std::slice::from_ref(&byte) });
+                    out.extend_from_slice(if byte == b'"' {
+                        b"\"\""
+                    } else {
+                        std::slice::from_ref(&byte)
+                    });
                 }
                 out.push(b'"');
             } else {

@@ -58,7 +58,10 @@ impl<'a> Records<'a> {
                 return Ok(false);
             }
             let rest = &self.bytes[self.at..];
-            let blank = rest.iter().take_while(|byte| b" \t\r".contains(byte)).count();
+            let blank = rest
+                .iter()
+                .take_while(|byte| b" \t\r".contains(byte))
+                .count();
             // A line of separators is a record of empty fields, also when the separator is a tab.
             let separators = match self.separator {
                 Separator::Byte(byte) => rest[..blank].contains(&byte),
@@ -89,7 +92,10 @@ impl<'a> Records<'a> {
                     quoted: true,
                 });
                 let mut after = self.at;
-                while bytes.get(after).is_some_and(|byte| matches!(byte, b' ' | b'\r')) {
+                while bytes
+                    .get(after)
+                    .is_some_and(|byte| matches!(byte, b' ' | b'\r'))
+                {
                     self.loose |= bytes[after] == b' ';
                     after += 1;
                 }
@@ -164,7 +170,10 @@ impl<'a> Records<'a> {
 
     fn blank_separated(&mut self, fields: &mut Vec<Field<'a>>) {
         let rest = &self.bytes[self.at..];
-        let length = rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
+        let length = rest
+            .iter()
+            .position(|&byte| byte == b'\n')
+            .unwrap_or(rest.len());
         fields.extend(
             rest[..length]
                 .split(|byte| b" \t\r".contains(byte))
@@ -204,10 +213,22 @@ mod tests {
         let found = all(text, Separator::Byte(b',')).unwrap();
         assert_eq!(found.len(), expected.len());
         for ((line, fields), (expected_line, expected_fields)) in found.iter().zip(expected) {
-            assert_eq!((*line, fields), (expected_line, &expected_fields.iter().map(|s| s.to_string()).collect()));
+            assert_eq!(
+                (*line, fields),
+                (
+                    expected_line,
+                    &expected_fields.iter().map(|s| s.to_string()).collect()
+                )
+            );
         }
         let found = all("  1\t 2\n\n3 4  \r\n", Separator::Whitespace).unwrap();
-        assert_eq!(found, [(1, vec!["1".into(), "2".into()]), (3, vec!["3".into(), "4".into()])]);
+        assert_eq!(
+            found,
+            [
+                (1, vec!["1".into(), "2".into()]),
+                (3, vec!["3".into(), "4".into()])
+            ]
+        );
         assert_eq!(all("\t\t\n", Separator::Byte(b'\t')).unwrap()[0].1.len(), 3);
     }
 

@@ -28,7 +28,11 @@ impl Table {
         let bytes = match text.whole {
             true => &text.bytes[..],
             false => {
-                let end = text.bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0);
+                let end = text
+                    .bytes
+                    .iter()
+                    .rposition(|&byte| byte == b'\n')
+                    .unwrap_or(0);
                 &text.bytes[..end]
             }
         };
@@ -36,7 +40,9 @@ impl Table {
         let mut fields = Vec::new();
         next(path, &mut records, &mut fields, text.whole)?;
         let has_header = options.has_header.unwrap_or_else(|| {
-            !fields.iter().any(|field| cell::is_number(field.bytes, options.decimal_comma))
+            !fields
+                .iter()
+                .any(|field| cell::is_number(field.bytes, options.decimal_comma))
         });
         let names = names(path, &fields, has_header, options)?;
         let mut types: Vec<Option<ColumnType>> = vec![None; names.len()];
@@ -51,7 +57,10 @@ impl Table {
         if !more {
             return Err(DataError::Format {
                 path: path.to_owned(),
-                problem: format!("there is a header ({}) but no row below it", names.join(", ")),
+                problem: format!(
+                    "there is a header ({}) but no row below it",
+                    names.join(", ")
+                ),
             });
         }
         while more {
@@ -64,7 +73,8 @@ impl Table {
             }
             for (index, field) in fields.iter().enumerate() {
                 let stated = types[index];
-                if stated.is_none() && seen[index].is_text() || cell::is_null(field.bytes, options) {
+                if stated.is_none() && seen[index].is_text() || cell::is_null(field.bytes, options)
+                {
                     continue;
                 }
                 match stated {

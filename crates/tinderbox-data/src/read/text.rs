@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use polars::prelude::{
-    LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr, Schema,
-    ScanSources,
+    LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr, ScanSources,
+    Schema,
 };
 
 use super::guess::{infer_separator, plain};
@@ -37,7 +37,9 @@ fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
         std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData if packed => {
             DataError::Format {
                 path: path.to_owned(),
-                problem: format!("not a .gz file, or a damaged one ({source}); copy or download it again"),
+                problem: format!(
+                    "not a .gz file, or a damaged one ({source}); copy or download it again"
+                ),
             }
         }
         _ => DataError::File {
@@ -52,7 +54,10 @@ fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
     } else {
         &mut { file }
     };
-    let read = reader.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    let read = reader
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(fail)?;
     let whole = read as u64 <= limit;
     bytes.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     if bytes.starts_with(b"\xef\xbb\xbf") {
@@ -73,8 +78,8 @@ pub(super) fn in_memory(bytes: Vec<u8>) -> ScanSources {
 /// ragged lines, broken quotes, the encoding.
 pub(super) fn read(path: &Path, packed: bool, options: &ReadOptions) -> Result<LazyFrame> {
     let mut text = load_up_to(path, packed, CHECKED)?;
-    let rewritten = options.separator == Some(Separator::Whitespace)
-        || options.encoding == Encoding::Latin1;
+    let rewritten =
+        options.separator == Some(Separator::Whitespace) || options.encoding == Encoding::Latin1;
     if !text.whole && rewritten {
         text = load(path, packed)?;
     }
@@ -103,7 +108,11 @@ pub(super) fn read(path: &Path, packed: bool, options: &ReadOptions) -> Result<L
         .zip(&table.types)
         .map(|(name, kind)| (PlSmallStr::from(name.as_str()), kind.data_type()))
         .collect();
-    let nulls = options.null_values.iter().map(|null| null.as_str().into()).collect();
+    let nulls = options
+        .null_values
+        .iter()
+        .map(|null| null.as_str().into())
+        .collect();
     LazyCsvReader::new_with_sources(source)
         .with_glob(false)
         .with_schema(Some(Arc::new(schema)))
@@ -136,11 +145,18 @@ fn check_letters(path: &Path, text: &mut Loaded, options: &ReadOptions) -> Resul
         )));
     }
     if options.encoding == Encoding::Latin1 {
-        *bytes = bytes.iter().map(|&byte| char::from(byte)).collect::<String>().into_bytes();
+        *bytes = bytes
+            .iter()
+            .map(|&byte| char::from(byte))
+            .collect::<String>()
+            .into_bytes();
     } else if let Err(error) = std::str::from_utf8(bytes) {
         // The end of a part of a file may cut a letter in two.
         if text.whole || error.error_len().is_some() {
-            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count();
+            let line = 1 + bytes[..error.valid_up_to()]
+                .iter()
+                .filter(|&&byte| byte == b'\n')
+                .count();
             return Err(DataError::Line {
                 path: path.to_owned(),
                 line,

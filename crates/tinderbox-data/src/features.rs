@@ -1,0 +1,26 @@
+//! From columns of a frame to numbers, by statistics that are fitted once and kept.
+//!
+//! [`FeatureSpec`] is what a user writes, [`FeatureSpec::fit`] looks at training rows only and
+//! gives [`Features`], and [`Features::transform`] turns any frame with those columns into a
+//! [`TensorTable`].
+
+mod columns;
+mod dates;
+mod fit;
+mod fitted;
+mod infer;
+mod spec;
+mod statistics;
+mod table;
+mod target;
+mod transform;
+
+pub use columns::Frame;
+pub(crate) use columns::select;
+pub use fitted::{Features, Output, OutputKind};
+pub use infer::Inference;
+pub use spec::{
+    CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Ignored, Impute,
+    Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, Unseen,
+};
+pub use table::{Targets, TensorTable};

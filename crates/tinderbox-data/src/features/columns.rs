@@ -1,0 +1,254 @@
+use polars::prelude::{
+    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema, StringChunked,
+    TimeUnit, col,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::frames::{FrameParts, polars};
+use crate::nearest::unknown;
+use crate::{DataError, Result};
+
+/// Rows of a frame that are looked at together.
+const PART: usize = 1 << 16;
+
+/// A table that features are fitted on or made from: a `DataFrame`, or a `LazyFrame`, which is
+/// read part by part and may be larger than memory.
+pub trait Frame {
+    /// Names and types of the columns.
+    fn columns(&self) -> Result<Schema>;
+
+    /// Calls `each` with the rows of these columns in their order, part by part.
+    fn for_each_part(
+        &self,
+        columns: &[String],
+        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
+    ) -> Result<()>;
+}
+
+impl Frame for DataFrame {
+    fn columns(&self) -> Result<Schema> {
+        Ok(self.schema().as_ref().clone())
+    }
+
+    fn for_each_part(
+        &self,
+        _columns: &[String],
+        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
+    ) -> Result<()> {
+        each(self)
+    }
+}
+
+impl Frame for LazyFrame {
+    fn columns(&self) -> Result<Schema> {
+        Ok(self
+            .clone()
+            .collect_schema()
+            .map_err(polars)?
+            .as_ref()
+            .clone())
+    }
+
+    fn for_each_part(
+        &self,
+        columns: &[String],
+        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
+    ) -> Result<()> {
+        for part in FrameParts::new(select(self.clone(), columns), PART)? {
+            each(&part?)?;
+        }
+        Ok(())
+    }
+}
+
+/// These columns only, each once.
+pub(crate) fn select(frame: LazyFrame, columns: &[String]) -> LazyFrame {
+    let mut once: Vec<&String> = Vec::new();
+    for column in columns {
+        if !once.contains(&column) {
+            once.push(column);
+        }
+    }
+    frame.select(once.into_iter().map(col).collect::<Vec<_>>())
+}
+
+/// An error with the nearest names, unless all these columns are there.
+pub(super) fn require<'a>(schema: &Schema, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    match names.into_iter().find(|name| !schema.contains(name)) {
+        Some(name) => Err(unknown(
+            "column",
+            name,
+            schema.iter_names().map(|name| name.as_str()),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// The column with this name.
+pub(super) fn find<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column> {
+    frame.column(name).map_err(|_| {
+        unknown(
+            "column",
+            name,
+            frame
+                .get_column_names()
+                .into_iter()
+                .map(|name| name.as_str()),
+        )
+    })
+}
+
+/// A column as numbers: booleans are 0 and 1. NaN stays what it is.
+pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunked> {
+    let dtype = column.dtype();
+    let numeric = dtype.is_primitive_numeric() || dtype.is_bool();
+    if !numeric && column.null_count() < column.len() {
+        if let Ok(text) = column.str() {
+            let first = text
+                .iter()
+                .enumerate()
+                .find_map(|(row, value)| Some((row, value?)));
+            let (row, value) = first.unwrap_or((0, ""));
+            return Err(DataError::Value {
+                column: column.name().to_string(),
+                row: first_row + row,
+                problem: format!(
+                    "\"{value}\" is text in a numeric column; correct it, name it as a null value when reading, or use kind = \"category\""
+                ),
+            });
+        }
+        return Err(DataError::Column {
+            column: column.name().to_string(),
+            problem: format!(
+                "is of type {dtype}, which is not numeric; use another kind, or cast it"
+            ),
+        });
+    }
+    if !numeric {
+        return Ok(Float64Chunked::full_null(
+            column.name().clone(),
+            column.len(),
+        ));
+    }
+    let column = column.cast(&DataType::Float64).map_err(polars)?;
+    Ok(column.f64().map_err(polars)?.clone())
+}
+
+/// What the categories of a column are written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum WordKind {
+    Text,
+    Integer,
+    Boolean,
+}
+
+impl WordKind {
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Integer => "whole numbers",
+            Self::Boolean => "booleans",
+        }
+    }
+}
+
+/// A column as words, and what they are words for; that is unknown when all are missing.
+pub(super) fn words(
+    column: &Column,
+    first_row: usize,
+) -> Result<(Option<WordKind>, StringChunked)> {
+    let missing = column.null_count() == column.len();
+    let (kind, integers);
+    let column = match column.dtype() {
+        _ if missing => {
+            let none = StringChunked::full_null(column.name().clone(), column.len());
+            return Ok((None, none));
+        }
+        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => {
+            kind = WordKind::Text;
+            column
+        }
+        DataType::Boolean => {
+            kind = WordKind::Boolean;
+            column
+        }
+        dtype if dtype.is_integer() => {
+            kind = WordKind::Integer;
+            column
+        }
+        DataType::Float32 | DataType::Float64 => {
+            integers = whole_numbers(column, first_row)?;
+            if integers.null_count() == integers.len() {
+                let none = StringChunked::full_null(column.name().clone(), column.len());
+                return Ok((None, none));
+            }
+            kind = WordKind::Integer;
+            &integers
+        }
+        dtype => {
+            return Err(DataError::Column {
+                column: column.name().to_string(),
+                problem: format!(
+                    "is of type {dtype}, which has no categories; use another kind, or cast it"
+                ),
+            });
+        }
+    };
+    let text = column.cast(&DataType::String).map_err(polars)?;
+    Ok((Some(kind), text.str().map_err(polars)?.clone()))
+}
+
+/// Integer codes that other tools wrote as floats because some are missing.
+fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
+    let floats = column.cast(&DataType::Float64).map_err(polars)?;
+    let mut whole = Vec::with_capacity(column.len());
+    for (row, value) in floats.f64().map_err(polars)?.iter().enumerate() {
+        whole.push(match value {
+            Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(value as i64),
+            Some(value) if !value.is_nan() => {
+                return Err(DataError::Value {
+                    column: column.name().to_string(),
+                    row: first_row + row,
+                    problem: format!("{value} is no category; use kind = \"numeric\""),
+                });
+            }
+            _ => None,
+        });
+    }
+    let mut integers: Int64Chunked = whole.into_iter().collect();
+    integers.rename(column.name().clone());
+    Ok(Column::from(polars::prelude::IntoSeries::into_series(
+        integers,
+    )))
+}
+
+/// A column as moments, in microseconds since 1970-01-01.
+pub(super) fn moments(column: &Column) -> Result<Int64Chunked> {
+    let (multiply, divide) = match column.dtype() {
+        DataType::Date => (86_400_000_000, 1),
+        DataType::Datetime(TimeUnit::Milliseconds, _) => (1_000, 1),
+        DataType::Datetime(TimeUnit::Microseconds, _) => (1, 1),
+        DataType::Datetime(TimeUnit::Nanoseconds, _) => (1, 1_000),
+        _ if column.null_count() == column.len() => {
+            return Ok(Int64Chunked::full_null(column.name().clone(), column.len()));
+        }
+        dtype => {
+            return Err(DataError::Column {
+                column: column.name().to_string(),
+                problem: format!(
+                    "is of type {dtype}, not a date; days are read from text such as 2001-01-31, other forms need a cast"
+                ),
+            });
+        }
+    };
+    let physical = column
+        .to_physical_repr()
+        .cast(&DataType::Int64)
+        .map_err(polars)?;
+    let physical = physical.i64().map_err(polars)?;
+    Ok(physical
+        .iter()
+        .map(|value| Some(value?.saturating_mul(multiply).div_euclid(divide)))
+        .collect())
+}

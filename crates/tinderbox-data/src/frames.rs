@@ -1,0 +1,85 @@
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::JoinHandle;
+
+use polars::prelude::{DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult};
+
+use crate::{DataError, Result};
+
+/// Parts that wait to be taken; with the ones in the making, all that is in memory.
+const WAITING: usize = 1;
+
+/// The rows of a frame in their order, part by part, through polars' streaming engine: what is in
+/// memory at a time does not grow with the file.
+pub(crate) struct FrameParts {
+    receiver: Option<Receiver<PolarsResult<DataFrame>>>,
+    engine: Option<JoinHandle<()>>,
+}
+
+impl FrameParts {
+    /// Parts of about `rows` rows.
+    pub fn new(frame: LazyFrame, rows: usize) -> Result<Self> {
+        let (sender, receiver) = sync_channel(WAITING);
+        let parts = sender.clone();
+        // A closed channel means that nobody wants more: true stops the engine.
+        let each = PlanCallback::new(move |part| Ok(parts.send(Ok(part)).is_err()));
+        let frame = frame
+            .sink_batches(each, true, NonZeroUsize::new(rows))
+            .map_err(polars)?;
+        let engine = std::thread::Builder::new()
+            .name("tinderbox-frame".into())
+            .spawn(move || {
+                if let Err(error) = frame.collect_with_engine(Engine::Streaming) {
+                    // Nobody listens any more: then nobody needs the error.
+                    let _ = sender.send(Err(error));
+                }
+            })
+            .map_err(|error| DataError::Polars {
+                what: "cannot start reading".into(),
+                source: PolarsError::from(error),
+            })?;
+        Ok(Self {
+            receiver: Some(receiver),
+            engine: Some(engine),
+        })
+    }
+}
+
+impl Iterator for FrameParts {
+    type Item = Result<DataFrame>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.receiver.as_ref()?.recv() {
+            Ok(Ok(part)) => Some(Ok(part)),
+            Ok(Err(error)) => {
+                self.receiver = None;
+                Some(Err(polars(error)))
+            }
+            Err(_) => {
+                self.receiver = None;
+                // The engine ended: whole, unless it was by a panic.
+                match self.engine.take()?.join() {
+                    Ok(()) => None,
+                    Err(_) => Some(Err(DataError::WorkerEnded)),
+                }
+            }
+        }
+    }
+}
+
+impl Drop for FrameParts {
+    fn drop(&mut self) {
+        self.receiver = None;
+        if let Some(engine) = self.engine.take() {
+            // A panic of the engine has nobody left to be told to.
+            let _ = engine.join();
+        }
+    }
+}
+
+pub(crate) fn polars(source: PolarsError) -> DataError {
+    DataError::Polars {
+        what: "cannot read the frame".into(),
+        source,
+    }
+}
