@@ -58,11 +58,7 @@ fn one_dimension(page: &mut Page) -> Result<()> {
         path("rate 0.05", &parabola(0.05)?),
         path("rate 0.2", &parabola(0.2)?),
     ];
-    let mut lines = vec![Series::function("f(x) = x²", (-4.0, 10.5), 101, |x| x * x)];
-    lines.extend(walks.iter().map(|walk| Series {
-        name: String::new(),
-        ..walk.clone()
-    }));
+    let lines = [Series::function("f(x) = x²", (-4.0, 10.5), 101, |x| x * x)];
     let plot = Plot::new("Ten steps down a parabola").labels("x", "f(x)");
     page.figure("parabola", plot::scatter(&plot, &walks, &lines)?)?;
 

@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use examples::lesson::Page;
 use polars::prelude::*;
-use tinderbox::data::{self, Values};
+use tinderbox::data::{self, FeatureSpec, Values};
 use tinderbox::prelude::Device;
 
 fn main() -> Result<()> {
@@ -41,6 +41,7 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     // Only in columns of numbers: the mean of words is an error in some libraries and nonsense in
     // others. And only from training rows: a mean that has seen the test rows has seen the answers.
     let filled = houses
+        .clone()
         .lazy()
         .with_column(col("NumRooms").cast(DataType::Float64));
     let filled = filled.with_column(col("NumRooms").fill_null(col("NumRooms").mean()));
@@ -59,24 +60,53 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
         col("Alley")
             .is_null()
             .cast(DataType::Float64)
-            .alias("Alley_missing"),
+            .alias("Alley_nan"),
         col("Price").cast(DataType::Float64),
     ]);
     let one_hot = one_hot.collect()?;
     page.show("Alley_Pave", &listed(&one_hot, "Alley_Pave")?)?;
-    page.show("Alley_missing", &listed(&one_hot, "Alley_missing")?)?;
+    page.show("Alley_nan", &listed(&one_hot, "Alley_nan")?)?;
 
     page.section("A tensor")?;
     // Columns lie side by side in a table and rows one after the other in a tensor.
-    let inputs = ["NumRooms", "Alley_Pave", "Alley_missing"];
-    page.show("X", &row_major(&one_hot, &inputs)?.into_tensor(device))?;
-    page.show(
-        "y",
-        &row_major(&one_hot, &["Price"])?
-            .into_tensor(device)
-            .reshape([4]),
-    )
+    let inputs = ["NumRooms", "Alley_Pave", "Alley_nan"];
+    let by_hand = row_major(&one_hot, &inputs)?;
+    let prices = row_major(&one_hot, &["Price"])?;
+    page.show("X", &by_hand.clone().into_tensor(device))?;
+    page.show("y", &prices.into_tensor(device).reshape([4]))?;
+
+    page.section("The same by a spec")?;
+    page.text(
+        "What was done by hand has to be done again to every house that is ever predicted, with the\n\
+         same mean and the same columns. So it is written down once, fitted once, and kept.",
+    )?;
+    let spec = FeatureSpec::from_toml(SPEC)?;
+    let features = spec.fit(&houses)?;
+    let rows = features.transform(&houses)?.regression()?;
+    let names = features.outputs().iter().map(|output| output.name.as_str());
+    page.show("columns", &names.collect::<Vec<_>>().join(", "))?;
+    page.show("equal to X by hand", &(*rows.features() == by_hand))?;
+    // A house that was not there: the mean is that of the four, and an alley of a kind that none of
+    // them has is a row of zeros. By hand, it would have been one more column, and a crash later.
+    let next = df!("NumRooms" => [None::<i64>], "Alley" => ["Gravel"])?;
+    let next = features.transform(&next)?.features;
+    page.show("a new house", &next.into_tensor(device))
 }
+
+/// How columns become features, as a user would write it in a file.
+const SPEC: &str = r#"
+    [target]
+    columns = ["Price"]
+
+    [[column]]
+    name = "NumRooms"
+    kind = "numeric"
+    impute = "mean"
+
+    [[column]]
+    name = "Alley"
+    kind = "category"
+"#;
 
 /// The values of a column, as they are printed.
 fn listed(frame: &DataFrame, column: &str) -> Result<String> {

@@ -63,7 +63,7 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         curve("valid_loss", "validation"),
     ];
     let plot = Plot {
-        y_range: Some((0.0, 4.0)),
+        y_range: Some((0.0, 7.0)),
         ..Plot::new("Training for too long").labels("epoch", "squared error")
     };
     page.figure("when_to_stop", plot::curves(&plot, &lines)?)

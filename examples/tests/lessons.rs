@@ -165,12 +165,15 @@ fn preprocessing_prints_what_the_course_prints(
             ("Price", "[127500, 106000, 178100, 140000]"),
             ("NumRooms, filled", "[3.0, 2.0, 4.0, 3.0]"),
             ("Alley_Pave", "[1.0, 0.0, 0.0, 0.0]"),
-            ("Alley_missing", "[0.0, 1.0, 1.0, 1.0]"),
+            ("Alley_nan", "[0.0, 1.0, 1.0, 1.0]"),
             (
                 "X",
                 "[[3.0, 1.0, 0.0], [2.0, 0.0, 1.0], [4.0, 0.0, 1.0], [3.0, 0.0, 1.0]]",
             ),
             ("y", "[127500.0, 106000.0, 178100.0, 140000.0]"),
+            ("columns", "NumRooms, Alley_Pave, Alley_nan"),
+            ("equal to X by hand", "true"),
+            ("a new house", "[[3.0, 0.0, 0.0]]"),
         ],
     )
 }
