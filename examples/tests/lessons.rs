@@ -87,10 +87,7 @@ fn tensors_print_what_the_course_prints(#[values("flex", "ndarray")] device: &st
     assert_results(
         &page,
         &[
-            (
-                "arange(0..12)",
-                "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]",
-            ),
+            ("arange(0..12)", "[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]"),
             ("its shape", "[12]"),
             ("number of its elements", "12"),
             ("x as 3 x 4", "[[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]"),
