@@ -11,6 +11,9 @@ use anyhow::{Context, Result};
 use tinderbox::burn::tensor::Bool;
 use tinderbox::prelude::*;
 
+/// Characters that fit on a line of a phone.
+const NARROW: usize = 42;
+
 /// The page that a lesson writes.
 pub struct Page {
     to: To,
@@ -70,11 +73,12 @@ impl Page {
     /// for each row.
     pub fn show(&mut self, what: &str, value: &(impl Shown + ?Sized)) -> Result<()> {
         let value = value.shown()?;
-        if what.len() + value.len() > 76 && value.contains("], [") {
+        let narrow = what.chars().count() + value.chars().count() <= NARROW;
+        if narrow || !value.starts_with('[') {
+            self.line(&format!("  {what}: {value}"))?;
+        } else {
             let rows = value.replace("], [", "],\n     [");
             self.line(&format!("  {what}:\n    {rows}"))?;
-        } else {
-            self.line(&format!("  {what}: {value}"))?;
         }
         self.results.push((what.to_owned(), value));
         Ok(())

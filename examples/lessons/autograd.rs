@@ -15,6 +15,10 @@ fn main() -> Result<()> {
 
 pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.title("Automatic differentiation")?;
+    page.text(
+        "A tensor that asks for its gradient is remembered by all that is computed from it. From the\n\
+         result, `backward` walks that graph back to the start and multiplies slopes on the way.",
+    )?;
     // Tensors on this device remember the operations that made them, if they come from a tensor
     // that asked for its gradient.
     let device = device.clone().autodiff();
@@ -79,7 +83,7 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     let through_constant = gradient(&z.sum(), &x)?;
     page.show("gradient of sum(detach(x * x) * x)", &through_constant)?;
     page.show(
-        "equal to u, as if u were a number",
+        "equal to x * x, as if that were a number",
         &through_constant.equal(u.inner()).all(),
     )?;
     page.show(

@@ -253,14 +253,19 @@ fn noise(page: &mut Page, seed: Seed) -> Result<()> {
     )
 }
 
-/// x cos(0.15 pi x), its slope and its curvature.
 const C: f64 = 0.15 * PI;
+
+/// x cos(0.15 pi x).
 fn waves([x]: [f64; 1]) -> f64 {
     x * (C * x).cos()
 }
+
+/// Its first derivative.
 fn waves_slope([x]: [f64; 1]) -> [f64; 1] {
     [(C * x).cos() - C * x * (C * x).sin()]
 }
+
+/// Its second derivative.
 fn waves_bend([x]: [f64; 1]) -> [[f64; 1]; 1] {
     [[-2.0 * C * (C * x).sin() - x * C * C * (C * x).cos()]]
 }

@@ -9,12 +9,12 @@ use clap::{Parser, ValueEnum};
 use examples::lesson::Page;
 use tinderbox::prelude::*;
 
-pub mod learning_rate;
-pub mod mean_or_sum;
-pub mod memory;
-pub mod newton;
-pub mod squared_loss;
-pub mod when_to_stop;
+mod learning_rate;
+mod mean_or_sum;
+mod memory;
+mod newton;
+mod squared_loss;
+mod when_to_stop;
 
 #[derive(Parser)]
 #[command(about = "The questions that students of the course asked, answered by experiments.")]

@@ -22,7 +22,7 @@ const LESSONS: [(&str, &str); 11] = [
     ("weight_decay", "lessons/weight_decay.rs"),
     ("gradient_descent", "lessons/gradient_descent.rs"),
     ("batch_size", "lessons/batch_size.rs"),
-    ("questions", "questions/main.rs"),
+    ("questions", "questions"),
 ];
 
 /// `xtask lessons [--out FOLDER] [--device D]`
@@ -76,12 +76,26 @@ pub fn run(args: Args) -> Result<()> {
         let text = cmd!(shell, "{program} --out {folder} {device...}")
             .quiet()
             .read()?;
-        let source = sources.join(source);
-        let source = shell.read_file(&source)?;
-        lessons.push(html::Lesson::read(name, &text, source)?);
+        let programs = read_programs(&shell, &sources, source)?;
+        lessons.push(html::Lesson::read(name, &text, programs)?);
     }
     let page = args.out.join("index.html");
     tinderbox::write_atomic(&page, html::page(&lessons))?;
     println!("{}", page.display());
     Ok(())
+}
+
+/// A file of a program, or all files of a folder with `main.rs` first: their paths and texts.
+fn read_programs(shell: &Shell, home: &Path, source: &str) -> Result<Vec<(String, String)>> {
+    let path = home.join(source);
+    let mut files = match path.is_dir() {
+        true => shell.read_dir(&path)?,
+        false => vec![path],
+    };
+    files.sort_by_key(|file| (!file.ends_with("main.rs"), file.clone()));
+    let named = files.into_iter().map(|file| {
+        let name = Path::new("examples").join(file.strip_prefix(home)?);
+        Ok((name.display().to_string(), shell.read_file(&file)?))
+    });
+    named.collect()
 }

@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-/// What a lesson printed, and the program that printed it.
+/// What a lesson printed, and the files of the program that printed it.
 pub struct Lesson {
     name: String,
     title: String,
     parts: Vec<Part>,
-    source: String,
+    programs: Vec<(String, String)>,
 }
 
 /// A piece of a lesson.
@@ -23,7 +23,7 @@ enum Part {
 
 impl Lesson {
     /// Reads the lines that a lesson prints (see `examples/lesson.rs`) and the figures they name.
-    pub fn read(name: &str, text: &str, source: String) -> Result<Self> {
+    pub fn read(name: &str, text: &str, programs: Vec<(String, String)>) -> Result<Self> {
         let (title, parts) = parts(text, |path| {
             std::fs::read_to_string(path).with_context(|| format!("figure {path} of lesson {name}"))
         })?;
@@ -32,7 +32,7 @@ impl Lesson {
             name,
             title,
             parts,
-            source,
+            programs,
         })
     }
 
@@ -63,11 +63,13 @@ impl Lesson {
                 }
             }
         }
-        let source = escape(&self.source);
-        writeln!(
-            page,
-            "<details><summary>The program</summary><pre tabindex=\"0\">{source}</pre></details>"
-        )?;
+        for (file, text) in &self.programs {
+            let (file, text) = (escape(file), escape(text));
+            writeln!(
+                page,
+                "<details><summary>{file}</summary><pre tabindex=\"0\">{text}</pre></details>"
+            )?;
+        }
         writeln!(page, "</section>")
     }
 }
@@ -200,17 +202,18 @@ mod tests {
     #[test]
     fn the_page_is_whole() -> Result<()> {
         let (title, parts) = parts(PRINTED, |_| Ok("<svg>π</svg>\n".into()))?;
-        let source = "if a < b && c {}".into();
+        let programs = vec![("x.rs".into(), "if a < b && c {}".into())];
         let page = page(&[Lesson {
             name: "x".into(),
             title,
             parts,
-            source,
+            programs,
         }]);
         for piece in [
             "<a href=\"#x\">A title</a>",
             "id=\"x\"",
             "c &lt; 3",
+            "<summary>x.rs</summary>",
             "a &lt; b &amp;&amp; c",
             "<figure id=\"x-a_b\">\n<svg>π</svg>\n</figure>",
         ] {
