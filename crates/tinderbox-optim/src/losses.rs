@@ -106,6 +106,12 @@ impl Loss {
     /// # Errors
     /// Shapes that differ (nothing is broadcast), no output, and what [`Loss::check`] refuses.
     pub fn per_example(&self, prediction: Tensor<2>, target: Tensor<2>) -> Result<Tensor<1>> {
+        let each = self.each(prediction, target)?;
+        Ok(each.mean_dim(1).squeeze_dim::<1>(1))
+    }
+
+    /// The loss of every number.
+    fn each(&self, prediction: Tensor<2>, target: Tensor<2>) -> Result<Tensor<2>> {
         self.check()?;
         if prediction.dims() != target.dims() {
             return Err(OptimError::Shape {
@@ -118,7 +124,7 @@ impl Loss {
             return Err(OptimError::Empty { what: "loss" });
         }
         let difference = prediction - target;
-        let each = match *self {
+        Ok(match *self {
             Self::Squared => difference.square(),
             Self::HalfSquared => difference.square().mul_scalar(0.5),
             Self::Absolute => difference.abs(),
@@ -138,8 +144,7 @@ impl Loss {
                 let below = relu(difference.clone().neg());
                 difference.mul_scalar(1.0 - level) + below
             }
-        };
-        Ok(each.mean_dim(1).squeeze_dim::<1>(1))
+        })
     }
 
     /// The loss of a batch.
@@ -155,10 +160,10 @@ impl Loss {
         target: Tensor<2>,
         reduction: Reduction,
     ) -> Result<Tensor<1>> {
-        let each = self.per_example(prediction, target)?;
         Ok(match reduction {
-            Reduction::Sum => each.sum(),
-            Reduction::MeanOverExamples => each.mean(),
+            Reduction::Sum => self.per_example(prediction, target)?.sum(),
+            // Every example has as many outputs: one mean over all numbers is the same.
+            Reduction::MeanOverExamples => self.each(prediction, target)?.mean(),
         })
     }
 }
