@@ -90,7 +90,18 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     // them has is a row of zeros. By hand, it would have been one more column, and a crash later.
     let next = df!("NumRooms" => [None::<i64>], "Alley" => ["Gravel"])?;
     let next = features.transform(&next)?.features;
-    page.show("a new house", &next.into_tensor(device))
+    page.show("a new house", &next.into_tensor(device))?;
+
+    page.section("Another file")?;
+    page.text(
+        "Later editions of the course have a roof in place of the alley. The spec changes by a name.",
+    )?;
+    let text = "NumRooms,RoofType,Price\nNA,NA,127500\n2,NA,106000\n4,Slate,178100\nNA,NA,140000\n";
+    tinderbox::write_atomic(&file, text)?;
+    let roofs = data::read(&file)?.collect()?;
+    let features = FeatureSpec::from_toml(&SPEC.replace("Alley", "RoofType"))?.fit(&roofs)?;
+    let rows = features.transform(&roofs)?.regression()?;
+    page.show("X with roofs", &rows.features().clone().into_tensor(device))
 }
 
 /// How columns become features, as a user would write it in a file.

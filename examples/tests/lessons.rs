@@ -171,6 +171,10 @@ fn preprocessing_prints_what_the_course_prints(
             ("columns", "NumRooms, Alley_Pave, Alley_nan"),
             ("equal to X by hand", "true"),
             ("a new house", "[[3.0, 0.0, 0.0]]"),
+            (
+                "X with roofs",
+                "[[3.0, 0.0, 1.0], [2.0, 0.0, 1.0], [4.0, 1.0, 0.0], [3.0, 0.0, 1.0]]",
+            ),
         ],
     )
 }
