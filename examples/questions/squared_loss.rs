@@ -74,7 +74,7 @@ pub fn answer(page: &mut Page) -> Result<()> {
     page.text(
         "Because it has a formula: see linear_regression_exact. And against it: one wild value pulls\n\
          hard. The best constant for 1, 2, 3, 4, 100 is the mean for squares, the median for absolute\n\
-         values; the Huber loss, squares near and absolute values far, is in between.",
+         values; the Huber loss, squares near and absolute values far, is not impressed by it either.",
     )?;
     let values = [1.0, 2.0, 3.0, 4.0, 100.0];
     let best = |loss: &dyn Fn(f64) -> f64| {

@@ -590,7 +590,7 @@ fn a_file_trains_as_well_as_memory(#[values("flex", "ndarray")] device: &str) ->
     assert_between(&page, "loss, from the file", 4e-5, 6e-5)?;
     assert_results(
         &page,
-        &[("rows in the file", "4000"), ("rows held at a time", "210")],
+        &[("rows in the file", "4000"), ("rows in the buffer", "200")],
     )
 }
 

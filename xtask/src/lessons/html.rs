@@ -165,7 +165,7 @@ code { font: .85em ui-monospace, monospace; }
 .command { color: var(--ink); opacity: .75; }
 figure { margin: 1rem 0; }
 figure svg { display: block; margin: 0 auto; border-radius: .5rem; }
-summary { cursor: pointer; }
+summary { cursor: pointer; font: .85rem ui-monospace, monospace; overflow-wrap: anywhere; }
 </style>
 </head>
 <body>
