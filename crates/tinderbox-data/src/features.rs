@@ -4,9 +4,13 @@
 //! gives [`Features`], and [`Features::transform`] turns any frame with those columns into a
 //! [`TensorTable`].
 
+mod coding;
 mod columns;
 mod dates;
 mod fit;
+mod fit_number;
+mod fit_target;
+mod fit_words;
 mod fitted;
 mod infer;
 mod spec;

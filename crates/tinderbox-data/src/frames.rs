@@ -1,8 +1,9 @@
 use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use polars::prelude::{DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult};
+use polars::prelude::{DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult, col};
 
 use crate::{DataError, Result};
 
@@ -29,15 +30,12 @@ impl FrameParts {
         let engine = std::thread::Builder::new()
             .name("tinderbox-frame".into())
             .spawn(move || {
-                if let Err(error) = frame.collect_with_engine(Engine::Streaming) {
+                if let Err(error) = guarded(|| frame.collect_with_engine(Engine::Streaming)) {
                     // Nobody listens any more: then nobody needs the error.
                     let _ = sender.send(Err(error));
                 }
             })
-            .map_err(|error| DataError::Polars {
-                what: "cannot start reading".into(),
-                source: PolarsError::from(error),
-            })?;
+            .map_err(|error| polars(error.into()))?;
         Ok(Self {
             receiver: Some(receiver),
             engine: Some(engine),
@@ -75,6 +73,36 @@ impl Drop for FrameParts {
             let _ = engine.join();
         }
     }
+}
+
+/// All rows of a frame in memory.
+///
+/// What polars' own `collect` does, but a damaged file that makes polars panic is an error.
+///
+/// # Errors
+///
+/// Whatever polars finds wrong while it reads the files behind the frame.
+pub fn collect(frame: &LazyFrame) -> Result<DataFrame> {
+    guarded(|| frame.clone().collect()).map_err(polars)
+}
+
+/// Number of rows, counted part by part.
+pub(crate) fn count(frame: &LazyFrame, column: &str) -> Result<usize> {
+    // Not by polars' `len`, which cannot count a union of several files in 0.55.
+    let parts = FrameParts::new(frame.clone().select([col(column)]), 1 << 20)?;
+    parts.map(|part| Ok(part?.height())).sum()
+}
+
+/// Polars panics on some damaged files; that is no reason for a program to end.
+pub(crate) fn guarded<T>(run: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+        let text = (panic.downcast_ref::<String>().map(String::as_str))
+            .or_else(|| panic.downcast_ref::<&str>().copied())
+            .unwrap_or("no message");
+        Err(PolarsError::ComputeError(
+            format!("polars stopped in the middle, the file may be damaged ({text})").into(),
+        ))
+    })
 }
 
 pub(crate) fn polars(source: PolarsError) -> DataError {

@@ -24,5 +24,6 @@ pub use features::{
     TargetStep, Targets, Task, TensorTable, Unseen,
 };
 pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};
+pub use frames::collect;
 pub use split::{Fold, Strategy, k_fold, split, take};
 pub use stream::{StreamLoader, StreamTarget};

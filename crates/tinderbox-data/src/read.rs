@@ -18,6 +18,7 @@ use polars::prelude::{
     UnifiedScanArgs, UnionArgs, col, concat,
 };
 
+use crate::frames::guarded;
 use crate::{DataError, Result};
 use find::{Kind, files};
 pub use options::{ColumnType, Encoding, ReadOptions, Separator};
@@ -28,6 +29,11 @@ pub use options::{ColumnType, Encoding, ReadOptions, Separator};
 /// `.gz`; Parquet (`.parquet`, `.pq`); Arrow IPC (`.arrow`, `.feather`, `.ipc`). The path may be a
 /// file, a folder of files of one kind, or a pattern such as `data/2024-*.parquet`. Separator,
 /// header and column types are inferred; see [`ReadOptions`] to state them.
+///
+/// Text up to 64 MiB (unpacked) is read and checked at once, every line of it. Of larger text that
+/// much is checked, and polars reads the file when the frame is used, without holding all of it:
+/// mistakes further down are then reported by polars. White-space separated and Latin-1 text, and
+/// JSON lines, are always read whole.
 ///
 /// # Errors
 ///
@@ -49,9 +55,8 @@ impl ReadOptions {
         let mut names: Vec<PlSmallStr> = Vec::new();
         for path in paths.iter().map(AsRef::as_ref) {
             let mut frame = self.read_one(path)?;
-            let schema = frame
-                .collect_schema()
-                .map_err(|source| polars_at(path, source))?;
+            let schema =
+                guarded(|| frame.collect_schema()).map_err(|source| polars_at(path, source))?;
             if schema.is_empty() {
                 return Err(DataError::Format {
                     path: path.to_owned(),
@@ -97,8 +102,7 @@ impl ReadOptions {
                 let mut all =
                     concat(frames, arguments).map_err(|source| together(paths, source))?;
                 // Types that do not go together show up here, not in the middle of a training run.
-                all.collect_schema()
-                    .map_err(|source| together(paths, source))?;
+                guarded(|| all.collect_schema()).map_err(|source| together(paths, source))?;
                 Ok(all)
             }
         }

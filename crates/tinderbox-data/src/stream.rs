@@ -6,11 +6,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use burn::tensor::{Device, Tensor};
-use polars::prelude::{Engine, LazyFrame, len};
+use polars::prelude::LazyFrame;
 use tinderbox_core::{Rng, Seed};
 
 use crate::features::select;
-use crate::frames::{FrameParts, polars};
+use crate::frames::{FrameParts, count, polars};
 use crate::{
     Batch, BatchIterator, Batches, Classes, DataError, Features, Frame, LastBatch, Result, Target,
     Targets, Values,
@@ -78,7 +78,7 @@ pub struct StreamLoader<T = Values> {
 impl<T: StreamTarget> StreamLoader<T> {
     /// Batches of `batch_size` rows in the order of the frame, the last one kept short.
     ///
-    /// The rows are counted first: for Parquet that is in the file, of other files it takes a pass.
+    /// The rows are counted first, which takes a pass over one column.
     ///
     /// # Errors
     ///
@@ -106,17 +106,7 @@ impl<T: StreamTarget> StreamLoader<T> {
                 return Err(crate::nearest::unknown("column", name, names));
             }
         }
-        let counted = frame.clone().select([len().alias("rows")]);
-        let counted = counted
-            .collect_with_engine(Engine::Streaming)
-            .and_then(|result| {
-                result
-                    .unwrap_single()
-                    .column("rows")?
-                    .cast(&polars::prelude::DataType::UInt64)
-            })
-            .map_err(polars)?;
-        let examples = counted.u64().map_err(polars)?.get(0).unwrap_or(0) as usize;
+        let examples = count(&frame, features.inputs()[0])?;
         if examples == 0 {
             return Err(DataError::Empty {
                 what: "given to the loader".into(),

@@ -2,7 +2,8 @@
 
 use polars::prelude::*;
 use tinderbox_data::{
-    ColumnSpec, Encode, FeatureSpec, Features, ReadOptions, Targets, TensorTable, Values, fetch, read,
+    ColumnSpec, Encode, FeatureSpec, Features, ReadOptions, Targets, TensorTable, Values, fetch,
+    read,
 };
 
 fn spec(text: &str) -> FeatureSpec {
@@ -10,7 +11,9 @@ fn spec(text: &str) -> FeatureSpec {
 }
 
 fn rows(table: &TensorTable) -> Vec<Vec<f32>> {
-    (0..table.features.rows()).map(|row| table.features.row(row).to_vec()).collect()
+    (0..table.features.rows())
+        .map(|row| table.features.row(row).to_vec())
+        .collect()
 }
 
 fn house_prices() -> (LazyFrame, LazyFrame) {
@@ -19,7 +22,10 @@ fn house_prices() -> (LazyFrame, LazyFrame) {
     });
     let options = ReadOptions::default().null_values(["NA"]);
     let read = |name| options.read(folder.join(name)).unwrap();
-    (read("kaggle_house_pred_train.csv"), read("kaggle_house_pred_test.csv"))
+    (
+        read("kaggle_house_pred_train.csv"),
+        read("kaggle_house_pred_test.csv"),
+    )
 }
 
 #[test]
@@ -34,18 +40,27 @@ fn the_courses_tiny_table() {
         "[target]\ncolumns = [\"Price\"]\n[[column]]\nname = \"NumRooms\"\nkind = \"numeric\"\nimpute = \"mean\"\n[[column]]\nname = \"Alley\"\nkind = \"category\"\n",
     );
     let numbers = spec.fit(&table).unwrap().transform(&table).unwrap();
-    assert_eq!(numbers.feature_names, ["NumRooms", "Alley_Pave", "Alley_nan"]);
+    assert_eq!(
+        numbers.feature_names,
+        ["NumRooms", "Alley_Pave", "Alley_nan"]
+    );
     let expected = [[3., 1., 0.], [2., 0., 1.], [4., 0., 1.], [3., 0., 1.]];
     assert_eq!(rows(&numbers), expected.map(|row| row.to_vec()));
     let targets = numbers.regression().unwrap();
-    assert_eq!(targets.targets().as_slice(), [127500., 106000., 178100., 140000.]);
+    assert_eq!(
+        targets.targets().as_slice(),
+        [127500., 106000., 178100., 140000.]
+    );
 }
 
 #[test]
 fn house_prices_have_331_columns() {
     let (train, test) = house_prices();
     let both = concat(
-        [train.clone().drop(by_name(["SalePrice"], true, false)), test],
+        [
+            train.clone().drop(by_name(["SalePrice"], true, false)),
+            test,
+        ],
         UnionArgs {
             to_supertypes: true,
             ..Default::default()
@@ -61,17 +76,31 @@ fn house_prices_have_331_columns() {
     let table = features.transform(&both).unwrap();
     assert_eq!((table.features.rows(), table.features.width()), (2919, 331));
     // Numeric columns: mean 0, deviation 1 of the values present, 0 where missing.
-    let column = table.feature_names.iter().position(|name| name == "LotFrontage").unwrap();
-    let values: Vec<f64> = (0..2919).map(|row| f64::from(table.features.row(row)[column])).collect();
+    let column = table
+        .feature_names
+        .iter()
+        .position(|name| name == "LotFrontage")
+        .unwrap();
+    let values: Vec<f64> = (0..2919)
+        .map(|row| f64::from(table.features.row(row)[column]))
+        .collect();
     let zeros = values.iter().filter(|value| **value == 0.0).count();
     assert_eq!(zeros, 486, "as many as are missing");
     let squares: f64 = values.iter().map(|value| value * value).sum();
-    assert!((squares / (2919.0 - 486.0 - 1.0) - 1.0).abs() < 1e-5, "{squares}");
+    assert!(
+        (squares / (2919.0 - 486.0 - 1.0) - 1.0).abs() < 1e-5,
+        "{squares}"
+    );
     // One-hot columns: one of each group.
-    let zoning: Vec<usize> = (0..331).filter(|&place| features.outputs()[place].source == "MSZoning").collect();
+    let zoning: Vec<usize> = (0..331)
+        .filter(|&place| features.outputs()[place].source == "MSZoning")
+        .collect();
     assert_eq!(zoning.len(), 6);
     for row in 0..2919 {
-        let sum: f32 = zoning.iter().map(|&place| table.features.row(row)[place]).sum();
+        let sum: f32 = zoning
+            .iter()
+            .map(|&place| table.features.row(row)[place])
+            .sum();
         assert_eq!(sum, 1.0);
     }
     // The same from memory, and by way of JSON, to the last bit.
@@ -83,7 +112,10 @@ fn house_prices_have_331_columns() {
 #[test]
 fn what_is_fitted_on_training_rows_does_not_know_the_others() {
     let (train, test) = house_prices();
-    let features = FeatureSpec::infer(&train, "SalePrice").unwrap().fit(&train).unwrap();
+    let features = FeatureSpec::infer(&train, "SalePrice")
+        .unwrap()
+        .fit(&train)
+        .unwrap();
     let train = features.transform(&train).unwrap();
     let test = features.transform(&test).unwrap();
     assert_eq!(train.features.width(), test.features.width());
@@ -101,22 +133,44 @@ fn penguins_have_classes_and_missing_values() {
     let table = spec.fit(&frame).unwrap().transform(&frame).unwrap();
     let rows = table.classification().unwrap();
     assert_eq!(rows.targets().names(), ["Adelie", "Chinstrap", "Gentoo"]);
-    let count = |class| rows.targets().labels().iter().filter(|label| **label == class).count();
+    let count = |class| {
+        rows.targets()
+            .labels()
+            .iter()
+            .filter(|label| **label == class)
+            .count()
+    };
     assert_eq!([0, 1, 2].map(count), [152, 68, 124]);
-    assert!(rows.features().as_slice().iter().all(|value| value.is_finite()));
+    assert!(
+        rows.features()
+            .as_slice()
+            .iter()
+            .all(|value| value.is_finite())
+    );
 }
 
 #[test]
 fn other_tables_of_the_catalog() {
     let get = |name: &str| {
-        fetch(name).unwrap_or_else(|error| panic!("set TINDERBOX_MIRROR to a folder with {name}/: {error}"))
+        fetch(name).unwrap_or_else(|error| {
+            panic!("set TINDERBOX_MIRROR to a folder with {name}/: {error}")
+        })
     };
-    let airfoil = read(get("airfoil").join("airfoil_self_noise.dat")).unwrap().collect().unwrap();
+    let airfoil = read(get("airfoil").join("airfoil_self_noise.dat"))
+        .unwrap()
+        .collect()
+        .unwrap();
     assert_eq!(airfoil.shape(), (1503, 6));
-    let diabetes = read(get("diabetes").join("diabetes_data_raw.csv.gz")).unwrap().collect().unwrap();
+    let diabetes = read(get("diabetes").join("diabetes_data_raw.csv.gz"))
+        .unwrap()
+        .collect()
+        .unwrap();
     assert_eq!(diabetes.shape(), (442, 10));
     assert!(diabetes.dtypes().iter().all(DataType::is_primitive_numeric));
-    let digits = read(get("digits").join("digits.csv.gz")).unwrap().collect().unwrap();
+    let digits = read(get("digits").join("digits.csv.gz"))
+        .unwrap()
+        .collect()
+        .unwrap();
     assert_eq!(digits.shape(), (1797, 65));
     let housing = read(get("california-housing").join("housing.csv.gz")).unwrap();
     let spec = FeatureSpec::infer(&housing, "median_house_value").unwrap();
@@ -127,8 +181,14 @@ fn other_tables_of_the_catalog() {
     let features = spec.fit(&flights).unwrap();
     let table = features.transform(&flights).unwrap();
     assert_eq!(table.features.rows(), 1_000_000);
-    let distance = table.feature_names.iter().position(|name| name == "distance").unwrap();
-    let sum: f64 = (0..1_000_000).map(|row| f64::from(table.features.row(row)[distance])).sum();
+    let distance = table
+        .feature_names
+        .iter()
+        .position(|name| name == "distance")
+        .unwrap();
+    let sum: f64 = (0..1_000_000)
+        .map(|row| f64::from(table.features.row(row)[distance]))
+        .sum();
     assert!((sum / 1e6).abs() < 1e-3, "mean {}", sum / 1e6);
 }
 
@@ -140,7 +200,9 @@ fn spec_of_flights() -> FeatureSpec {
 
 #[test]
 fn numeric_steps() {
-    let table = df!("x" => [Some(1.0), Some(2.0), Some(4.0), None, Some(9.0)], "y" => [1i64, 2, 3, 4, 5]).unwrap();
+    let table =
+        df!("x" => [Some(1.0), Some(2.0), Some(4.0), None, Some(9.0)], "y" => [1i64, 2, 3, 4, 5])
+            .unwrap();
     let of = |rest: &str| {
         let text = format!("[[column]]\nname = \"x\"\nkind = \"numeric\"\n{rest}\n");
         let table = spec(&text).fit(&table).unwrap().transform(&table).unwrap();
@@ -149,7 +211,10 @@ fn numeric_steps() {
     let close = |found: Vec<f32>, expected: &[f64]| {
         assert_eq!(found.len(), expected.len(), "{found:?}");
         for (found, expected) in found.iter().zip(expected) {
-            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found:?} {expected:?}");
+            assert!(
+                (f64::from(*found) - expected).abs() < 1e-6,
+                "{found:?} {expected:?}"
+            );
         }
     };
     close(of("impute = \"median\""), &[1., 2., 4., 3., 9.]);
@@ -158,7 +223,10 @@ fn numeric_steps() {
         of("impute = { constant = -1 }\nmissing_indicator = true"),
         &[1., 0., 2., 0., 4., 0., -1., 1., 9., 0.],
     );
-    close(of("impute = \"mean\"\nsteps = [\"min_max\"]"), &[0., 0.125, 0.375, 0.375, 1.]);
+    close(
+        of("impute = \"mean\"\nsteps = [\"min_max\"]"),
+        &[0., 0.125, 0.375, 0.375, 1.],
+    );
     // Quartiles of 1, 2, 4, 9: 1.75 and 5.25; median 3.
     close(
         of("impute = \"median\"\nsteps = [\"robust\"]"),
@@ -187,13 +255,20 @@ fn categories_crosses_and_dates() {
         let table = spec(text).fit(&table).unwrap().transform(&table).unwrap();
         (table.feature_names.clone(), rows(&table))
     };
-    let (names, numbers) = of("[[column]]\nname = \"a\"\nkind = \"category\"\nrare_below = 2\nmissing = \"most_frequent\"\n");
+    let (names, numbers) = of(
+        "[[column]]\nname = \"a\"\nkind = \"category\"\nrare_below = 2\nmissing = \"most_frequent\"\n",
+    );
     assert_eq!(names, ["a_x", "a_rare"]);
-    assert_eq!(numbers, [[1., 0.], [1., 0.], [0., 1.], [1., 0.], [0., 1.]].map(|row| row.to_vec()));
-    let (names, numbers) = of("[[column]]\nname = \"b\"\nkind = \"category\"\nencode = \"ordinal\"\n");
+    assert_eq!(
+        numbers,
+        [[1., 0.], [1., 0.], [0., 1.], [1., 0.], [0., 1.]].map(|row| row.to_vec())
+    );
+    let (names, numbers) =
+        of("[[column]]\nname = \"b\"\nkind = \"category\"\nencode = \"ordinal\"\n");
     assert_eq!(names, ["b"]);
     assert_eq!(numbers.concat(), [2., 1., 2., 2., 0.], "9 comes before 10");
-    let (names, numbers) = of("[[column]]\ncolumns = [\"a\", \"b\"]\nkind = \"cross\"\nmissing = \"zeros\"\n");
+    let (names, numbers) =
+        of("[[column]]\ncolumns = [\"a\", \"b\"]\nkind = \"cross\"\nmissing = \"zeros\"\n");
     assert_eq!(names, ["a×b_x×10", "a×b_x×9", "a×b_y×10"]);
     assert_eq!(numbers[1], [0., 1., 0.]);
     assert_eq!(numbers[3], [0., 0., 0.]);
@@ -202,9 +277,14 @@ fn categories_crosses_and_dates() {
         vec![Column::new("d".into(), days).cast(&DataType::Date).unwrap()],
     )
     .unwrap();
-    let spec = spec("[[column]]\nname = \"d\"\nkind = \"date\"\nparts = [\"year\", \"month\", \"day\", \"weekday\"]\n");
+    let spec = spec(
+        "[[column]]\nname = \"d\"\nkind = \"date\"\nparts = [\"year\", \"month\", \"day\", \"weekday\"]\n",
+    );
     let numbers = spec.fit(&dates).unwrap().transform(&dates).unwrap();
-    assert_eq!(numbers.feature_names, ["d_year", "d_month", "d_day", "d_weekday"]);
+    assert_eq!(
+        numbers.feature_names,
+        ["d_year", "d_month", "d_day", "d_weekday"]
+    );
     assert_eq!(rows(&numbers)[2], [1970., 3., 1., 7.]);
 }
 
@@ -222,7 +302,11 @@ fn target_transforms_are_undone() {
     for (found, expected) in back.as_slice().iter().zip([1.0f32, 10.0, 100.0, 1000.0]) {
         assert!((found / expected - 1.0).abs() < 1e-5, "{found} {expected}");
     }
-    assert!(features.invert_targets(&Values::new(vec![0.0; 4], 2).unwrap()).is_err());
+    assert!(
+        features
+            .invert_targets(&Values::new(vec![0.0; 4], 2).unwrap())
+            .is_err()
+    );
 }
 
 #[test]
@@ -242,7 +326,9 @@ fn a_spec_comes_back_from_toml() {
     spec.columns.push(ColumnSpec::ordinal("Neighborhood"));
     let again = FeatureSpec::from_toml(&spec.to_toml().unwrap()).unwrap();
     assert_eq!(again, spec);
-    assert!(matches!(&again.columns[again.columns.len() - 1], ColumnSpec::Category(spec) if spec.encode == Encode::Ordinal));
+    assert!(
+        matches!(&again.columns[again.columns.len() - 1], ColumnSpec::Category(spec) if spec.encode == Encode::Ordinal)
+    );
 }
 
 fn fails<T: std::fmt::Debug>(result: tinderbox_data::Result<T>, parts: &[&str]) {
@@ -254,18 +340,37 @@ fn fails<T: std::fmt::Debug>(result: tinderbox_data::Result<T>, parts: &[&str]) 
 
 #[test]
 fn bad_specs_are_told() {
-    let column = |rest: &str| FeatureSpec::from_toml(&format!("[[column]]\nname = \"x\"\nkind = {rest}\n"));
-    fails(column("\"numeric\"\nsteps = [\"standardize\"]"), &["standardize", "standardise", "log1p"]);
+    let column =
+        |rest: &str| FeatureSpec::from_toml(&format!("[[column]]\nname = \"x\"\nkind = {rest}\n"));
+    fails(
+        column("\"numeric\"\nsteps = [\"standardize\"]"),
+        &["standardize", "standardise", "log1p"],
+    );
     fails(column("\"number\""), &["number", "numeric"]);
     fails(column("\"numeric\"\nimput = \"mean\""), &["imput"]);
-    fails(column("\"numeric\"\nsteps = [\"robust\", \"min_max\"]"), &["\"x\"", "two scaling steps"]);
-    fails(column("\"numeric\"\nsteps = [{ clip = { low = 2, high = 1 } }]"), &["clip"]);
+    fails(
+        column("\"numeric\"\nsteps = [\"robust\", \"min_max\"]"),
+        &["\"x\"", "two scaling steps"],
+    );
+    fails(
+        column("\"numeric\"\nsteps = [{ clip = { low = 2, high = 1 } }]"),
+        &["clip"],
+    );
     fails(column("\"category\"\nunseen = \"rare\""), &["rare_below"]);
     fails(column("\"date\"\nparts = []"), &["no parts"]);
     let leak = "[target]\ncolumns = [\"x\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n";
     fails(FeatureSpec::from_toml(leak), &["target and a feature"]);
     let table = df!("y" => [1.0]).unwrap();
-    fails(FeatureSpec::default().fit(&table), &["no column gives a feature"]);
+    fails(
+        FeatureSpec::default().fit(&table),
+        &["no column gives a feature"],
+    );
+    fails(
+        FeatureSpec::default().fit(&table.clone().lazy()),
+        &["no column gives a feature"],
+    );
+    let only_target = FeatureSpec::infer(&table.lazy(), "y").unwrap();
+    assert!(only_target.columns.is_empty());
 }
 
 #[test]
@@ -279,25 +384,65 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
         "one" => ["a", "a", "a"],
     )
     .unwrap();
-    let numeric = |name: &str, rest: &str| spec(&format!("[[column]]\nname = \"{name}\"\nkind = \"numeric\"\n{rest}\n"));
-    fails(numeric("LotAera", "").fit(&table), &["no column \"LotAera\"", "LotArea"]);
-    fails(numeric("LotArea", "").fit(&table), &["\"LotArea\", row 1", "missing"]);
-    fails(numeric("LotArea", "impute = \"mean\"").fit(&table), &["\"LotArea\", row 2", "clip"]);
-    fails(numeric("nan", "").fit(&table), &["\"nan\", row 1", "missing"]);
-    fails(numeric("none", "impute = \"mean\"").fit(&table), &["\"none\"", "no value"]);
-    fails(numeric("word", "").fit(&table), &["\"word\", row 0", "\"a\" is text in a numeric column"]);
-    let category = |rest: &str| spec(&format!("[[column]]\nname = \"word\"\nkind = \"category\"\n{rest}\n"));
-    fails(category("missing = \"error\"").fit(&table), &["\"word\", row 2", "missing"]);
+    let numeric = |name: &str, rest: &str| {
+        spec(&format!(
+            "[[column]]\nname = \"{name}\"\nkind = \"numeric\"\n{rest}\n"
+        ))
+    };
+    fails(
+        numeric("LotAera", "").fit(&table),
+        &["no column \"LotAera\"", "LotArea"],
+    );
+    fails(
+        numeric("LotArea", "").fit(&table),
+        &["\"LotArea\", row 1", "missing"],
+    );
+    fails(
+        numeric("LotArea", "impute = \"mean\"").fit(&table),
+        &["\"LotArea\", row 2", "clip"],
+    );
+    fails(
+        numeric("nan", "").fit(&table),
+        &["\"nan\", row 1", "missing"],
+    );
+    fails(
+        numeric("none", "impute = \"mean\"").fit(&table),
+        &["\"none\"", "no value"],
+    );
+    fails(
+        numeric("word", "").fit(&table),
+        &["\"word\", row 0", "\"a\" is text in a numeric column"],
+    );
+    let category = |rest: &str| {
+        spec(&format!(
+            "[[column]]\nname = \"word\"\nkind = \"category\"\n{rest}\n"
+        ))
+    };
+    fails(
+        category("missing = \"error\"").fit(&table),
+        &["\"word\", row 2", "missing"],
+    );
     let mut small = category("");
     small.max_categories = 1;
     fails(small.fit(&table), &["\"word\"", "more than 1 different"]);
     let target = |name: &str, task: &str| {
-        spec(&format!("[target]\ncolumns = [\"{name}\"]\ntask = \"{task}\"\n[[column]]\nname = \"word\"\nkind = \"category\"\n"))
+        spec(&format!(
+            "[target]\ncolumns = [\"{name}\"]\ntask = \"{task}\"\n[[column]]\nname = \"word\"\nkind = \"category\"\n"
+        ))
     };
-    fails(target("y", "auto").fit(&table), &["\"y\", row 2", "target is missing"]);
+    fails(
+        target("y", "auto").fit(&table),
+        &["\"y\", row 2", "target is missing"],
+    );
     fails(target("z", "auto").fit(&table), &["no column \"z\""]);
-    fails(target("one", "auto").fit(&table), &["\"one\"", "only the class a"]);
-    fails(numeric("y", "impute = \"mean\"").fit(&table.head(Some(0))), &["no rows"]);
+    fails(
+        target("one", "auto").fit(&table),
+        &["\"one\"", "only the class a"],
+    );
+    fails(
+        numeric("y", "impute = \"mean\"").fit(&table.head(Some(0))),
+        &["no rows"],
+    );
     fails(FeatureSpec::infer(&table, "yy"), &["no column \"yy\""]);
 
     let fitted = category("unseen = \"error\"").fit(&table).unwrap();
@@ -310,7 +455,10 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
         fitted.transform(&other(Column::new("word".into(), [1i64, 2]))),
         &["\"word\"", "holds whole numbers, but held text"],
     );
-    fails(fitted.transform(&other(Column::new("w".into(), ["a"]))), &["no column \"word\""]);
+    fails(
+        fitted.transform(&other(Column::new("w".into(), ["a"]))),
+        &["no column \"word\""],
+    );
     let fitted = target("one", "regression").fit(&table);
     fails(fitted, &["\"one\", row 0", "text in a numeric column"]);
 }
@@ -320,18 +468,35 @@ fn numbers_spoiled_by_a_word_are_no_categories() {
     let mut cells: Vec<String> = (0..50).map(|i| i.to_string()).collect();
     cells[37] = "missing".into();
     let table = df!("x" => cells, "y" => vec![1.0; 50]).unwrap();
-    fails(FeatureSpec::infer(&table, "y"), &["\"x\", row 37", "\"missing\" is text in a column of numbers (49 of 50"]);
+    fails(
+        FeatureSpec::infer(&table, "y"),
+        &[
+            "\"x\", row 37",
+            "\"missing\" is text in a column of numbers (49 of 50",
+        ],
+    );
 }
 
 #[test]
 fn stored_features_are_checked() {
     let table = df!("x" => [1.0, 2.0]).unwrap();
-    let fitted = spec("[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n").fit(&table).unwrap();
+    let fitted = spec("[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n")
+        .fit(&table)
+        .unwrap();
     let text = fitted.to_json().unwrap();
-    fails(Features::from_json(&text.replace("\"format\": 1", "\"format\": 2")), &["format 2", "reads format 1"]);
-    fails(Features::from_json(&text[..text.len() / 2]), &["cannot be used"]);
+    fails(
+        Features::from_json(&text.replace("\"format\": 1", "\"format\": 2")),
+        &["format 2", "reads format 1"],
+    );
+    fails(
+        Features::from_json(&text[..text.len() / 2]),
+        &["cannot be used"],
+    );
     let scale = text.rfind("\"scale\"").unwrap();
-    let zero = format!("{}\"scale\": 0.0}}}}]}}}}],\"target\":null}}", &text[..scale]);
+    let zero = format!(
+        "{}\"scale\": 0.0}}}}]}}}}],\"target\":null}}",
+        &text[..scale]
+    );
     assert!(Features::from_json(&zero).is_err());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("features.json");
@@ -341,7 +506,6 @@ fn stored_features_are_checked() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
     #[test]
     fn random_frames_never_panic(
         numbers in proptest::collection::vec(proptest::option::of(proptest::num::f64::ANY), 1..30),

@@ -15,11 +15,17 @@ fn partition(parts: &[Vec<usize>], rows: usize) -> bool {
 #[test]
 fn sizes_are_the_shares() {
     let parts = split(1000, &[0.7, 0.2, 0.1], Seed::new(1), &By::Random).unwrap();
-    assert_eq!(parts.iter().map(Vec::len).collect::<Vec<_>>(), [700, 200, 100]);
+    assert_eq!(
+        parts.iter().map(Vec::len).collect::<Vec<_>>(),
+        [700, 200, 100]
+    );
     assert!(partition(&parts, 1000));
     let half = split(10, &[0.25, 0.25], Seed::new(1), &By::Random).unwrap();
     assert_eq!(half.concat().len(), 5);
-    assert_ne!(parts, split(1000, &[0.7, 0.2, 0.1], Seed::new(2), &By::Random).unwrap());
+    assert_ne!(
+        parts,
+        split(1000, &[0.7, 0.2, 0.1], Seed::new(2), &By::Random).unwrap()
+    );
     let blocks = k_fold(10, 5, Seed::new(0), &By::Consecutive).unwrap();
     assert_eq!(blocks[1].valid, [2, 3]);
 }
@@ -31,22 +37,39 @@ fn columns_of_a_frame_decide() {
         "when" => [3i64, 1, 2, 6, 5, 4],
     )
     .unwrap();
-    let parts = split(6, &[0.5, 0.5], Seed::new(3), &By::time(&table, "when").unwrap()).unwrap();
+    let parts = split(
+        6,
+        &[0.5, 0.5],
+        Seed::new(3),
+        &By::time(&table, "when").unwrap(),
+    )
+    .unwrap();
     assert_eq!(parts, [vec![0, 1, 2], vec![3, 4, 5]]);
     let groups = By::grouped(&table, "who").unwrap();
     let parts = split(6, &[0.6, 0.4], Seed::new(3), &groups).unwrap();
     assert!(partition(&parts, 6));
-    assert_eq!(take(&table, &[5, 0]).unwrap()["who"].str().unwrap().get(0), Some("c"));
+    assert_eq!(
+        take(&table, &[5, 0]).unwrap()["who"].str().unwrap().get(0),
+        Some("c")
+    );
     assert!(take(&table, &[6]).is_err());
     let error = By::stratified(&table, "whi").unwrap_err().to_string();
     assert!(error.contains("who"), "{error}");
-    assert!(By::time(&table, "who").unwrap_err().to_string().contains("no order in time"));
+    assert!(
+        By::time(&table, "who")
+            .unwrap_err()
+            .to_string()
+            .contains("no order in time")
+    );
 }
 
 #[test]
 fn what_cannot_be_split_is_told() {
     for shares in [&[][..], &[0.0, 1.0], &[0.9, 0.2], &[f64::NAN]] {
-        assert!(split(10, shares, Seed::new(0), &By::Random).is_err(), "{shares:?}");
+        assert!(
+            split(10, shares, Seed::new(0), &By::Random).is_err(),
+            "{shares:?}"
+        );
     }
     assert!(split(1, &[0.5, 0.5], Seed::new(0), &By::Random).is_err());
     assert!(split(3, &[1.0], Seed::new(0), &By::Grouped(vec![1])).is_err());
@@ -57,7 +80,11 @@ fn what_cannot_be_split_is_told() {
 }
 
 fn train_and_valid_are_apart(folds: &[Fold]) -> bool {
-    folds.iter().all(|fold| fold.train.iter().all(|row| fold.valid.binary_search(row).is_err()))
+    folds.iter().all(|fold| {
+        fold.train
+            .iter()
+            .all(|row| fold.valid.binary_search(row).is_err())
+    })
 }
 
 proptest! {

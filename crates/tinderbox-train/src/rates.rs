@@ -1,5 +1,5 @@
 use serde::{Deserialize, Serialize};
-use tinderbox_optim::{Per, Plateau, PlateauConfig, RateSchedule};
+use tinderbox_optim::{Plateau, PlateauConfig, RateSchedule};
 
 use crate::Result;
 
@@ -34,11 +34,7 @@ impl Rates {
 
     /// The rate of the step that follows `step` steps and `epoch` full epochs.
     pub fn rate(&self, step: usize, epoch: usize) -> f64 {
-        let count = match self.schedule.per {
-            Per::Step => step,
-            Per::Epoch => epoch,
-        };
-        let rate = self.schedule.schedule.rate(count, self.base);
+        let rate = self.schedule.rate(step, epoch, self.base);
         match &self.plateau {
             Some((_, plateau)) => plateau.rate(rate),
             None => rate,

@@ -1,10 +1,10 @@
 use polars::prelude::{
-    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema, StringChunked,
-    TimeUnit, col,
+    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema,
+    StringChunked, TimeUnit, col,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::frames::{FrameParts, polars};
+use crate::frames::{FrameParts, guarded, polars};
 use crate::nearest::unknown;
 use crate::{DataError, Result};
 
@@ -41,12 +41,8 @@ impl Frame for DataFrame {
 
 impl Frame for LazyFrame {
     fn columns(&self) -> Result<Schema> {
-        Ok(self
-            .clone()
-            .collect_schema()
-            .map_err(polars)?
-            .as_ref()
-            .clone())
+        let schema = guarded(|| self.clone().collect_schema()).map_err(polars)?;
+        Ok(schema.as_ref().clone())
     }
 
     fn for_each_part(

@@ -1,12 +1,11 @@
 use std::path::Path;
-use std::sync::OnceLock;
 
-use polars::prelude::PlHashMap;
 use serde::{Deserialize, Serialize};
 
+use super::coding::Coding;
 use super::columns::WordKind;
 use super::target::FittedTarget;
-use super::{DatePart, Encode, Missing, Unseen};
+use super::{DatePart, Unseen};
 use crate::{DataError, Result};
 
 /// The form that this version writes and reads.
@@ -133,159 +132,9 @@ impl Number {
     }
 }
 
-/// From a word that may be missing to a category.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Coding {
-    pub vocabulary: Vocabulary,
-    pub encode: Encode,
-    pub missing: Missing,
-    pub unseen: Unseen,
-    /// The words of the training rows that share one category, if rare ones do.
-    pub rare: Option<Vocabulary>,
-    /// Place of the most frequent word, for missing ones.
-    pub most_frequent: Option<usize>,
-}
-
-/// What a word is.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Code {
-    /// The word at this place of the vocabulary.
-    Word(usize),
-    Rare,
-    Missing,
-    /// No category at all.
-    None,
-}
-
-impl Coding {
-    pub fn code(&self, word: Option<&str>) -> Result<Code, String> {
-        let Some(word) = word else {
-            return match (self.missing, self.most_frequent) {
-                (Missing::Category, _) => Ok(Code::Missing),
-                (Missing::MostFrequent, Some(place)) => Ok(Code::Word(place)),
-                (Missing::MostFrequent | Missing::Zeros, _) => Ok(Code::None),
-                (Missing::Error, _) => Err(
-                    "the value is missing; state missing = \"category\", or leave the row out"
-                        .into(),
-                ),
-            };
-        };
-        if let Some(place) = self.vocabulary.place(word) {
-            return Ok(Code::Word(place));
-        }
-        let rare = self
-            .rare
-            .as_ref()
-            .is_some_and(|rare| rare.place(word).is_some());
-        match (rare, self.unseen) {
-            (true, _) => Ok(Code::Rare),
-            (false, Unseen::Zeros) => Ok(Code::None),
-            (false, Unseen::Rare) => Ok(Code::Rare),
-            (false, Unseen::Error) => Err(format!(
-                "category \"{word}\" is not among the {} of the training rows; state unseen = \"zeros\" or \"rare\", or correct it",
-                self.vocabulary.words.len()
-            )),
-        }
-    }
-
-    /// Number of features.
-    pub fn width(&self) -> usize {
-        match self.encode {
-            Encode::Ordinal => 1,
-            Encode::OneHot => {
-                self.vocabulary.words.len()
-                    + usize::from(self.rare.is_some())
-                    + usize::from(self.missing == Missing::Category)
-            }
-        }
-    }
-
-    /// Writes the features of one row, which are zero before.
-    pub fn write(&self, code: Code, features: &mut [f32]) {
-        let words = self.vocabulary.words.len();
-        let place = match code {
-            Code::Word(place) => Some(place),
-            Code::Rare => Some(words),
-            Code::Missing if self.encode == Encode::OneHot => {
-                Some(words + usize::from(self.rare.is_some()))
-            }
-            Code::Missing | Code::None => None,
-        };
-        match (self.encode, place) {
-            (_, None) => {}
-            (Encode::OneHot, Some(place)) => features[place] = 1.0,
-            (Encode::Ordinal, Some(place)) => features[0] = (place + 1) as f32,
-        }
-    }
-
-    fn outputs(&self, source: &str, outputs: &mut Vec<Output>) {
-        let mut push = |name: String, kind| {
-            outputs.push(Output {
-                name,
-                source: source.to_owned(),
-                kind,
-            });
-        };
-        let words = &self.vocabulary.words;
-        if self.encode == Encode::Ordinal {
-            let size = 1 + words.len() + usize::from(self.rare.is_some());
-            return push(source.to_owned(), OutputKind::Index { size });
-        }
-        for word in words {
-            push(
-                format!("{source}_{}", word.replace(PAIR, "×")),
-                OutputKind::OneHot,
-            );
-        }
-        if self.rare.is_some() {
-            push(format!("{source}_rare"), OutputKind::OneHot);
-        }
-        if self.missing == Missing::Category {
-            push(format!("{source}_nan"), OutputKind::OneHot);
-        }
-    }
-}
-
-/// What stands between two crossed words; no text file has it inside a word.
-pub(super) const PAIR: char = '\u{1f}';
-
-/// Different words in a fixed order.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(from = "Vec<String>", into = "Vec<String>")]
-pub(super) struct Vocabulary {
-    pub words: Vec<String>,
-    places: OnceLock<PlHashMap<String, usize>>,
-}
-
-impl Vocabulary {
-    pub fn place(&self, word: &str) -> Option<usize> {
-        let places = self.places.get_or_init(|| {
-            let words = self.words.iter().cloned().enumerate();
-            words.map(|(place, word)| (word, place)).collect()
-        });
-        places.get(word).copied()
-    }
-}
-
-impl From<Vec<String>> for Vocabulary {
-    fn from(words: Vec<String>) -> Self {
-        Self {
-            words,
-            places: OnceLock::new(),
-        }
-    }
-}
-
-impl From<Vocabulary> for Vec<String> {
-    fn from(vocabulary: Vocabulary) -> Self {
-        vocabulary.words
-    }
-}
-
-impl PartialEq for Vocabulary {
-    fn eq(&self, other: &Self) -> bool {
-        self.words == other.words
+pub(super) fn no_features() -> DataError {
+    DataError::Spec {
+        problem: "no column gives a feature; name at least one".into(),
     }
 }
 
@@ -296,9 +145,7 @@ impl Features {
             column.outputs(&mut outputs);
         }
         if outputs.is_empty() {
-            return Err(DataError::Spec {
-                problem: "no column gives a feature; name at least one".into(),
-            });
+            return Err(no_features());
         }
         // A category may be called what another feature is called; names stay different.
         let mut once = std::collections::HashSet::new();

@@ -74,11 +74,12 @@ impl FeatureSpec {
         let names: Vec<String> = names.collect();
         let mut looks: Vec<Look> = names.iter().map(|name| Look::new(name, &schema)).collect();
         let (mut rows, limit) = (0, spec.max_categories);
-        frame.for_each_part(&names, &mut |part| {
+        // With the target, so that a table of nothing else still has rows.
+        let columns: Vec<String> = names.iter().cloned().chain([target.to_owned()]).collect();
+        frame.for_each_part(&columns, &mut |part| {
             for (look, name) in looks.iter_mut().zip(&names) {
                 look.look(part, name, rows, limit)?;
             }
-            // A frame without feature columns still has a height.
             rows += part.height();
             Ok(())
         })?;
@@ -245,16 +246,17 @@ impl Look {
                 numbers,
                 text,
             } => {
-                if let Some((row, word)) = text {
-                    if present >= 20 && numbers as f64 >= NUMBERS_IN_TEXT * present as f64 {
-                        return Err(DataError::Value {
-                            column: name.to_owned(),
-                            row,
-                            problem: format!(
-                                "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
-                            ),
-                        });
-                    }
+                if let Some((row, word)) = text
+                    && present >= 20
+                    && numbers as f64 >= NUMBERS_IN_TEXT * present as f64
+                {
+                    return Err(DataError::Value {
+                        column: name.to_owned(),
+                        row,
+                        problem: format!(
+                            "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
+                        ),
+                    });
                 }
                 let different = values.len();
                 if different > limit {

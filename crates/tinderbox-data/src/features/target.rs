@@ -1,8 +1,9 @@
 use polars::prelude::DataFrame;
 use serde::{Deserialize, Serialize};
 
+use super::coding::Vocabulary;
 use super::columns::{WordKind, find, numbers, words};
-use super::fitted::{Features, Vocabulary};
+use super::fitted::Features;
 use super::table::Targets;
 use crate::{Classes, DataError, Result, Values};
 

@@ -1,7 +1,8 @@
 use polars::prelude::{Column, DataFrame, StringChunked};
 
+use super::coding::{Coding, PAIR};
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
-use super::fitted::{Coding, Features, FittedColumn, PAIR};
+use super::fitted::{Features, FittedColumn};
 use super::table::{Targets, TensorTable};
 use super::target::TargetRows;
 use super::{dates, fitted::Number};
