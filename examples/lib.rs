@@ -1,6 +1,8 @@
 //! What every example shares: the common command line and the lines that compare with a reference.
 #![recursion_limit = "256"]
 
+pub mod lesson;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -45,6 +47,12 @@ impl Common {
     /// The seed of everything drawn.
     pub fn seed(&self) -> Seed {
         Seed::new(self.seed)
+    }
+
+    /// The page of a lesson on the terminal; its figures go to `--out`, else to a new folder below
+    /// `runs/NAME`.
+    pub fn page(&self, name: &str) -> lesson::Page {
+        lesson::Page::on_terminal(name, self.out.clone())
     }
 
     /// Which checkpoint to go on from.

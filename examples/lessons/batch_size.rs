@@ -1,0 +1,241 @@
+//! Batch size: what it does to time, to noise and to the result, and what to do with the last batch.
+//!
+//! Dive into Deep Learning, chapters "Linear Regression" and "Minibatch Stochastic Gradient Descent".
+//! `cargo run --release --example batch_size`
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use examples::lesson::Page;
+use tinderbox::data::synthetic;
+use tinderbox::plot::{self, Plot};
+use tinderbox::prelude::*;
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    lesson(&mut args.page("batch_size"), &args.device()?, args.seed())
+}
+
+pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
+    page.title("Batch size")?;
+    why_batches(page, device)?;
+    let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
+    time_and_result(page, device, &data, seed)?;
+    noise_of_the_gradient(page, &data, seed)?;
+    the_last_batch(page, device, &data, seed)
+}
+
+fn why_batches(page: &mut Page, device: &Device) -> Result<()> {
+    page.section("Why batches at all")?;
+    page.text("Adding two vectors of 10,000 numbers one tensor element at a time, and at once:")?;
+    let (a, b) = (
+        Tensor::<1>::ones([10_000], device),
+        Tensor::<1>::ones([10_000], device),
+    );
+    let started = Instant::now();
+    let parts: Vec<Tensor<1>> = (0..10_000)
+        .map(|i| a.clone().slice(i..i + 1) + b.clone().slice(i..i + 1))
+        .collect();
+    let one_by_one = Tensor::cat(parts, 0).try_into_vec_as::<f32>()?;
+    let slow = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let at_once = (a + b).try_into_vec_as::<f32>()?;
+    let fast = started.elapsed().as_secs_f64();
+    page.show("same result", &(one_by_one == at_once))?;
+    page.show("one by one", &format!("{:.3} ms", 1e3 * slow))?;
+    page.show("at once", &format!("{:.3} ms", 1e3 * fast))?;
+    page.show("times faster", &format!("{:.0}", slow / fast))
+}
+
+fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
+    page.section("Does the batch size change the result?")?;
+    page.text(
+        "Three epochs with the same rate: large batches take few steps and do not arrive. With a\n\
+         rate that grows with the batch, up to what the slope allows, they nearly catch up. Small\n\
+         batches cost more time an epoch: every step has a price of its own.",
+    )?;
+    let mut rows = Vec::new();
+    for (batch_size, rate) in [
+        (1, 0.03),
+        (10, 0.03),
+        (100, 0.03),
+        (1000, 0.03),
+        (100, 0.3),
+        (1000, 0.9),
+    ] {
+        let started = Instant::now();
+        let loader = Loader::new(data.clone(), batch_size)?.shuffle(seed.child("order"));
+        let fit = descend(&loader, rate, 3, None, device)?;
+        let epoch = started.elapsed().as_secs_f64() / 3.0;
+        rows.push(vec![
+            format!("{batch_size}, rate {rate}"),
+            (3 * loader.num_batches()).to_string(),
+            format!("{:.1}", 1e3 * epoch),
+            format!("{:.6}", fit.loss(data)),
+        ]);
+    }
+    page.table(&["batch size", "steps", "ms/epoch", "loss"], &rows)?;
+    page.text("The noise of the data alone is a loss of about 0.00005: nothing can be much better.")
+}
+
+fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()> {
+    page.section("Noise")?;
+    page.text(
+        "The gradient of a batch is a guess at that of all examples. Its noise falls with the square\n\
+         root of the batch size: four times the work for half the noise.",
+    )?;
+    // At w = 0, b = 0 the gradient along w1 of half the squared error is the mean of -y x1.
+    let slope = |row: usize| -f64::from(data.targets().row(row)[0] * data.features().row(row)[0]);
+    let mut draw = seed.child("noise").rng();
+    let mut rows = Vec::new();
+    for batch_size in [1, 4, 16, 64, 256] {
+        let guesses: Vec<f64> = (0..2000)
+            .map(|_| {
+                let drawn = (0..batch_size).map(|_| slope(draw.below(data.len() as u64) as usize));
+                drawn.sum::<f64>() / batch_size as f64
+            })
+            .collect();
+        let mean = guesses.iter().sum::<f64>() / 2000.0;
+        let variance = guesses
+            .iter()
+            .map(|guess| (guess - mean).powi(2))
+            .sum::<f64>()
+            / 2000.0;
+        let noise = variance.sqrt();
+        rows.push(vec![
+            batch_size.to_string(),
+            format!("{mean:.2}"),
+            format!("{noise:.3}"),
+            format!("{:.2}", noise * f64::from(batch_size).sqrt()),
+        ]);
+        if [4, 64].contains(&batch_size) {
+            let title = format!("2,000 batches of {batch_size}");
+            let plot = Plot {
+                x_range: Some((-25.0, 15.0)),
+                ..Plot::new(title).labels("gradient along w1", "batches")
+            };
+            page.figure(
+                &format!("noise_{batch_size}"),
+                plot::histogram(&plot, &guesses, Some(40))?,
+            )?;
+        }
+    }
+    page.table(
+        &["size", "mean gradient", "noise", "noise x sqrt(size)"],
+        &rows,
+    )
+}
+
+fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
+    page.section("What to do with the last batch")?;
+    page.text(
+        "1,000 examples in batches of 96 are 10 batches and 40 examples. Keep the short batch, drop\n\
+         it, or wrap: fill it up with examples that were already seen in this epoch.",
+    )?;
+    let policies = [
+        ("keep", LastBatch::Keep),
+        ("drop", LastBatch::Drop),
+        ("wrap", LastBatch::Wrap),
+    ];
+    let mut rows = Vec::new();
+    for (name, policy) in policies {
+        let loader = Loader::new(data.clone(), 96)?
+            .shuffle(seed.child("order"))
+            .last_batch(policy);
+        let (mut batches, mut examples, mut last) = (0, 0, 0);
+        for batch in loader.epoch(0, 0, device)? {
+            last = batch?.targets.dims()[0];
+            batches += 1;
+            examples += last;
+        }
+        let fit = descend(&loader, 0.3, 6, None, device)?;
+        let error = (fit.w[0] - 2.0).abs().max((fit.w[1] + 3.4).abs());
+        rows.push(vec![
+            name.to_owned(),
+            batches.to_string(),
+            examples.to_string(),
+            last.to_string(),
+            format!("{:.4}", last as f64 / 96.0),
+            format!("{:.6}", fit.loss(data)),
+            format!("{error:.5}"),
+        ]);
+    }
+    let columns = [
+        "policy",
+        "batches",
+        "examples",
+        "in the last",
+        "its scale / 96",
+        "loss",
+        "w error",
+    ];
+    page.table(&columns, &rows)?;
+    page.text(
+        "The pitfall is who divides. Divided by 96 always, the gradient of the short batch has only\n\
+         0.4167 of its size. Divided by its own 40 examples it is a mean like all the others, but\n\
+         each of its examples counts 2.4 times. Either is fine if it is meant; the frameworks' mean\n\
+         loss does the second. After six epochs the difference is below the noise of the data.",
+    )?;
+    let short = Loader::new(data.clone(), 96)?;
+    let own = descend(&short, 0.3, 6, None, device)?;
+    let fixed = descend(&short, 0.3, 6, Some(96), device)?;
+    page.show(
+        "loss, divided by its own examples",
+        &format!("{:.6}", own.loss(data)),
+    )?;
+    page.show(
+        "loss, divided by 96 always",
+        &format!("{:.6}", fixed.loss(data)),
+    )
+}
+
+/// A plane y = w1 x1 + w2 x2 + b.
+struct Plane {
+    w: Vec<f64>,
+    b: f64,
+}
+
+impl Plane {
+    /// Half the mean squared error.
+    fn loss(&self, data: &Rows) -> f64 {
+        let error = |row: usize| {
+            let x = data.features().row(row);
+            let planned = self.w[0] * f64::from(x[0]) + self.w[1] * f64::from(x[1]) + self.b;
+            planned - f64::from(data.targets().row(row)[0])
+        };
+        (0..data.len()).map(|row| error(row).powi(2)).sum::<f64>() / 2.0 / data.len() as f64
+    }
+}
+
+/// Minibatch SGD from 0 on half the squared error, divided by `divisor` or by the batch at hand.
+fn descend(
+    loader: &Loader<Rows>,
+    rate: f64,
+    epochs: usize,
+    divisor: Option<usize>,
+    device: &Device,
+) -> Result<Plane> {
+    let device = device.clone().autodiff();
+    let mut w = Tensor::<2>::zeros([2, 1], &device).require_grad();
+    let mut b = Tensor::<2>::zeros([1, 1], &device).require_grad();
+    for epoch in 0..epochs {
+        for batch in loader.epoch(epoch, 0, &device)? {
+            let Batch { inputs, targets } = batch?;
+            let divisor = divisor.unwrap_or(targets.dims()[0]) as f64;
+            let loss = (inputs.matmul(w.clone()) + b.clone() - targets)
+                .square()
+                .sum()
+                * 0.5;
+            let gradients = loss.backward();
+            let dw = w.grad(&gradients).context("w took part")?;
+            let db = b.grad(&gradients).context("b took part")?;
+            w = Tensor::from_inner(w.inner() - dw * (rate / divisor)).require_grad();
+            b = Tensor::from_inner(b.inner() - db * (rate / divisor)).require_grad();
+        }
+    }
+    Ok(Plane {
+        w: w.try_into_vec_as::<f64>()?,
+        b: b.try_into_scalar()?,
+    })
+}

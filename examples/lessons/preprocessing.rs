@@ -1,0 +1,141 @@
+//! Data preprocessing: from a file with holes and words to a tensor of numbers.
+//!
+//! Dive into Deep Learning, chapter "Preliminaries: Data Preprocessing".
+//! `cargo run --release --example preprocessing`
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Parser;
+use examples::lesson::Page;
+use polars::prelude::*;
+use tinderbox::data::{self, FeatureSpec, Values};
+use tinderbox::prelude::Device;
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let folder = args
+        .out
+        .clone()
+        .unwrap_or_else(|| "runs/preprocessing".into());
+    lesson(&mut args.page("preprocessing"), &args.device()?, &folder)
+}
+
+pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
+    page.title("Data preprocessing")?;
+
+    page.section("A file")?;
+    // Four houses. NA is what the file says for "not known": the reader has to be told, and
+    // Tinderbox's knows this one and a few others. Left alone it would be a word, and a column of
+    // numbers with a word in it a column of words.
+    let text = "NumRooms,Alley,Price\nNA,Pave,127500\n2,NA,106000\n4,NA,178100\nNA,NA,140000\n";
+    let file = folder.join("house_tiny.csv");
+    tinderbox::write_atomic(&file, text)?;
+    let houses = data::read(&file)?.collect()?;
+    page.show("rows and columns", &[houses.height(), houses.width()])?;
+    page.show("NumRooms", &listed(&houses, "NumRooms")?)?;
+    page.show("Alley", &listed(&houses, "Alley")?)?;
+    page.show("Price", &listed(&houses, "Price")?)?;
+
+    page.section("Missing numbers: the mean of those that are there")?;
+    // Only in columns of numbers: the mean of words is an error in some libraries and nonsense in
+    // others. And only from training rows: a mean that has seen the test rows has seen the answers.
+    let filled = houses
+        .clone()
+        .lazy()
+        .with_column(col("NumRooms").cast(DataType::Float64));
+    let filled = filled.with_column(col("NumRooms").fill_null(col("NumRooms").mean()));
+    let filled = filled.collect()?;
+    page.show("NumRooms, filled", &listed(&filled, "NumRooms")?)?;
+
+    page.section("Words: a column for each, and one for \"missing\"")?;
+    // Missing is a category like any other: that nobody wrote down an alley may mean there is none.
+    let one_hot = filled.lazy().select([
+        col("NumRooms"),
+        col("Alley")
+            .eq(lit("Pave"))
+            .fill_null(lit(false))
+            .cast(DataType::Float64)
+            .alias("Alley_Pave"),
+        col("Alley")
+            .is_null()
+            .cast(DataType::Float64)
+            .alias("Alley_nan"),
+        col("Price").cast(DataType::Float64),
+    ]);
+    let one_hot = one_hot.collect()?;
+    page.show("Alley_Pave", &listed(&one_hot, "Alley_Pave")?)?;
+    page.show("Alley_nan", &listed(&one_hot, "Alley_nan")?)?;
+
+    page.section("A tensor")?;
+    // Columns lie side by side in a table and rows one after the other in a tensor.
+    let inputs = ["NumRooms", "Alley_Pave", "Alley_nan"];
+    let by_hand = row_major(&one_hot, &inputs)?;
+    let prices = row_major(&one_hot, &["Price"])?;
+    page.show("X", &by_hand.clone().into_tensor(device))?;
+    page.show("y", &prices.into_tensor(device).reshape([4]))?;
+
+    page.section("The same by a spec")?;
+    page.text(
+        "What was done by hand has to be done again to every house that is ever predicted, with the\n\
+         same mean and the same columns. So it is written down once, fitted once, and kept.",
+    )?;
+    let spec = FeatureSpec::from_toml(SPEC)?;
+    let features = spec.fit(&houses)?;
+    let rows = features.transform(&houses)?.regression()?;
+    let names = features.outputs().iter().map(|output| output.name.as_str());
+    page.show("columns", &names.collect::<Vec<_>>().join(", "))?;
+    page.show("equal to X by hand", &(*rows.features() == by_hand))?;
+    // A house that was not there: the mean is that of the four, and an alley of a kind that none of
+    // them has is a row of zeros. By hand, it would have been one more column, and a crash later.
+    let next = df!("NumRooms" => [None::<i64>], "Alley" => ["Gravel"])?;
+    let next = features.transform(&next)?.features;
+    page.show("a new house", &next.into_tensor(device))?;
+
+    page.section("Another file")?;
+    page.text(
+        "Later editions of the course have a roof in place of the alley. The spec changes by a name.",
+    )?;
+    let text = "NumRooms,RoofType,Price\nNA,NA,127500\n2,NA,106000\n4,Slate,178100\nNA,NA,140000\n";
+    tinderbox::write_atomic(&file, text)?;
+    let roofs = data::read(&file)?.collect()?;
+    let features = FeatureSpec::from_toml(&SPEC.replace("Alley", "RoofType"))?.fit(&roofs)?;
+    let rows = features.transform(&roofs)?.regression()?;
+    page.show("X with roofs", &rows.features().clone().into_tensor(device))
+}
+
+/// How columns become features, as a user would write it in a file.
+const SPEC: &str = r#"
+    [target]
+    columns = ["Price"]
+
+    [[column]]
+    name = "NumRooms"
+    kind = "numeric"
+    impute = "mean"
+
+    [[column]]
+    name = "Alley"
+    kind = "category"
+"#;
+
+/// The values of a column, as they are printed.
+fn listed(frame: &DataFrame, column: &str) -> Result<String> {
+    let column = frame.column(column)?;
+    let values: PolarsResult<Vec<String>> = (0..column.len())
+        .map(|row| Ok(column.get(row)?.str_value().into_owned()))
+        .collect();
+    Ok(format!("[{}]", values?.join(", ")))
+}
+
+/// Columns of numbers without holes as rows of f32.
+fn row_major(frame: &DataFrame, columns: &[&str]) -> Result<Values> {
+    let mut values = vec![0.0; frame.height() * columns.len()];
+    for (index, name) in columns.iter().enumerate() {
+        let column = frame.column(name)?.f64()?;
+        for (row, value) in column.iter().enumerate() {
+            values[row * columns.len() + index] = value.unwrap_or(f64::NAN) as f32;
+        }
+    }
+    Ok(Values::new(values, columns.len())?)
+}

@@ -1,0 +1,99 @@
+//! Why the squared and not the absolute loss?
+
+use anyhow::Result;
+use examples::lesson::Page;
+use tinderbox::optim::{Method, minimise};
+use tinderbox::plot::{self, Plot, Series};
+
+/// Three reasons, and one against it.
+pub fn answer(page: &mut Page) -> Result<()> {
+    page.section("Why the squared and not the absolute loss?")?;
+    page.text(
+        "Because noise is often normal. The density of N(m, s) is exp(-(x - m)^2 / 2 s^2): the most\n\
+         likely m is the one with the smallest sum of squares. Noise with long tails asks for\n\
+         absolute values in the same way.",
+    )?;
+    let density = |x: f64, mean: f64, std: f64| {
+        let z = (x - mean) / std;
+        (-0.5 * z * z).exp() / (std * (2.0 * std::f64::consts::PI).sqrt())
+    };
+    let shapes = [(0.0, 1.0), (0.0, 2.0), (3.0, 1.0)];
+    for (mean, std) in shapes {
+        page.show(
+            &format!("peak of N({mean}, {std})"),
+            &format!("{:.4}", density(mean, mean, std)),
+        )?;
+    }
+    let curves = shapes.map(|(mean, std)| {
+        Series::function(format!("mean {mean}, std {std}"), (-7.0, 7.0), 281, |x| {
+            density(x, mean, std)
+        })
+    });
+    let plot = Plot::new("Normal densities").labels("x", "p(x)");
+    page.figure("normal_densities", plot::line(&plot, &curves)?)?;
+
+    page.text(
+        "Because it is smooth. Near the minimum its slope vanishes, so that steps become small by\n\
+         themselves. The slope of |x - 1.05| is 1 up to the end: with a constant rate it never rests.",
+    )?;
+    let gradient_descent = Method::GradientDescent { rate: 0.1 };
+    let off = |x: f64| x - 1.05;
+    let squared = minimise(
+        gradient_descent,
+        |[x]| off(x).powi(2),
+        |[x]| [2.0 * off(x)],
+        [0.0],
+        100,
+    )?;
+    let absolute = minimise(
+        gradient_descent,
+        |[x]| off(x).abs(),
+        |[x]| [off(x).signum()],
+        [0.0],
+        100,
+    )?;
+    page.show(
+        "squared: off after 100 steps of rate 0.1",
+        &format!("{:.1e}", off(squared.last()[0]).abs()),
+    )?;
+    page.show(
+        "absolute: off after 100 steps of rate 0.1",
+        &format!("{:.1e}", off(absolute.last()[0]).abs()),
+    )?;
+    let path = |name: &str, points: &[[f64; 1]]| {
+        let steps = points.iter().take(41).enumerate();
+        Series::new(name, steps.map(|(step, [x])| (step as f64, *x)))
+    };
+    let paths = [
+        path("squared", &squared.points),
+        path("absolute", &absolute.points),
+    ];
+    let plot = Plot::new("Towards 1.05 with a constant rate").labels("step", "x");
+    page.figure("approach", plot::line(&plot, &paths)?)?;
+
+    page.text(
+        "Because it has a formula: see linear_regression_exact. And against it: one wild value pulls\n\
+         hard. The best constant for 1, 2, 3, 4, 100 is the mean for squares, the median for absolute\n\
+         values; the Huber loss, squares near and absolute values far, is not impressed by it either.",
+    )?;
+    let values = [1.0, 2.0, 3.0, 4.0, 100.0];
+    let best = |loss: &dyn Fn(f64) -> f64| {
+        let total = |c: f64| values.iter().map(|value| loss(value - c)).sum::<f64>();
+        let candidates = (0..=10_000).map(|i| f64::from(i) / 100.0);
+        candidates
+            .min_by(|a, b| total(*a).total_cmp(&total(*b)))
+            .unwrap_or(f64::NAN)
+    };
+    page.show("best for squares", &best(&|e| e * e))?;
+    page.show("best for absolute values", &best(&f64::abs))?;
+    page.show(
+        "best for Huber",
+        &best(&|e| {
+            if e.abs() < 1.0 {
+                0.5 * e * e
+            } else {
+                e.abs() - 0.5
+            }
+        }),
+    )
+}

@@ -1,0 +1,101 @@
+//! `xtask lessons`: runs every lesson and writes one page of all of them.
+
+mod html;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use xshell::{Shell, cmd};
+
+/// The lessons in the order of the course, and where their programs are written.
+const LESSONS: [(&str, &str); 11] = [
+    ("tensors", "lessons/tensors.rs"),
+    ("preprocessing", "lessons/preprocessing.rs"),
+    ("linear_algebra", "lessons/linear_algebra.rs"),
+    ("calculus", "lessons/calculus.rs"),
+    ("autograd", "lessons/autograd.rs"),
+    (
+        "linear_regression_exact",
+        "lessons/linear_regression_exact.rs",
+    ),
+    ("overfitting", "lessons/overfitting.rs"),
+    ("weight_decay", "lessons/weight_decay.rs"),
+    ("gradient_descent", "lessons/gradient_descent.rs"),
+    ("batch_size", "lessons/batch_size.rs"),
+    ("questions", "questions"),
+];
+
+/// `xtask lessons [--out FOLDER] [--device D]`
+#[derive(clap::Args)]
+pub struct Args {
+    /// Where the page and the figures go.
+    #[arg(long, default_value = "runs/lessons")]
+    out: PathBuf,
+    /// The device to run on; default: the lessons' own choice.
+    #[arg(long)]
+    device: Option<String>,
+    /// Run the programs that lie beside this one, and build nothing.
+    #[arg(long)]
+    built: bool,
+}
+
+pub fn run(args: Args) -> Result<()> {
+    let shell = Shell::new()?;
+    if !args.built {
+        // Built as this program was, so that the two are found side by side.
+        let profile = if cfg!(debug_assertions) {
+            "dev"
+        } else {
+            "release"
+        };
+        let examples = LESSONS.iter().flat_map(|(name, _)| ["--example", name]);
+        cmd!(
+            shell,
+            "cargo build --profile {profile} --package examples {examples...}"
+        )
+        .run()?;
+    }
+    let programs = std::env::current_exe()?;
+    let programs = programs
+        .parent()
+        .context("this program lies in a folder")?
+        .join("examples");
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("examples");
+
+    let mut lessons = Vec::new();
+    for (name, source) in LESSONS {
+        let program = programs.join(name);
+        ensure!(
+            program.is_file(),
+            "{} is not built; leave --built out",
+            program.display()
+        );
+        let folder = args.out.join(name);
+        let device = args.device.iter().flat_map(|device| ["--device", device]);
+        println!("{name}");
+        let text = cmd!(shell, "{program} --out {folder} {device...}")
+            .quiet()
+            .read()?;
+        let programs = read_programs(&shell, &sources, source)?;
+        lessons.push(html::Lesson::read(name, &text, programs)?);
+    }
+    let page = args.out.join("index.html");
+    tinderbox::write_atomic(&page, html::page(&lessons))?;
+    println!("{}", page.display());
+    Ok(())
+}
+
+/// A file of a program, or all files of a folder with `main.rs` first: their paths and texts.
+fn read_programs(shell: &Shell, home: &Path, source: &str) -> Result<Vec<(String, String)>> {
+    let path = home.join(source);
+    let mut files = match path.is_dir() {
+        true => shell.read_dir(&path)?,
+        false => vec![path],
+    };
+    files.sort_by_key(|file| (!file.ends_with("main.rs"), file.clone()));
+    let named = files.into_iter().map(|file| {
+        let name = Path::new("examples").join(file.strip_prefix(home)?);
+        Ok((name.display().to_string(), shell.read_file(&file)?))
+    });
+    named.collect()
+}
