@@ -1,7 +1,7 @@
 //! Operations on the gradients of a whole model: clipping, scaling, adding up.
 
 use crate::error::{OptimError, Result, require_positive};
-use crate::host::{CHUNK, give, on_host, read, take};
+use crate::host::{CHUNK, PARALLEL_FROM, give, on_host, read, take};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor};
@@ -151,7 +151,7 @@ pub(crate) fn squares(numbers: &[f32]) -> f64 {
         let rest: f64 = rest.iter().map(|&value| f64::from(value).powi(2)).sum();
         sums.iter().sum::<f64>() + rest
     };
-    if numbers.len() < 2 * CHUNK {
+    if numbers.len() < PARALLEL_FROM {
         return numbers.chunks(CHUNK).map(chunk).sum();
     }
     let parts: Vec<f64> = numbers.par_chunks(CHUNK).map(chunk).collect();
