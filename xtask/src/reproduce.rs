@@ -1,7 +1,12 @@
 //! The course's experiments, end to end: median of several seeds against the published band.
 
+mod airfoil;
+mod house_prices;
 mod linear_regression;
+mod polynomial;
+mod schedules;
 mod table;
+mod weight_decay;
 
 use std::path::PathBuf;
 
@@ -75,7 +80,17 @@ const fn at_most(figure: &'static str, low: f64, median: f64, high: f64) -> Band
     }
 }
 
-const EXPERIMENTS: &[Experiment] = &[linear_regression::SCRATCH, linear_regression::CONCISE];
+const EXPERIMENTS: &[Experiment] = &[
+    linear_regression::SCRATCH,
+    linear_regression::CONCISE,
+    polynomial::POLYNOMIAL,
+    weight_decay::SCRATCH,
+    weight_decay::CONCISE,
+    house_prices::HOUSE_PRICES,
+    airfoil::FLOOR,
+    airfoil::OPTIMIZERS,
+    schedules::SCHEDULES,
+];
 
 pub fn run(args: Args) -> Result<()> {
     let known = || {

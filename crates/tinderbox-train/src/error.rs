@@ -112,6 +112,22 @@ pub enum TrainError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A search that cannot be run, or a setting that it did not choose.
+    #[error("search, {what}: {problem}")]
+    Search {
+        /// What is wrong.
+        what: String,
+        /// Why, and what it must be.
+        problem: String,
+    },
+    /// A search in which every trial failed.
+    #[error("search: all {trials} settings failed, the first with: {first}; correct that, or choose another space")]
+    NoTrial {
+        /// Settings that were tried.
+        trials: usize,
+        /// The error of the first of them.
+        first: String,
+    },
     /// The Ctrl-C handler could not be installed.
     #[error("cannot watch for Ctrl-C: {0}")]
     Interrupt(#[from] ctrlc::Error),

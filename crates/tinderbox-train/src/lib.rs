@@ -18,6 +18,7 @@ mod metric;
 mod progress;
 mod rates;
 mod run;
+mod search;
 mod task;
 mod tensorboard;
 mod trainer;
@@ -34,6 +35,9 @@ pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
 pub use progress::Progress;
 pub use rates::OnPlateau;
 pub use run::Run;
+pub use search::{
+    Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,
+};
 pub use task::{Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task};
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

@@ -1,0 +1,40 @@
+"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True, gradients given.
+
+Prints one JSON object a line: name and seconds a step (best and median).
+"""
+
+import json
+import statistics
+import sys
+import time
+
+import torch
+
+torch.manual_seed(0)
+
+SIZES = [("1k", 32, 1), ("100k", 158, 4), ("11M", 512, 42)]
+OPTIMIZERS = [
+    ("sgd_momentum", lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, foreach=True)),
+    ("adam", lambda p: torch.optim.Adam(p, lr=1e-3, foreach=True)),
+    ("adamw", lambda p: torch.optim.AdamW(p, lr=1e-3, foreach=True)),
+]
+
+
+def measure(name, step, seconds=4.0):
+    for _ in range(3):
+        step()  # warm up: the first step makes the state
+    times, start = [], time.perf_counter()
+    while time.perf_counter() - start < seconds or len(times) < 5:
+        before = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - before)
+    print(json.dumps({"name": name, "median": statistics.median(times), "best": min(times)}))
+    sys.stdout.flush()
+
+
+for size, side, count in SIZES:
+    for name, make in OPTIMIZERS:
+        parameters = [torch.randn(side, side, requires_grad=True) for _ in range(count)]
+        for parameter in parameters:
+            parameter.grad = torch.randn(side, side)
+        measure(f"optimizer_step/{name}_{size}", make(parameters).step)

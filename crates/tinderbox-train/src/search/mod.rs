@@ -1,0 +1,254 @@
+//! Search for good settings: random, and successive halving.
+
+mod report;
+mod space;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use tinderbox_core::Seed;
+
+pub use report::{SearchReport, TrialRecord};
+pub use space::{Range, SettingValue, Settings, Space};
+
+use crate::{Goal, Result, StepError, TrainError};
+use report::median;
+use space::wrong;
+
+/// How many settings are tried, and how long.
+///
+/// A *budget* is what a trial may spend, in a unit of the caller's: epochs, mostly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum SearchStrategy {
+    /// All with the same budget (Bergstra and Bengio 2012, "Random Search for Hyper-Parameter
+    /// Optimization").
+    Random {
+        /// How many settings.
+        trials: usize,
+        /// What each may spend.
+        budget: usize,
+    },
+    /// Many with a small budget, then the best of them with `factor` times as much, and so on
+    /// (Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification"). A trial starts
+    /// anew with every budget, so that schedules and checkpoints need no thought.
+    SuccessiveHalving {
+        /// How many settings begin.
+        trials: usize,
+        /// What each may spend in the first round.
+        least: usize,
+        /// What the last ones may spend.
+        most: usize,
+        /// By how much budgets grow from round to round; one in so many goes on. 3 is usual.
+        factor: usize,
+    },
+}
+
+/// What a trial is told.
+#[derive(Clone, Debug)]
+pub struct Trial<'a> {
+    /// Which settings these are, counted from 0.
+    pub number: usize,
+    /// What to train with.
+    pub settings: &'a Settings,
+    /// How long to train.
+    pub budget: usize,
+    /// The seed of everything drawn. Run `k` of all settings has the same seed, so that settings are
+    /// compared on the same draws.
+    pub seed: Seed,
+}
+
+/// A search for good settings, with trials on several threads.
+///
+/// ```
+/// use tinderbox_train::{Search, SearchStrategy, Space};
+///
+/// let space = Space::new().log_uniform("x", 0.01, 100.0);
+/// let search = Search::new(SearchStrategy::Random { trials: 200, budget: 1 });
+/// let report = search.run(&space, |trial| Ok(trial.settings.number("x")?.ln().powi(2)))?;
+/// let best = report.best().settings.number("x")?;
+/// assert!((0.8..1.25).contains(&best));
+/// # Ok::<(), tinderbox_train::TrainError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Search {
+    /// How many settings are tried, and how long.
+    pub strategy: SearchStrategy,
+    /// Whether a small or a large score is good.
+    pub goal: Goal,
+    /// Seed of the settings and of the trials.
+    pub seed: Seed,
+    /// Runs of every trial, each with a seed of its own; their median counts.
+    pub runs: usize,
+    /// Trials at the same time. The result does not depend on it, unless models draw numbers while
+    /// they train (dropout): Burn has one generator for all threads, so use 1 for those where every bit
+    /// matters.
+    pub threads: usize,
+    /// Settings to try before those that are drawn: what an [`LrFinder`](crate::LrFinder) suggests,
+    /// or what has been good so far.
+    pub first: Vec<Settings>,
+}
+
+impl Search {
+    /// A search for the smallest score, one run a trial, on all cores, with seed 0.
+    pub fn new(strategy: SearchStrategy) -> Self {
+        Self {
+            strategy,
+            goal: Goal::Minimize,
+            seed: Seed::new(0),
+            runs: 1,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            first: Vec::new(),
+        }
+    }
+
+    /// Runs the search: `score` trains with the settings of a trial and says how good they are.
+    ///
+    /// A trial that fails, or whose score is NaN or infinite, is ranked last and keeps its error.
+    ///
+    /// # Errors
+    /// A space or counts that nothing can be drawn from, starting points outside the space, and a
+    /// search in which every trial failed.
+    pub fn run<F>(&self, space: &Space, score: F) -> Result<SearchReport>
+    where
+        F: Fn(&Trial<'_>) -> Result<f64, StepError> + Sync,
+    {
+        let (trials, mut budget, most, factor) = self.check(space)?;
+        let drawn = (0..trials.saturating_sub(self.first.len()) as u64)
+            .map(|number| space.draw(self.seed, number));
+        let settings: Vec<Settings> = self.first.iter().cloned().chain(drawn).collect();
+        let mut alive: Vec<usize> = (0..settings.len()).collect();
+        let mut records: Vec<TrialRecord> = Vec::new();
+        loop {
+            let mut round = self.round(&settings, &alive, budget, &score);
+            round.sort_by(|a, b| a.compare(b, self.goal));
+            let passed = round.iter().filter(|record| record.score.is_some()).count();
+            let keep = (round.len() / factor).clamp(1, passed.max(1));
+            alive = round[..keep].iter().map(|record| record.number).collect();
+            records.extend(round);
+            if budget >= most || passed == 0 {
+                break;
+            }
+            budget = budget.saturating_mul(factor).min(most);
+        }
+        if let Some(error) = records.iter().find_map(|record| record.error.as_ref())
+            && records.iter().all(|record| record.score.is_none())
+        {
+            return Err(TrainError::NoTrial {
+                trials: settings.len(),
+                first: error.clone(),
+            });
+        }
+        Ok(SearchReport {
+            space: space.clone(),
+            goal: self.goal,
+            records,
+        })
+    }
+
+    /// Trials, first budget, last budget, factor.
+    fn check(&self, space: &Space) -> Result<(usize, usize, usize, usize)> {
+        space.check()?;
+        for settings in &self.first {
+            space.check_settings(settings)?;
+        }
+        if self.runs == 0 || self.threads == 0 {
+            return Err(wrong("runs and threads", "each must be at least 1"));
+        }
+        let (trials, least, most, factor) = match self.strategy {
+            SearchStrategy::Random { trials, budget } => (trials, budget, budget, 2),
+            SearchStrategy::SuccessiveHalving {
+                trials,
+                least,
+                most,
+                factor,
+            } => (trials, least, most, factor),
+        };
+        if trials == 0 {
+            return Err(wrong("trials", "try at least one"));
+        }
+        if least == 0 || least > most {
+            let what = format!("budgets {least}..{most}");
+            return Err(wrong(&what, "give two from 1 on, the smaller first"));
+        }
+        if factor < 2 {
+            return Err(wrong("factor", "at least 2; 3 is usual"));
+        }
+        Ok((trials.max(self.first.len()), least, most, factor))
+    }
+
+    /// Every run of every trial that is left, on as many threads as there may be.
+    fn round<F>(
+        &self,
+        settings: &[Settings],
+        alive: &[usize],
+        budget: usize,
+        score: &F,
+    ) -> Vec<TrialRecord>
+    where
+        F: Fn(&Trial<'_>) -> Result<f64, StepError> + Sync,
+    {
+        let jobs = alive.len() * self.runs;
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(vec![None; jobs]);
+        let work = || {
+            loop {
+                let job = next.fetch_add(1, Ordering::Relaxed);
+                if job >= jobs {
+                    return;
+                }
+                let number = alive[job / self.runs];
+                let start = Instant::now();
+                let result = score(&Trial {
+                    number,
+                    settings: &settings[number],
+                    budget,
+                    seed: self.seed.child("run").at((job % self.runs) as u64),
+                });
+                let result = match result {
+                    Ok(score) if score.is_finite() => Ok(score),
+                    Ok(score) => Err(format!("the score is {score}")),
+                    Err(error) => Err(error.to_string()),
+                };
+                let outcome = (result, start.elapsed().as_secs_f64());
+                // A poisoned lock means that another trial panicked: that panic ends the scope.
+                if let Ok(mut done) = done.lock() {
+                    done[job] = Some(outcome);
+                }
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..self.threads.min(jobs) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let record = |(index, outcomes): (usize, &[Option<Outcome>])| {
+            let number = alive[index];
+            let outcomes = || outcomes.iter().flatten();
+            let scores: Vec<f64> = outcomes().filter_map(|(result, _)| result.clone().ok()).collect();
+            let error = outcomes().find_map(|(result, _)| result.clone().err());
+            TrialRecord {
+                number,
+                settings: settings[number].clone(),
+                budget,
+                // Settings that fail with one seed of several are not to be trusted.
+                score: error.is_none().then(|| median(&scores)),
+                scores,
+                error,
+                seconds: outcomes().map(|(_, seconds)| seconds).sum(),
+            }
+        };
+        done.chunks(self.runs).enumerate().map(record).collect()
+    }
+}
+
+/// The score or what went wrong, and the seconds it took.
+type Outcome = (Result<f64, String>, f64);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+use super::*;
+use proptest::prelude::*;
+
+/// A bowl with its bottom at x = 1 and depth that shows better with more budget.
+fn bowl(trial: &Trial<'_>) -> Result<f64, StepError> {
+    let distance = trial.settings.number("x")?.ln().powi(2);
+    Ok(distance + 0.01 * trial.seed.rng().normal() / trial.budget as f64)
+}
+
+fn space() -> Space {
+    Space::new().log_uniform("x", 0.01, 100.0).choice("kind", ["a", "b"])
+}
+
+const HALVING: SearchStrategy = SearchStrategy::SuccessiveHalving {
+    trials: 27,
+    least: 1,
+    most: 9,
+    factor: 3,
+};
+
+#[test]
+fn halving_gives_more_to_fewer() {
+    let report = Search::new(HALVING).run(&space(), bowl).unwrap();
+    let of = |budget| report.records.iter().filter(|r| r.budget == budget).count();
+    assert_eq!((of(1), of(3), of(9), report.records.len()), (27, 9, 3, 39));
+    // Those that go on are the best of their round.
+    let worst = |budget| {
+        let scores = report.records.iter().filter(|r| r.budget == budget).map(|r| r.settings.number("x").unwrap().ln().abs());
+        scores.fold(0.0, f64::max)
+    };
+    assert!(worst(9) <= worst(3) && worst(3) < worst(1));
+    assert_eq!(report.best().budget, 9);
+    assert_eq!(report.ranking().len(), 27);
+}
+
+/// Measured times aside, a result is a pure function of space, strategy and seed.
+#[test]
+fn threads_change_nothing() {
+    let results = [1, 2, 7].map(|threads| {
+        let search = Search {
+            threads,
+            runs: 3,
+            ..Search::new(HALVING)
+        };
+        let report = search.run(&space(), bowl).unwrap();
+        let records = report.records.into_iter();
+        records.map(|r| (r.number, r.settings, r.budget, r.scores, r.score)).collect::<Vec<_>>()
+    });
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], results[2]);
+}
+
+#[test]
+fn runs_have_seeds_of_their_own_and_settings_share_them() {
+    let search = Search {
+        runs: 2,
+        ..Search::new(SearchStrategy::Random { trials: 3, budget: 1 })
+    };
+    let report = search.run(&space(), |trial| Ok(trial.seed.rng().uniform())).unwrap();
+    let scores = &report.records[0].scores;
+    assert_ne!(scores[0], scores[1]);
+    assert!(report.records.iter().all(|record| record.scores == *scores));
+    assert_eq!(report.best().score, Some((scores[0] + scores[1]) / 2.0));
+}
+
+#[test]
+fn starting_points_are_tried_first_and_must_lie_in_the_space() {
+    let good = Settings::default().with("x", 1.0).with("kind", "a");
+    let mut search = Search::new(SearchStrategy::Random { trials: 5, budget: 1 });
+    search.first = vec![good.clone()];
+    let report = search.run(&space(), |t| Ok(t.settings.number("x")?.ln().abs())).unwrap();
+    assert_eq!((report.records.len(), report.best().number), (5, 0));
+    assert_eq!(report.best().settings, good);
+    for (bad, message) in [
+        (good.clone().with("x", 1000.0), "it lies outside"),
+        (good.clone().with("kind", "c"), "it lies outside"),
+        (good.clone().with("y", 1.0), "no such setting"),
+        (Settings::default().with("x", 1.0), "'kind'"),
+    ] {
+        search.first = vec![bad];
+        let error = search.run(&space(), bowl).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+}
+
+#[test]
+fn failures_are_ranked_last_and_explained() {
+    let search = Search {
+        goal: Goal::Maximize,
+        ..Search::new(HALVING)
+    };
+    let report = search.run(&space(), |trial| match trial.settings.text("kind")? {
+        "a" => Err("the loss is NaN | of course".into()),
+        _ => bowl(trial),
+    });
+    let report = report.unwrap();
+    assert_eq!(report.best().settings.text("kind").unwrap(), "b");
+    let ranking = report.ranking();
+    let last = ranking.last().unwrap();
+    assert_eq!(last.error.as_deref(), Some("the loss is NaN | of course"));
+    let table = report.to_markdown();
+    assert!(table.contains("| the loss is NaN   of course |"), "{table}");
+    assert_eq!(table.lines().count(), 2 + 27);
+    let bars = report.plot("kind").unwrap();
+    assert!(bars.contains("<svg"), "{bars}");
+}
+
+#[test]
+fn a_search_in_which_all_fails_says_why() {
+    let error = Search::new(HALVING).run(&space(), |_| Ok(f64::NAN)).unwrap_err().to_string();
+    assert!(error.contains("27") && error.contains("the score is NaN"), "{error}");
+}
+
+#[test]
+fn counts_that_make_no_search_are_refused() {
+    let halving = |trials, least, most, factor| SearchStrategy::SuccessiveHalving {
+        trials,
+        least,
+        most,
+        factor,
+    };
+    let strategies = [
+        SearchStrategy::Random { trials: 0, budget: 1 },
+        SearchStrategy::Random { trials: 1, budget: 0 },
+        halving(9, 4, 2, 3),
+        halving(9, 1, 9, 1),
+    ];
+    for strategy in strategies {
+        assert!(Search::new(strategy).run(&space(), bowl).is_err(), "{strategy:?}");
+    }
+    let no_runs = Search {
+        runs: 0,
+        ..Search::new(HALVING)
+    };
+    assert!(no_runs.run(&space(), bowl).unwrap_err().to_string().contains("at least 1"));
+}
+
+#[test]
+fn reports_are_tables_files_and_figures() {
+    let report = Search::new(HALVING).run(&space(), bowl).unwrap();
+    let csv = report.to_csv();
+    assert_eq!(csv.lines().next(), Some("trial,x,kind,budget,score,seconds,error"));
+    assert_eq!(csv.lines().count(), 1 + 39);
+    let figure = report.plot("x").unwrap();
+    assert!(figure.contains("budget 1") && figure.contains("budget 9"));
+    let error = report.plot("z").unwrap_err().to_string();
+    assert!(error.contains("the space has: x, kind"), "{error}");
+    let text = serde_json::to_string(&report).unwrap();
+    assert_eq!(serde_json::from_str::<SearchReport>(&text).unwrap(), report);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn budgets_end_at_the_most(trials in 1usize..40, least in 1usize..5, rounds in 0u32..4, factor in 2usize..5) {
+        let most = least * factor.pow(rounds);
+        let strategy = SearchStrategy::SuccessiveHalving { trials, least, most, factor };
+        let report = Search::new(strategy).run(&space(), bowl).unwrap();
+        prop_assert_eq!(report.best().budget, most);
+        prop_assert_eq!(report.ranking().len(), trials);
+    }
+}

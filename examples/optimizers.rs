@@ -1,0 +1,247 @@
+//! Every optimizer on the same problem: NASA's airfoil noise, a linear model, two passes over the data.
+//!
+//! Dive into Deep Learning, chapter "Optimization Algorithms": its settings, and the final losses it
+//! publishes. No optimizer can get below the exact solution, which is printed first.
+//! `cargo run --release --example optimizers`
+
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use tinderbox::data::{FeatureSpec, ReadOptions, TargetStep, fetch};
+use tinderbox::optim::{GradientsParams, Reduction, least_squares};
+use tinderbox::plot::{self, Plot, Scale, Series};
+use tinderbox::prelude::*;
+
+/// One training of the chapter.
+pub struct Entry {
+    pub name: &'static str,
+    pub optimizer: OptimizerConfig,
+    pub rate: f64,
+    pub batch: usize,
+    pub epochs: usize,
+    /// What is differentiated: half the squared error in the versions from scratch, the squared error
+    /// in the concise ones.
+    pub loss: Loss,
+    /// The median of the final losses that the course published.
+    pub published: f64,
+}
+
+/// The chapter's trainings with its settings, then the optimizers that it leaves out.
+pub fn entries() -> Result<Vec<Entry>> {
+    let momentum = |momentum| OptimizerConfig::Sgd {
+        momentum,
+        nesterov: false,
+        weight_decay: 0.0,
+        dampening: 0.0,
+    };
+    let rmsprop = || OptimizerConfig::Rmsprop {
+        alpha: 0.9,
+        epsilon: 1e-6,
+        momentum: 0.0,
+        centered: false,
+        weight_decay: 0.0,
+    };
+    let adam = |epsilon| OptimizerConfig::Adam {
+        beta_1: 0.9,
+        beta_2: 0.999,
+        epsilon,
+        amsgrad: false,
+        weight_decay: 0.0,
+    };
+    let adadelta = |epsilon| OptimizerConfig::Adadelta {
+        rho: 0.9,
+        epsilon,
+        weight_decay: 0.0,
+    };
+    let named = OptimizerConfig::by_name;
+    // Batch 10 and two epochs from scratch, four of the concise versions, unless it is said otherwise.
+    let scratch = |name, optimizer, rate, published| Entry {
+        name,
+        optimizer,
+        rate,
+        batch: 10,
+        epochs: 2,
+        loss: Loss::HalfSquared,
+        published,
+    };
+    let concise = |name, optimizer, rate, published| Entry {
+        epochs: 4,
+        loss: Loss::Squared,
+        ..scratch(name, optimizer, rate, published)
+    };
+    Ok(vec![
+        Entry {
+            batch: 1500,
+            epochs: 10,
+            ..scratch("gradient descent, all 1500 rows", momentum(0.0), 1.0, 0.247)
+        },
+        Entry {
+            batch: 1,
+            ..scratch("SGD, batch 1", momentum(0.0), 0.005, 0.244)
+        },
+        Entry {
+            batch: 100,
+            ..scratch("SGD, batch 100", momentum(0.0), 0.4, 0.245)
+        },
+        scratch("SGD, batch 10", momentum(0.0), 0.05, 0.246),
+        concise("SGD, concise", momentum(0.0), 0.01, 0.244),
+        scratch("momentum 0.5", momentum(0.5), 0.02, 0.245),
+        scratch("momentum 0.9, rate 0.01", momentum(0.9), 0.01, 0.248),
+        scratch("momentum 0.9, rate 0.005", momentum(0.9), 0.005, 0.245),
+        concise("momentum 0.9, concise", momentum(0.9), 0.005, 0.246),
+        scratch("Adagrad", named("adagrad")?, 0.1, 0.243),
+        concise("Adagrad, concise", named("adagrad")?, 0.1, 0.242),
+        scratch("RMSProp", rmsprop(), 0.01, 0.245),
+        concise("RMSProp, concise", rmsprop(), 0.01, 0.244),
+        scratch("Adadelta", adadelta(1e-5), 1.0, 0.244),
+        concise("Adadelta, concise", adadelta(1e-6), 1.0, 0.243),
+        scratch("Adam", adam(1e-6), 0.01, 0.244),
+        concise("Adam, concise", adam(1e-8), 0.01, 0.244),
+        scratch("Yogi", named("yogi")?, 0.01, 0.244),
+    ])
+}
+
+/// Optimizers that the chapter does not have, with rates found by trying.
+fn beyond() -> Result<Vec<Entry>> {
+    let rates = [
+        ("nesterov", 0.005),
+        ("adamw", 0.01),
+        ("lion", 0.002),
+        ("lamb", 0.02),
+        ("muon", 0.02),
+    ];
+    let entry = |(name, rate)| {
+        Ok(Entry {
+            name,
+            optimizer: OptimizerConfig::by_name(name)?,
+            rate,
+            batch: 10,
+            epochs: 2,
+            loss: Loss::HalfSquared,
+            published: f64::NAN,
+        })
+    };
+    rates.into_iter().map(entry).collect()
+}
+
+/// The chapter's data: all columns standardised, then the first 1500 of 1503 rows.
+pub fn airfoil() -> Result<Rows> {
+    let names = ["frequency", "angle", "chord", "velocity", "thickness", "pressure"];
+    let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
+    let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
+    let mut spec = FeatureSpec::infer(&frame, "pressure")?;
+    let target = spec.target.as_mut().context("the target was named")?;
+    target.transform.push(TargetStep::Standardise);
+    let rows = spec.fit(&frame)?.transform(&frame)?.regression()?;
+    Ok(rows.gather(&(0..1500).collect::<Vec<_>>()))
+}
+
+/// Half the mean squared error of the exact solution: the least that a linear model can have.
+pub fn floor(data: &Rows) -> Result<f64> {
+    let (x, y) = (data.features(), data.targets());
+    Ok(least_squares(x.as_slice(), x.width(), y.as_slice(), 1)?.mse[0] / 2.0)
+}
+
+/// What a training left.
+pub struct Trained {
+    /// (epoch, half the mean squared error over all rows), every 200 examples.
+    pub curve: Vec<(f64, f64)>,
+    /// Time in training alone, without measuring the losses of the curve.
+    pub seconds_an_epoch: f64,
+}
+
+impl Trained {
+    /// The loss at the end.
+    pub fn last(&self) -> f64 {
+        self.curve.last().map_or(f64::NAN, |point| point.1)
+    }
+}
+
+/// One training, as the chapter does it: any Burn loop looks like this one.
+pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<Trained> {
+    let device = plain.clone().autodiff();
+    let whole = data.features().clone().into_tensor(plain);
+    let targets = data.targets().clone().into_tensor(plain);
+    let loader = Loader::new(data.clone(), entry.batch)?.shuffle(seed.child("order"));
+    let config = LinearRegressionConfig::new(data.features().width());
+    let mut model = config.init(seed.child("weights"), plain)?.train();
+    let mut optimizer = entry.optimizer.build()?;
+
+    let measure = |model: &LinearRegression| -> Result<f64> {
+        let predicted = model.valid().forward(whole.clone());
+        let loss = Loss::HalfSquared.forward(predicted, targets.clone(), Reduction::MeanOverExamples)?;
+        Ok(loss.try_into_scalar()?)
+    };
+    let (mut curve, mut seen, mut seconds) = (vec![(0.0, measure(&model)?)], 0, 0.0);
+    for epoch in 0..entry.epochs {
+        for batch in loader.epoch(epoch, 0, &device)? {
+            let start = Instant::now();
+            let Batch { inputs, targets } = batch?;
+            let examples = inputs.dims()[0];
+            let predicted = model.forward(inputs);
+            let loss = entry.loss.forward(predicted, targets, Reduction::MeanOverExamples)?;
+            let gradients = GradientsParams::from_grads(loss.backward(), &model);
+            model = optimizer.step(entry.rate, model, gradients);
+            seconds += start.elapsed().as_secs_f64();
+            let before = seen / 200;
+            seen += examples;
+            if seen / 200 > before || seen == entry.epochs * data.len() {
+                curve.push((seen as f64 / data.len() as f64, measure(&model)?));
+            }
+        }
+    }
+    Ok(Trained {
+        curve,
+        seconds_an_epoch: seconds / entry.epochs as f64,
+    })
+}
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let device = args.device()?;
+    let run = args.run("optimizers")?;
+    let data = airfoil()?;
+    let floor = floor(&data)?;
+    println!("the exact solution: {floor:.4}\n");
+
+    let mut table = String::from("| optimizer | rate | batch | epochs | loss | published | time an epoch |\n");
+    table += "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
+    let mut curves = Vec::new();
+    for mut entry in entries()?.into_iter().chain(beyond()?) {
+        entry.rate = args.lr.unwrap_or(entry.rate);
+        entry.batch = args.batch_size.unwrap_or(entry.batch);
+        entry.epochs = args.epochs.unwrap_or(entry.epochs);
+        let trained = train(&entry, &data, args.seed(), &device)?;
+        let published = match entry.published {
+            loss if loss.is_nan() => String::new(),
+            loss => format!("{loss:.3}"),
+        };
+        table += &format!(
+            "| {} | {} | {} | {} | {:.4} | {published} | {:.1} ms |\n",
+            entry.name,
+            entry.rate,
+            entry.batch,
+            entry.epochs,
+            trained.last(),
+            1e3 * trained.seconds_an_epoch,
+        );
+        // One curve an optimizer: the concise versions and other batch sizes would hide the rest.
+        if ["SGD, batch 10", "momentum 0.5", "Adagrad", "RMSProp", "Adadelta", "Adam", "Yogi"]
+            .contains(&entry.name)
+        {
+            curves.push(Series::new(entry.name, trained.curve));
+        }
+    }
+    println!("{table}");
+    let plot = Plot {
+        y_scale: Scale::Linear,
+        y_range: Some((0.22, 0.36)),
+        ..Plot::new("Airfoil: loss over all rows while training").labels("epoch", "half squared error")
+    };
+    let svg = plot::curves(&plot, &curves)?;
+    tinderbox::write_atomic(run.folder().join("optimizers.svg"), svg)?;
+    tinderbox::write_atomic(run.folder().join("optimizers.md"), &table)?;
+    println!("table and curves: {}", run.folder().display());
+    Ok(())
+}

@@ -1,0 +1,147 @@
+//! Learning rates over time: every schedule as a curve.
+//!
+//! Dive into Deep Learning, section "Learning Rate Scheduling": its five schedules over 30 epochs with its
+//! settings, then those that other papers added.
+//! `cargo run --release --example schedules`
+
+use anyhow::Result;
+use clap::Parser;
+use examples::expected;
+use tinderbox::optim::{ChainPart, Plateau, PlateauConfig};
+use tinderbox::plot::{self, Plot, Series};
+use tinderbox::prelude::*;
+
+/// Epochs that the curves show; schedules here count epochs.
+pub const EPOCHS: usize = 30;
+
+/// The section's schedules: name, base rate, shape.
+pub fn course() -> Vec<(&'static str, f64, Schedule)> {
+    let cosine = |length| Schedule::Cosine { length, end: 0.01 };
+    vec![
+        ("constant", 0.3, Schedule::Constant),
+        ("square root", 0.1, Schedule::SquareRoot),
+        (
+            "multi-step",
+            0.5,
+            Schedule::MultiStep {
+                milestones: vec![15, 30],
+                gamma: 0.5,
+            },
+        ),
+        ("cosine", 0.3, cosine(20)),
+        ("warm-up and cosine", 0.3, cosine(15).after_warmup(5, 0.0)),
+    ]
+}
+
+/// What the section leaves out.
+fn beyond() -> Vec<(&'static str, f64, Schedule)> {
+    let part = |length, schedule| ChainPart { length, schedule };
+    vec![
+        ("step", 0.3, Schedule::Step { size: 8, gamma: 0.5 }),
+        (
+            "factor",
+            0.3,
+            Schedule::Factor {
+                factor: 0.9,
+                floor: 0.02,
+            },
+        ),
+        (
+            "polynomial",
+            0.3,
+            Schedule::PolynomialDecay {
+                length: 25,
+                power: 2.0,
+                end: 0.01,
+            },
+        ),
+        (
+            "one-cycle",
+            0.3,
+            Schedule::OneCycle {
+                length: EPOCHS,
+                rise: 0.3,
+                start_divisor: 25.0,
+                end_divisor: 1e4,
+                cosine: true,
+            },
+        ),
+        (
+            "warm restarts",
+            0.3,
+            Schedule::WarmRestarts {
+                period: 5,
+                multiplier: 2,
+                end: 0.0,
+            },
+        ),
+        (
+            "constant, then straight down",
+            0.3,
+            Schedule::Chain {
+                parts: vec![
+                    part(10, Schedule::Constant),
+                    part(
+                        20,
+                        Schedule::Linear {
+                            length: 20,
+                            from: 1.0,
+                            to: 0.0,
+                        },
+                    ),
+                ],
+            },
+        ),
+    ]
+}
+
+/// The rule that looks at a metric has no curve of its own: here it meets a loss that stops falling.
+fn plateau(base: f64) -> Result<Series> {
+    let mut rule = Plateau::new(PlateauConfig {
+        factor: 0.5,
+        patience: 3,
+        ..PlateauConfig::default()
+    })?;
+    let rates = (0..EPOCHS).map(|epoch| {
+        let rate = rule.rate(base);
+        rule.observe((-0.5 * epoch as f64).exp().max(0.01));
+        rate
+    });
+    let rates: Vec<f64> = rates.collect();
+    Ok(Series::by_epoch("plateau", rates))
+}
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let run = args.run("schedules")?;
+    for (file, title, schedules) in [
+        ("course", "The schedules of the course", course()),
+        ("beyond", "And some more", beyond()),
+    ] {
+        let mut curves = Vec::new();
+        for (name, base, schedule) in schedules {
+            schedule.check()?;
+            let base = args.lr.unwrap_or(base);
+            let curve = schedule.curve(EPOCHS, base);
+            println!("{name}: {:.4} … {:.4} … {:.4}", curve[0], curve[EPOCHS / 2], curve[EPOCHS - 1]);
+            curves.push(Series::by_epoch(name, curve));
+        }
+        if file == "beyond" {
+            curves.push(plateau(args.lr.unwrap_or(0.3))?);
+        }
+        let plot = Plot::new(title).labels("epoch", "learning rate");
+        for series in &curves {
+            let plot = Plot::new(&series.name).labels("epoch", "learning rate");
+            let name = series.name.replace([' ', ','], "_");
+            let svg = plot::line(&plot, std::slice::from_ref(series))?;
+            tinderbox::write_atomic(run.folder().join(format!("{name}.svg")), svg)?;
+        }
+        let svg = plot::line(&plot, &curves)?;
+        tinderbox::write_atomic(run.folder().join(format!("{file}.svg")), svg)?;
+    }
+    println!("figures: {}", run.folder().display());
+    let (_, base, cosine) = &course()[3];
+    // Halfway from 0.3 to 0.01.
+    expected("cosine after 10 of 20 epochs", 0.155, format!("{:.3}", cosine.rate(10, *base)));
+    Ok(())
+}
