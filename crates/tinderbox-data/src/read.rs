@@ -29,6 +29,11 @@ pub use options::{ColumnType, Encoding, ReadOptions, Separator};
 /// file, a folder of files of one kind, or a pattern such as `data/2024-*.parquet`. Separator,
 /// header and column types are inferred; see [`ReadOptions`] to state them.
 ///
+/// Text up to 64 MiB (unpacked) is read and checked at once, every line of it. Of larger text that
+/// much is checked, and polars reads the file when the frame is used, without holding all of it:
+/// mistakes further down are then reported by polars. White-space separated and Latin-1 text, and
+/// JSON lines, are always read whole.
+///
 /// # Errors
 ///
 /// A file that is missing, empty, of an unknown kind or damaged, a line with too few or too many

@@ -341,7 +341,6 @@ fn stored_features_are_checked() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
     #[test]
     fn random_frames_never_panic(
         numbers in proptest::collection::vec(proptest::option::of(proptest::num::f64::ANY), 1..30),

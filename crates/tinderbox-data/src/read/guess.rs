@@ -1,7 +1,11 @@
 use std::path::Path;
 
+use super::cell::is_number;
 use super::records::{Field, Records};
 use super::{ReadOptions, Separator};
+
+/// Lines that are looked at.
+const LINES: usize = 20;
 
 /// The separator that cuts the first lines into the same number of fields, and into the most.
 pub(super) fn infer_separator(path: &Path, bytes: &[u8], options: &ReadOptions) -> Separator {
@@ -17,7 +21,8 @@ pub(super) fn infer_separator(path: &Path, bytes: &[u8], options: &ReadOptions) 
     if !options.decimal_comma {
         candidates.insert(usize::from(!comma), Separator::Byte(b','));
     }
-    if !comma {
+    // In a .csv, white space separates numbers at most: words with blanks between them are text.
+    if !comma || numbers_only(bytes, options) {
         candidates.push(Separator::Whitespace);
     }
     let mut best = (0, candidates[0]);
@@ -35,12 +40,29 @@ pub(super) fn infer_separator(path: &Path, bytes: &[u8], options: &ReadOptions) 
     }
 }
 
+fn numbers_only(bytes: &[u8], options: &ReadOptions) -> bool {
+    let mut records = Records::new(bytes, Separator::Whitespace);
+    let mut fields = Vec::new();
+    for _ in 0..LINES {
+        match records.next(&mut fields) {
+            Ok(true) => {
+                let number = |field: &Field| is_number(field.bytes, options.decimal_comma);
+                if !fields.iter().all(number) {
+                    return false;
+                }
+            }
+            _ => break,
+        }
+    }
+    true
+}
+
 /// Fields a line, when the first lines agree; else the number of fields of the fewest, halved.
 fn regularity(bytes: &[u8], separator: Separator) -> usize {
     let mut records = Records::new(bytes, separator);
     let mut fields = Vec::new();
     let (mut fewest, mut most) = (usize::MAX, 0);
-    for _ in 0..20 {
+    for _ in 0..LINES {
         match records.next(&mut fields) {
             Ok(true) => {
                 fewest = fewest.min(fields.len());

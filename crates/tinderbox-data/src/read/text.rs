@@ -1,5 +1,5 @@
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -49,8 +49,15 @@ fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
     };
     let file = File::open(path).map_err(fail)?;
     let mut bytes = Vec::new();
+    let mut file = std::io::BufReader::new(file);
+    if packed && !file.fill_buf().map_err(fail)?.starts_with(b"\x1f\x8b") {
+        return Err(DataError::Format {
+            path: path.to_owned(),
+            problem: "not a .gz file, whatever its name says; rename or pack it".into(),
+        });
+    }
     let reader: &mut dyn Read = if packed {
-        &mut MultiGzDecoder::new(std::io::BufReader::new(file))
+        &mut MultiGzDecoder::new(file)
     } else {
         &mut { file }
     };
@@ -77,7 +84,16 @@ pub(super) fn in_memory(bytes: Vec<u8>) -> ScanSources {
 /// rows or reports by byte offset: the separator, the header, the column types from every row,
 /// ragged lines, broken quotes, the encoding.
 pub(super) fn read(path: &Path, packed: bool, options: &ReadOptions) -> Result<LazyFrame> {
-    let mut text = load_up_to(path, packed, CHECKED)?;
+    read_checking(path, packed, options, CHECKED)
+}
+
+fn read_checking(
+    path: &Path,
+    packed: bool,
+    options: &ReadOptions,
+    limit: u64,
+) -> Result<LazyFrame> {
+    let mut text = load_up_to(path, packed, limit)?;
     let rewritten =
         options.separator == Some(Separator::Whitespace) || options.encoding == Encoding::Latin1;
     if !text.whole && rewritten {
@@ -174,4 +190,62 @@ fn check_letters(path: &Path, text: &mut Loaded, options: &ReadOptions) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::DataFrame;
+    use std::io::Write;
+
+    /// Reads with so low a limit that polars scans the file itself.
+    fn scan(name: &str, text: &str, options: &ReadOptions) -> Result<DataFrame> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        let packed = name.ends_with(".gz");
+        if packed {
+            let file = File::create(&path).unwrap();
+            let mut packer = flate2::write::GzEncoder::new(file, Default::default());
+            packer.write_all(text.as_bytes()).unwrap();
+            packer.finish().unwrap();
+        } else {
+            std::fs::write(&path, text).unwrap();
+        }
+        let frame = read_checking(&path, packed, options, 100)?;
+        frame.collect().map_err(|source| polars_at(&path, source))
+    }
+
+    fn large(line_end: &str) -> String {
+        let mut text = format!("a,b{line_end}");
+        for row in 0..500 {
+            text += &format!("{row},\"x, {row}\"{line_end}");
+        }
+        text
+    }
+
+    #[test]
+    fn what_is_too_large_to_check_is_scanned() {
+        for name in ["t.csv", "t.csv.gz"] {
+            for text in [large("\n"), large("\r\n"), format!("\u{feff}{}", large("\n"))] {
+                let table = scan(name, &text, &ReadOptions::default()).unwrap();
+                assert_eq!(table.shape(), (500, 2), "{name}");
+                let a: i64 = table["a"].i64().unwrap().iter().flatten().sum();
+                assert_eq!(a, 124_750);
+                assert_eq!(table["b"].str().unwrap().get(499), Some("x, 499"));
+            }
+        }
+        let white = large("\n").replace(',', " ").replace('"', "");
+        let white = white.lines().map(|line| line.replacen("x  ", "", 1) + "\n").collect::<String>();
+        let options = ReadOptions::default().separator(Separator::Whitespace);
+        assert_eq!(scan("t.dat", &white, &options).unwrap().shape(), (500, 2));
+    }
+
+    #[test]
+    fn mistakes_beyond_the_checked_part_name_the_file_at_least() {
+        for wrong in ["7,8,9\n", "word,8\n"] {
+            let error = scan("t.csv", &(large("\n") + wrong), &ReadOptions::default());
+            let error = error.unwrap_err().to_string();
+            assert!(error.contains("t.csv"), "{error}");
+        }
+    }
 }

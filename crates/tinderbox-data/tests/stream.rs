@@ -1,0 +1,167 @@
+//! Streams of batches: the same rows as in memory, in bounded memory, resumable.
+
+use burn::tensor::{Device, Tensor};
+use polars::prelude::*;
+use tinderbox_core::Seed;
+use tinderbox_data::{
+    Batches, Classes, FeatureSpec, Features, LastBatch, StreamLoader, Values, fetch, read,
+};
+
+const ROWS: usize = 50_003;
+
+/// A Parquet file with several row groups, whose target is the row number.
+fn table(folder: &tempfile::TempDir) -> LazyFrame {
+    let rows: Vec<i64> = (0..ROWS as i64).collect();
+    let kinds: Vec<&str> = rows.iter().map(|row| ["a", "b", "c"][*row as usize % 3]).collect();
+    let mut table = df!("x" => rows.clone(), "kind" => kinds, "y" => rows).unwrap();
+    let path = folder.path().join("rows.parquet");
+    ParquetWriter::new(std::fs::File::create(&path).unwrap())
+        .with_row_group_size(Some(10_000))
+        .finish(&mut table)
+        .unwrap();
+    read(path).unwrap()
+}
+
+fn features(frame: &LazyFrame, target: &str) -> Features {
+    let other = if target == "y" { "kind" } else { "y" };
+    FeatureSpec::from_toml(&format!(
+        "[target]\ncolumns = [\"{target}\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n[[column]]\nname = \"{other}\"\nkind = \"{}\"\n",
+        if other == "kind" { "category" } else { "numeric" }
+    ))
+    .unwrap()
+    .fit(frame)
+    .unwrap()
+}
+
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().to_vec::<f32>().unwrap()
+}
+
+/// Rows of the batches of an epoch, by their target.
+fn epoch(loader: &StreamLoader<Values>, epoch: usize, skip: usize) -> Vec<Vec<i64>> {
+    let mut batches = Vec::new();
+    for batch in loader.epoch(epoch, skip, &Device::flex()).unwrap() {
+        let batch = batch.unwrap();
+        let rows: Vec<i64> = numbers(batch.targets).into_iter().map(|row| row as i64).collect();
+        let inputs = numbers(batch.inputs);
+        for (row, input) in rows.iter().zip(inputs.chunks(5)) {
+            // x, then kind_a, kind_b, kind_c, kind_nan.
+            let mut expected = [*row as f32, 0.0, 0.0, 0.0, 0.0];
+            expected[1 + *row as usize % 3] = 1.0;
+            assert_eq!(input, expected);
+        }
+        batches.push(rows);
+    }
+    batches
+}
+
+#[test]
+fn a_stream_is_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let features = features(&frame, "y");
+    let loader = StreamLoader::<Values>::new(frame, features, 1000).unwrap();
+    assert_eq!((loader.examples(), loader.batches()), (Some(ROWS), Some(51)));
+    let batches = epoch(&loader, 0, 0);
+    assert_eq!(batches.len(), 51);
+    assert_eq!(batches[50], [50_000, 50_001, 50_002]);
+    assert_eq!(batches.concat(), (0..ROWS as i64).collect::<Vec<_>>());
+    let dropped = loader.last_batch(LastBatch::Drop);
+    assert_eq!((dropped.examples(), epoch(&dropped, 0, 0).len()), (Some(50_000), 50));
+    let wrapped = dropped.last_batch(LastBatch::Wrap);
+    let batches = epoch(&wrapped, 0, 0);
+    assert_eq!((wrapped.examples(), batches.len()), (Some(51_000), 51));
+    assert_eq!(batches[50][..5], [50_000, 50_001, 50_002, 0, 1]);
+}
+
+#[test]
+fn a_shuffled_stream_has_every_row_once_and_can_be_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let features = features(&frame, "y");
+    let loader = StreamLoader::<Values>::new(frame, features, 1000).unwrap();
+    let loader = loader.shuffle(Seed::new(7), 20_000).last_batch(LastBatch::Wrap);
+    let first = epoch(&loader, 0, 0);
+    assert_eq!(first, epoch(&loader, 0, 0), "the same epoch is the same");
+    let second = epoch(&loader, 1, 0);
+    assert_ne!(first, second, "another epoch is another");
+    assert_eq!(first[17..], epoch(&loader, 0, 17), "going on in the middle changes nothing");
+    assert_eq!(epoch(&loader, 0, 51).len(), 0);
+    assert_eq!(first[50][3..], first[0][..997], "wrapped by the first rows of the same epoch");
+    let mut all = first.concat();
+    all.truncate(ROWS);
+    // Half of the rows of the first batches come from beyond the first tenth: the buffer mixes.
+    assert!(all[..1000].iter().filter(|row| **row > 5_000).count() > 500);
+    all.sort_unstable();
+    assert_eq!(all, (0..ROWS as i64).collect::<Vec<_>>());
+}
+
+#[test]
+fn classes_stream_too_and_an_unfinished_epoch_ends_its_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let fitted = features(&frame, "kind");
+    let loader = StreamLoader::<Classes>::new(frame.clone(), fitted.clone(), 64).unwrap();
+    let device = Device::flex();
+    let mut batches = loader.epoch(0, 0, &device).unwrap();
+    let labels = batches.next().unwrap().unwrap().targets.into_data();
+    let labels: Vec<i64> = labels.iter::<i64>().collect();
+    assert_eq!(labels[..4], [0, 1, 2, 0]);
+    drop(batches);
+    let error = StreamLoader::<Values>::new(frame, fitted, 64).err().unwrap().to_string();
+    assert!(error.contains("classes as targets, not numbers"), "{error}");
+}
+
+#[test]
+fn a_bad_row_ends_the_epoch_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let fitted = features(&frame, "y");
+    let spoiled = frame.with_column(
+        when(col("x").eq(lit(30_000i64))).then(lit(NULL)).otherwise(col("x")).alias("x"),
+    );
+    let loader = StreamLoader::<Values>::new(spoiled.clone(), fitted.clone(), 1000).unwrap();
+    let results: Vec<_> = loader.epoch(0, 0, &Device::flex()).unwrap().collect();
+    let error = results.last().unwrap().as_ref().err().unwrap().to_string();
+    assert!(error.contains("\"x\", row 30000"), "{error}");
+    assert!(results.iter().rev().skip(1).all(Result::is_ok));
+    for size in [0, ROWS + 1] {
+        assert!(StreamLoader::<Values>::new(spoiled.clone(), fitted.clone(), size).is_err());
+    }
+    let without = spoiled.drop(by_name(["x"], true, false));
+    let error = StreamLoader::<Values>::new(without, fitted, 10).err().unwrap().to_string();
+    assert!(error.contains("no column \"x\""), "{error}");
+}
+
+#[test]
+fn fitting_does_not_depend_on_the_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let spec = FeatureSpec::infer(&frame, "kind").unwrap();
+    assert!(spec.columns.is_empty(), "x and y both count the rows");
+    let text = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\nimpute = \"median\"\nsteps = [\"robust\"]\n[[column]]\nname = \"kind\"\nkind = \"category\"\n";
+    let spec = FeatureSpec::from_toml(text).unwrap();
+    assert_eq!(spec.fit(&frame).unwrap(), spec.fit(&frame.collect().unwrap()).unwrap());
+}
+
+#[test]
+fn a_million_flights_pass_by() {
+    let folder = fetch("flights").unwrap_or_else(|error| {
+        panic!("this test needs the flights; set TINDERBOX_MIRROR to a folder with flights/: {error}")
+    });
+    let frame = read(folder.join("flights-1m.parquet")).unwrap();
+    let spec = FeatureSpec::from_toml(
+        "[target]\ncolumns = [\"delay\"]\n[[column]]\nname = \"distance\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n[[column]]\nname = \"origin\"\nkind = \"category\"\n",
+    )
+    .unwrap();
+    let features = spec.fit(&frame).unwrap();
+    let loader = StreamLoader::<Values>::new(frame, features, 4096).unwrap().shuffle(Seed::new(1), 50_000);
+    let (mut rows, mut sum) = (0usize, 0.0f64);
+    for batch in loader.epoch(0, 0, &Device::flex()).unwrap() {
+        let targets = numbers(batch.unwrap().targets);
+        rows += targets.len();
+        sum += targets.iter().map(|value| f64::from(*value)).sum::<f64>();
+    }
+    assert_eq!(rows, 1_000_000);
+    assert!((sum / 1e6 - 7.638823).abs() < 1e-6, "{}", sum / 1e6);
+}
