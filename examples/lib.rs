@@ -1,6 +1,8 @@
 //! What every example shares: the common command line and the lines that compare with a reference.
 #![recursion_limit = "256"]
 
+pub mod table;
+
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
@@ -99,4 +101,12 @@ pub struct Args {
     /// The options that every example takes.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// The most memory that this program ever used, in MB; Linux says it, others do not.
+pub fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024.0)
 }

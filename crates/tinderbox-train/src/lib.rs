@@ -17,6 +17,7 @@ mod lr_finder;
 mod metric;
 mod progress;
 mod rates;
+mod report;
 mod run;
 mod task;
 mod tensorboard;
@@ -30,9 +31,10 @@ pub use error::{Result, TrainError};
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
-pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
+pub use metric::{Accuracy, Auc, LogLoss, Mean, Metric, RegressionMetric, RegressionMetrics};
 pub use progress::Progress;
 pub use rates::OnPlateau;
+pub use report::{Cell, Report};
 pub use run::Run;
 pub use task::{
     Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task,
