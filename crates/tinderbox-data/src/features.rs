@@ -15,6 +15,7 @@ mod fitted;
 mod infer;
 mod spec;
 mod statistics;
+mod summary;
 mod table;
 mod target;
 mod transform;
@@ -27,4 +28,5 @@ pub use spec::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Ignored, Impute,
     Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, Unseen,
 };
+pub use summary::{ColumnSummary, Distribution, summarise};
 pub use table::{Targets, TensorTable};

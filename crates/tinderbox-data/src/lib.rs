@@ -19,9 +19,9 @@ mod stream;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use features::{
-    CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Features, Frame,
-    Ignored, Impute, Inference, Missing, NumericSpec, Output, OutputKind, Step, TargetSpec,
-    TargetStep, Targets, Task, TensorTable, Unseen,
+    CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
+    FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarise,
 };
 pub use frames::collect;
 pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};

@@ -18,4 +18,12 @@ pub enum ModelError {
         /// What is wrong with the initialiser.
         source: tinderbox_nn::InitError,
     },
+    /// A configuration that contradicts itself.
+    #[error("{model}: {problem}")]
+    Config {
+        /// The model.
+        model: &'static str,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
 }

@@ -5,6 +5,8 @@
 
 mod error;
 mod linear_regression;
+mod tabular_mlp;
 
 pub use error::ModelError;
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
+pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};

@@ -1,4 +1,4 @@
-//! What people deploy: `model.safetensors` and `model.json`, readable by everybody.
+//! What people deploy: `model.safetensors`, `model.json` and `features.json`, readable by everybody.
 
 use std::path::{Path, PathBuf};
 
@@ -7,6 +7,7 @@ use burn_store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, Saf
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_core::write_atomic;
+use tinderbox_data::Features;
 
 use crate::{Result, TrainError};
 
@@ -23,7 +24,7 @@ struct ModelFile<C> {
 
 const FORMAT: u32 = 1;
 
-/// The folder of a trained model: weights, configuration, and later the fitted features.
+/// The folder of a trained model: weights, configuration, and the fitted features of a table.
 ///
 /// Weights are in the safetensors format, with tensor names as in PyTorch (`linear.weight`,
 /// `linear.bias`) and linear weights in PyTorch's orientation `[outputs, inputs]`.
@@ -86,6 +87,29 @@ impl Bundle {
             }
         }
         Ok(bundle)
+    }
+
+    /// Adds the fitted features that the model's inputs went through.
+    ///
+    /// With them the bundle predicts for a table as it comes, and gives back what the target's
+    /// transform or the classes' order hid.
+    pub fn save_features(&self, features: &Features) -> Result<()> {
+        Ok(features.save(self.features_file())?)
+    }
+
+    /// The fitted features.
+    ///
+    /// # Errors
+    /// A bundle without them, a damaged file, or one of another version.
+    pub fn features(&self) -> Result<Features> {
+        let path = self.features_file();
+        if !path.is_file() {
+            return Err(TrainError::Bundle {
+                path,
+                reason: "no such file; the model was saved without the features of a table".into(),
+            });
+        }
+        Ok(Features::load(path)?)
     }
 
     /// The folder itself.
@@ -160,6 +184,10 @@ impl Bundle {
 
     fn weights(&self) -> PathBuf {
         self.folder.join("model.safetensors")
+    }
+
+    fn features_file(&self) -> PathBuf {
+        self.folder.join("features.json")
     }
 
     fn description(&self) -> PathBuf {

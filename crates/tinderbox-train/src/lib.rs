@@ -17,6 +17,7 @@ mod lr_finder;
 mod metric;
 mod progress;
 mod rates;
+mod report;
 mod run;
 mod search;
 mod task;
@@ -31,9 +32,10 @@ pub use error::{Result, TrainError};
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
-pub use metric::{Accuracy, Mean, Metric, RegressionMetric, RegressionMetrics};
+pub use metric::{Accuracy, Auc, LogLoss, Mean, Metric, RegressionMetric, RegressionMetrics};
 pub use progress::Progress;
 pub use rates::OnPlateau;
+pub use report::{Cell, Report};
 pub use run::Run;
 pub use search::{
     Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,

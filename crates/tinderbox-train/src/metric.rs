@@ -1,6 +1,9 @@
+mod classification;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Logits, Predictions};
+pub use classification::{Auc, LogLoss};
 
 /// A figure of an epoch: a mean over examples, never over batches.
 ///

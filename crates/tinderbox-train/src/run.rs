@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use tinderbox_core::{WriteError, write_atomic};
 
-use crate::{History, Result, TrainError, checkpoint, curves};
+use crate::{History, Report, Result, TrainError, checkpoint, curves};
 
 /// The folder of one training: what people keep.
 ///
@@ -15,6 +15,7 @@ use crate::{History, Result, TrainError, checkpoint, curves};
 /// | `events.out.tfevents.*` | the same for `tensorboard --logdir` |
 /// | `checkpoints/` | what a resume needs |
 /// | `bundle/` | what a deployment needs |
+/// | `report.html` | a page that shows all of it, where a program wrote one |
 #[derive(Clone, Debug)]
 pub struct Run {
     folder: PathBuf,
@@ -87,6 +88,13 @@ impl Run {
         write_atomic(self.folder.join("history.csv"), history.to_csv())?;
         write_atomic(self.folder.join("history.jsonl"), history.to_json_lines())?;
         Ok(())
+    }
+
+    /// Writes the page that shows the run; returns its path.
+    pub fn write_report(&self, report: &Report) -> Result<PathBuf> {
+        let path = self.folder.join("report.html");
+        write_atomic(&path, report.to_html())?;
+        Ok(path)
     }
 
     /// Draws the loss curves; nothing is drawn before the first epoch.

@@ -12,9 +12,11 @@
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
+//! | [`tabular`] | models of tables: from fitted features to predictions and a report |
 #![recursion_limit = "256"]
 
 mod device;
+pub mod tabular;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
@@ -32,7 +34,10 @@ pub mod prelude {
     pub use burn::tensor::{Device, Int, Tensor, TensorData};
 
     pub use crate::data::{Batch, Batches, Classes, LastBatch, Loader, Rows, Values};
-    pub use crate::models::{LinearRegression, LinearRegressionConfig};
+    pub use crate::models::{
+        LinearRegression, LinearRegressionConfig, TabularMlp, TabularMlpConfig,
+    };
+    pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::nn::{Initializer, Network};
     pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
     pub use crate::train::{

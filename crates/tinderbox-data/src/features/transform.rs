@@ -57,6 +57,37 @@ impl Features {
         })
     }
 
+    /// The numbers of a frame part by part, without targets: what is in memory does not grow with a
+    /// frame that is lazy.
+    ///
+    /// `each` may fail in its own way; nothing more is read then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Features::transform`], and whatever `each` says.
+    pub fn transform_parts<E: From<DataError>>(
+        &self,
+        frame: &impl Frame,
+        mut each: impl FnMut(Values) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
+        require(&frame.columns()?, self.inputs())?;
+        let columns: Vec<String> = self.inputs().into_iter().map(String::from).collect();
+        let (mut first_row, mut failed) = (0, None);
+        let read = frame.for_each_part(&columns, &mut |part| {
+            let mut features = Vec::new();
+            self.append(part, first_row, &mut features)?;
+            first_row += part.height();
+            each(Values::new(features, self.width())?).map_err(|error| {
+                failed = Some(error);
+                DataError::WorkerEnded
+            })
+        });
+        match (failed, read) {
+            (Some(error), _) => Err(error),
+            (None, read) => Ok(read?),
+        }
+    }
+
     /// Appends the features of these rows to a row-major buffer.
     pub(crate) fn append(
         &self,

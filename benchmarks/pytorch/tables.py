@@ -1,0 +1,101 @@
+"""The twin of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
+
+The data sets lie where `cargo xtask fetch house-prices flights` puts them. Prints one JSON object a
+line: name and seconds (best and median of several runs; a row for flights_predict).
+"""
+
+import json
+import os
+import pathlib
+import statistics
+import sys
+import tempfile
+import time
+
+import pandas as pd
+import torch
+from torch import nn
+
+torch.manual_seed(0)
+
+
+def folder(name):
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    places = [os.environ.get("TINDERBOX_DATA"), cache / "tinderbox", os.environ.get("TINDERBOX_MIRROR")]
+    for place in filter(None, places):
+        if (pathlib.Path(place) / name).is_dir():
+            return pathlib.Path(place) / name
+    sys.exit(f"no data set {name}; run: cargo xtask fetch {name}")
+
+
+def measure(name, run, elements=1, seconds=4.0):
+    run()  # warm up
+    times, start = [], time.perf_counter()
+    while time.perf_counter() - start < seconds or len(times) < 5:
+        before = time.perf_counter()
+        run()
+        times.append((time.perf_counter() - before) / elements)
+    print(json.dumps({"name": name, "median": statistics.median(times), "best": min(times)}))
+    sys.stdout.flush()
+
+
+def house_prices():
+    file = folder("house-prices") / "kaggle_house_pred_train.csv"
+
+    def run():
+        table = pd.read_csv(file, keep_default_na=False, na_values=["NA", ""])
+        prices, table = table["SalePrice"], table.iloc[:, 1:-1]
+        numeric = table.select_dtypes("number").columns
+        table[numeric] = (table[numeric] - table[numeric].mean()) / table[numeric].std()
+        table[numeric] = table[numeric].fillna(0)
+        table = pd.get_dummies(table, dummy_na=True)
+        features = torch.tensor(table.values.astype("float32"))
+        return features, torch.tensor(prices.values.reshape(-1, 1), dtype=torch.float32)
+
+    measure("tables/house_prices", run)
+
+
+def flights_table():
+    table = pd.read_parquet(folder("flights") / "flights-1m.parquet")
+    features = pd.DataFrame(
+        {
+            "distance": table["distance"].astype("float32"),
+            "hour": table["date"].dt.hour.astype("float32"),
+            "weekday": table["date"].dt.dayofweek.astype("float32") + 1,
+        }
+    )
+    features = (features - features.mean()) / features.std()
+    airports = pd.get_dummies(table[["origin", "destination"]], dummy_na=True, dtype="float32")
+    features = pd.concat([features, airports], axis=1)
+    delay = table["delay"].clip(-30, 120).astype("float32")
+    return torch.tensor(features.values), torch.tensor(delay.values).reshape(-1, 1)
+
+
+def train(x, y, batch=1024):
+    model = nn.Linear(x.shape[1], 1)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
+    loss_of = nn.MSELoss()
+    order = torch.randperm(len(x))
+    for start in range(0, len(x), batch):
+        index = order[start : start + batch]
+        optimizer.zero_grad()
+        loss_of(model(x[index]), y[index]).backward()
+        optimizer.step()
+    return model
+
+
+def flights():
+    measure("tables/flights_epoch", lambda: train(*flights_table()))
+    model = train(*flights_table())
+    out = pathlib.Path(tempfile.gettempdir()) / "pandas-bench-predictions.csv"
+
+    def predict():
+        with torch.no_grad():
+            predicted = model(flights_table()[0])
+        pd.DataFrame({"delay": predicted[:, 0].numpy()}).to_csv(out, index=False)
+
+    measure("tables/flights_predict", predict, elements=1_000_000)
+
+
+house_prices()
+flights()

@@ -1,0 +1,241 @@
+//! Figures of a classification that look at probabilities, not only at the winner.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Mean, Metric, restore};
+use crate::Logits;
+
+/// The mean of `-ln p(true class)` over examples, without label smoothing.
+#[derive(Clone, Debug, Default)]
+pub struct LogLoss {
+    mean: Mean,
+}
+
+impl LogLoss {
+    /// Adds rows of `classes` logits and their true classes.
+    pub fn add(&mut self, logits: &[f32], classes: usize, targets: &[i64]) {
+        for (row, &target) in logits.chunks_exact(classes).zip(targets) {
+            let most = row.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
+            let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
+            let of_target = f64::from(row[target as usize]);
+            self.mean.add(most + sum.ln() - of_target, 1);
+        }
+    }
+
+    /// The mean so far; NaN before the first example.
+    pub fn value(&self) -> f64 {
+        self.mean.value()
+    }
+}
+
+impl Metric<Logits> for LogLoss {
+    fn update(&mut self, output: &Logits) {
+        let (logits, classes, targets) = host(output);
+        self.add(&logits, classes, &targets);
+    }
+
+    fn values(&self) -> Vec<(String, f64)> {
+        vec![("log_loss".into(), self.value())]
+    }
+
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::json!(self.mean)
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> bool {
+        restore(&mut self.mean, state)
+    }
+}
+
+/// The area under the ROC curve, exact: the chance that an example of a class gets a higher
+/// probability of it than one of another class, ties counting half (Hanley and McNeil 1982).
+///
+/// With more than two classes it is the mean over the classes, each against all others. A class
+/// that no example has, or that all have, has no curve and takes no part in the mean; the figure is
+/// NaN when no class is left. All probabilities of the epoch are kept in memory.
+#[derive(Clone, Debug, Default)]
+pub struct Auc {
+    seen: Seen,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    classes: usize,
+    /// Probabilities, a row an example; of two classes, that of the second one only.
+    probabilities: Vec<f32>,
+    targets: Vec<i64>,
+}
+
+impl Auc {
+    /// Adds rows of `classes` logits and their true classes.
+    pub fn add(&mut self, logits: &[f32], classes: usize, targets: &[i64]) {
+        self.seen.classes = classes;
+        self.seen.targets.extend_from_slice(targets);
+        for row in logits.chunks_exact(classes) {
+            let most = row.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
+            let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
+            let probability = |&x: &f32| ((f64::from(x) - most).exp() / sum) as f32;
+            match row {
+                // The difference orders as the probability does, and does not round to 1.
+                [no, yes] => self.seen.probabilities.push(yes - no),
+                row => self.seen.probabilities.extend(row.iter().map(probability)),
+            }
+        }
+    }
+
+    /// The area so far.
+    pub fn value(&self) -> f64 {
+        let seen = &self.seen;
+        let (width, first) = match seen.classes {
+            0 | 1 => return f64::NAN,
+            2 => (1, 1),
+            classes => (classes, 0),
+        };
+        let areas = (0..width).filter_map(|place| {
+            let class = (first + place) as i64;
+            let scores = seen.probabilities.iter().skip(place).step_by(width);
+            let positive = seen.targets.iter().map(|&target| target == class);
+            area(scores.copied().zip(positive).collect())
+        });
+        let areas: Vec<f64> = areas.collect();
+        areas.iter().sum::<f64>() / areas.len() as f64
+    }
+}
+
+/// The area under the curve of these scores by ranks; `None` without positives or negatives.
+fn area(mut scored: Vec<(f32, bool)>) -> Option<f64> {
+    let positives = scored.iter().filter(|(_, positive)| *positive).count();
+    let negatives = scored.len() - positives;
+    if positives == 0 || negatives == 0 {
+        return None;
+    }
+    if scored.iter().any(|(score, _)| score.is_nan()) {
+        return Some(f64::NAN);
+    }
+    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut wins) = (0.0, 0.0);
+    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
+        let here = tied.iter().filter(|(_, positive)| *positive).count() as f64;
+        let others = tied.len() as f64 - here;
+        wins += here * (below + others / 2.0);
+        below += others;
+    }
+    Some(wins / (positives as f64 * negatives as f64))
+}
+
+impl Metric<Logits> for Auc {
+    fn update(&mut self, output: &Logits) {
+        let (logits, classes, targets) = host(output);
+        self.add(&logits, classes, &targets);
+    }
+
+    fn values(&self) -> Vec<(String, f64)> {
+        vec![("auc".into(), self.value())]
+    }
+
+    fn reset(&mut self) {
+        self.seen = Seen::default();
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::json!(self.seen)
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> bool {
+        restore(&mut self.seen, state)
+    }
+}
+
+fn host(output: &Logits) -> (Vec<f32>, usize, Vec<i64>) {
+    let classes = output.logits.dims()[1];
+    let logits = output.logits.to_data().iter::<f32>().collect();
+    (logits, classes, output.targets.to_data().iter::<i64>().collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Logits of these probabilities of the second class.
+    fn binary(probabilities: &[f32]) -> Vec<f32> {
+        probabilities.iter().flat_map(|p| [(1.0 - p).ln(), p.ln()]).collect()
+    }
+
+    #[test]
+    fn known_values() {
+        // The examples of scikit-learn's documentation of roc_auc_score and log_loss.
+        let mut auc = Auc::default();
+        auc.add(&binary(&[0.1, 0.4, 0.35, 0.8]), 2, &[0, 0, 1, 1]);
+        assert!((auc.value() - 0.75).abs() < 1e-12);
+        let mut loss = LogLoss::default();
+        loss.add(&binary(&[0.9, 0.1, 0.2, 0.65]), 2, &[1, 0, 0, 1]);
+        assert!((loss.value() - 0.216_161_877).abs() < 1e-6, "{}", loss.value());
+    }
+
+    #[test]
+    fn three_classes_are_each_held_against_the_others() {
+        let rows = [[0.7f32, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.55, 0.25], [0.3, 0.4, 0.3]];
+        let logits: Vec<f32> = rows.iter().flatten().map(|p| p.ln()).collect();
+        let targets = [0, 1, 2, 2];
+        let mut auc = Auc::default();
+        auc.add(&logits, 3, &targets);
+        // Class 0: 0.7 beats all three: 1. Class 1: 0.5 beats 0.2 and 0.4, not 0.55: 2 of 3.
+        // Class 2: 0.25 and 0.3 against 0.1 and 0.4: 2 of 4.
+        let expected = (1.0 + 2.0 / 3.0 + 0.5) / 3.0;
+        assert!((auc.value() - expected).abs() < 1e-9, "{}", auc.value());
+    }
+
+    #[test]
+    fn without_both_kinds_there_is_no_curve() {
+        let mut auc = Auc::default();
+        assert!(auc.value().is_nan());
+        auc.add(&binary(&[0.1, 0.4]), 2, &[0, 0]);
+        assert!(auc.value().is_nan());
+        auc.add(&[0.0, f32::NAN], 2, &[1]);
+        assert!(auc.value().is_nan(), "a NaN must show");
+    }
+
+    #[test]
+    fn state_survives_a_checkpoint_bit_for_bit() {
+        let mut auc = Auc::default();
+        auc.add(&binary(&[0.1, 0.7, 0.3]), 2, &[0, 1, 1]);
+        let mut other = Auc::default();
+        assert!(other.restore(&serde_json::from_str(&auc.state().to_string()).unwrap()));
+        assert_eq!(other.seen, auc.seen);
+        assert!(!other.restore(&serde_json::json!("something else")));
+        other.reset();
+        assert!(other.value().is_nan());
+    }
+
+    proptest! {
+        #[test]
+        fn the_area_is_the_share_of_pairs_in_order(
+            scored in prop::collection::vec((-3i8..3, any::<bool>()), 2..40),
+        ) {
+            let (mut wins, mut pairs) = (0.0, 0.0);
+            for (a, _) in scored.iter().filter(|(_, positive)| *positive) {
+                for (b, _) in scored.iter().filter(|(_, positive)| !*positive) {
+                    pairs += 1.0;
+                    wins += if a > b { 1.0 } else if a == b { 0.5 } else { 0.0 };
+                }
+            }
+            let logits: Vec<f32> = scored.iter().flat_map(|(s, _)| [0.0, f32::from(*s)]).collect();
+            let targets: Vec<i64> = scored.iter().map(|(_, p)| i64::from(*p)).collect();
+            let mut auc = Auc::default();
+            // In two parts: the figure is of examples, not of batches.
+            let half = targets.len() / 2;
+            auc.add(&logits[..2 * half], 2, &targets[..half]);
+            auc.add(&logits[2 * half..], 2, &targets[half..]);
+            if pairs > 0.0 {
+                prop_assert!((auc.value() - wins / pairs).abs() < 1e-12);
+            } else {
+                prop_assert!(auc.value().is_nan());
+            }
+        }
+    }
+}

@@ -1,0 +1,249 @@
+use std::io::{self, Write};
+use std::path::Path;
+
+use burn::tensor::activation::softmax;
+use burn::tensor::Device;
+use tinderbox_core::write_atomic_with;
+use tinderbox_data::{Features, Frame, Values};
+use tinderbox_nn::Network;
+use tinderbox_train::Bundle;
+
+use super::model::outputs;
+use super::{TableConfig, TableNetwork, TabularError};
+
+/// Rows that go through the model together.
+const ROWS: usize = 4096;
+
+/// A trained model of a table with its features: predicts for frames as they come.
+///
+/// It needs nothing but the folder of the bundle.
+#[derive(Debug)]
+pub struct Predictor {
+    features: Features,
+    network: TableNetwork,
+    device: Device,
+}
+
+/// What is predicted for the rows of a frame.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Predicted {
+    /// Numbers in the units of the table, a column a target.
+    Numbers(Values),
+    /// Probabilities, a column a class in the order of [`Features::classes`].
+    Probabilities(Values),
+}
+
+impl Predicted {
+    /// The numbers or probabilities.
+    pub fn values(&self) -> &Values {
+        match self {
+            Self::Numbers(values) | Self::Probabilities(values) => values,
+        }
+    }
+}
+
+impl Predictor {
+    /// A model and the features that its inputs go through.
+    ///
+    /// # Errors
+    /// Features of another width than the model takes, or another number of targets or classes.
+    pub fn new(
+        features: Features,
+        network: TableNetwork,
+        device: &Device,
+    ) -> Result<Self, TabularError> {
+        let predictor = Self {
+            features,
+            network,
+            device: device.clone(),
+        };
+        predictor.check(Path::new("(in memory)"))?;
+        Ok(predictor)
+    }
+
+    /// The model of a bundle folder.
+    ///
+    /// # Errors
+    /// A folder that is no bundle, a bundle of another version, damaged files, files that do not
+    /// belong together, a model that is none of a table.
+    pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TabularError> {
+        let bundle = Bundle::open(folder.as_ref())?;
+        let predictor = Self {
+            features: bundle.features()?,
+            network: TableConfig::load(&bundle, device)?,
+            device: device.clone(),
+        };
+        predictor.check(folder.as_ref())?;
+        Ok(predictor)
+    }
+
+    fn check(&self, path: &Path) -> Result<(), TabularError> {
+        let shape = (self.features.width(), outputs(&self.features)?);
+        let model = (self.network.input_shape()[0], self.network.outputs());
+        if shape == model {
+            return Ok(());
+        }
+        Err(TabularError::Bundle {
+            path: path.to_owned(),
+            problem: format!(
+                "features.json gives {} features and {} outputs, but the model has {} and {}; take all \
+                 files of one training",
+                shape.0, shape.1, model.0, model.1
+            ),
+        })
+    }
+
+    /// The fitted features.
+    pub fn features(&self) -> &Features {
+        &self.features
+    }
+
+    /// The model.
+    pub fn network(&self) -> &TableNetwork {
+        &self.network
+    }
+
+    /// Predictions for the rows of a frame, in their order. The target column may be absent.
+    ///
+    /// # Errors
+    /// A column that is absent or of another type, a value that no step handles; with column and
+    /// row.
+    pub fn predict(&self, frame: &impl Frame) -> Result<Predicted, TabularError> {
+        let mut all = Vec::new();
+        self.predict_parts(frame, |part| {
+            all.extend_from_slice(part.values().as_slice());
+            Ok(())
+        })?;
+        Ok(self.wrap(Values::new(all, self.network.outputs())?))
+    }
+
+    /// Predictions part by part: what is in memory does not grow with a lazy frame.
+    ///
+    /// # Errors
+    /// As [`predict`](Self::predict), and whatever `each` says.
+    pub fn predict_parts(
+        &self,
+        frame: &impl Frame,
+        mut each: impl FnMut(Predicted) -> Result<(), TabularError>,
+    ) -> Result<(), TabularError> {
+        self.features
+            .transform_parts(frame, |features: Values| each(self.of(&features)?))
+    }
+
+    /// Predictions for rows that went through the features already.
+    ///
+    /// # Errors
+    /// Rows of another width.
+    pub fn of(&self, features: &Values) -> Result<Predicted, TabularError> {
+        let raw = self.raw(features)?;
+        Ok(match self.features.classes() {
+            Some(_) => Predicted::Probabilities(raw),
+            None => Predicted::Numbers(self.features.invert_targets(&raw)?),
+        })
+    }
+
+    /// What the model gives: transformed targets, or probabilities.
+    fn raw(&self, features: &Values) -> Result<Values, TabularError> {
+        let (width, outputs) = (features.width(), self.network.outputs());
+        let mut all = Vec::with_capacity(features.rows() * outputs);
+        for rows in features.as_slice().chunks(ROWS * width) {
+            let inputs = Values::new(rows.to_vec(), width)?.into_tensor(&self.device);
+            let mut predicted = self.network.predict(inputs)?;
+            if self.features.classes().is_some() {
+                predicted = softmax(predicted, 1);
+            }
+            all.extend(predicted.into_data().iter::<f32>());
+        }
+        Ok(Values::new(all, outputs)?)
+    }
+
+    fn wrap(&self, values: Values) -> Predicted {
+        match self.features.classes() {
+            Some(_) => Predicted::Probabilities(values),
+            None => Predicted::Numbers(values),
+        }
+    }
+
+    /// Writes the predictions for a frame as CSV and says how many rows they are.
+    ///
+    /// Numbers are a column a target, named as the target; classes are the column of the target with
+    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than
+    /// memory; the file is there whole or not at all.
+    pub fn predict_csv(
+        &self,
+        frame: &impl Frame,
+        path: impl AsRef<Path>,
+    ) -> Result<usize, TabularError> {
+        let mut rows = 0;
+        let mut failed = None;
+        let written = write_atomic_with(path, |file| {
+            file.write_all(self.header().as_bytes())?;
+            let mut line = String::new();
+            let done = self.predict_parts(frame, |part| {
+                rows += part.values().rows();
+                line.clear();
+                self.lines(&part, &mut line);
+                let written = file.write_all(line.as_bytes());
+                Ok(written.map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
+            });
+            done.map_err(|error| {
+                let text = error.to_string();
+                failed = Some(error);
+                io::Error::other(text)
+            })
+        });
+        match failed {
+            // A failed write has the path in the error of `write_atomic_with`.
+            Some(TabularError::Write(_)) | None => Ok(written.map(|()| rows)?),
+            Some(error) => Err(error),
+        }
+    }
+
+    fn header(&self) -> String {
+        let mut names: Vec<String> = self.features.target_names().into_iter().map(quoted).collect();
+        let classes = self.features.classes().unwrap_or_default();
+        names.extend(classes.iter().map(|name| quoted(&format!("probability_{name}"))));
+        names.join(",") + "\n"
+    }
+
+    fn lines(&self, part: &Predicted, text: &mut String) {
+        let values = part.values();
+        let classes: Option<Vec<String>> =
+            self.features.classes().map(|names| names.iter().map(|name| quoted(name)).collect());
+        for row in values.as_slice().chunks(values.width()) {
+            let mut first = true;
+            if let Some(classes) = &classes {
+                text.push_str(&classes[most_probable(row)]);
+                first = false;
+            }
+            for value in row {
+                if !first {
+                    text.push(',');
+                }
+                first = false;
+                text.push_str(&value.to_string());
+            }
+            text.push('\n');
+        }
+    }
+}
+
+/// The place of the largest probability, the first of several.
+pub(super) fn most_probable(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (place, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = place;
+        }
+    }
+    best
+}
+
+/// A CSV field (RFC 4180).
+fn quoted(text: &str) -> String {
+    if text.contains(['"', ',', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}

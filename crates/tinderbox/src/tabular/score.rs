@@ -1,0 +1,110 @@
+use tinderbox_data::{Classes, Targets, TensorTable, Values};
+use tinderbox_optim::least_squares;
+use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics, TrainError};
+
+use super::predict::most_probable;
+use super::{Predicted, Predictor, TabularError};
+
+/// How well rows are predicted: numbers in the units of the table, or probabilities.
+///
+/// RMSE, MAE and R² for numbers; accuracy, log-loss and AUC for classes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scores(pub Vec<(&'static str, f64)>);
+
+impl Scores {
+    /// The score of this name.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let found = self.0.iter().find(|(score, _)| *score == name);
+        found.map(|&(_, value)| value)
+    }
+
+    /// The scores of a model on rows that went through its features; none without targets.
+    ///
+    /// # Errors
+    /// Rows of another width than the model takes.
+    pub fn of(predictor: &Predictor, table: &TensorTable) -> Result<Self, TabularError> {
+        let predicted = predictor.of(&table.features)?;
+        Ok(match (&predicted, &table.targets) {
+            (Predicted::Numbers(values), Targets::Values(truth)) => {
+                numbers(values, &predictor.features().invert_targets(truth)?)
+            }
+            (Predicted::Probabilities(values), Targets::Classes(truth)) => {
+                probabilities(values, truth)
+            }
+            _ => Self(Vec::new()),
+        })
+    }
+}
+
+fn numbers(predicted: &Values, truth: &Values) -> Scores {
+    use RegressionMetric::{Mae, R2, Rmse};
+    let mut metrics = RegressionMetrics::new(&[Rmse, Mae, R2]);
+    metrics.add(predicted.as_slice(), truth.as_slice(), truth.width());
+    let values = metrics.values().into_iter().map(|(_, value)| value);
+    Scores(["rmse", "mae", "r2"].into_iter().zip(values).collect())
+}
+
+fn probabilities(predicted: &Values, truth: &Classes) -> Scores {
+    let labels: Vec<i64> = truth.labels().iter().map(|&label| label.into()).collect();
+    let logits: Vec<f32> = predicted.as_slice().iter().map(|p| p.ln()).collect();
+    let (mut loss, mut auc) = (LogLoss::default(), Auc::default());
+    loss.add(&logits, predicted.width(), &labels);
+    auc.add(&logits, predicted.width(), &labels);
+    Scores(vec![
+        ("accuracy", accuracy(predicted, truth)),
+        ("log_loss", loss.value()),
+        ("auc", auc.value()),
+    ])
+}
+
+fn accuracy(scores: &Values, truth: &Classes) -> f64 {
+    let right = truth.labels().iter().enumerate();
+    let right = right.filter(|(row, label)| most_probable(scores.row(*row)) as i32 == **label);
+    right.count() as f64 / truth.labels().len().max(1) as f64
+}
+
+/// The exact linear solution on training rows: what a trained linear model is measured against.
+///
+/// Numbers are solved by least squares in their transformed form and scored in the units of the
+/// table. Classes are solved by least squares on one indicator a class (linear discrimination); only
+/// their accuracy is given, as the indicators are no probabilities.
+///
+/// Gives one [`Scores`] for each of `tables`.
+///
+/// # Errors
+/// Tables of different widths, features that are not finite.
+pub fn exact_linear(
+    predictor: &Predictor,
+    train: &TensorTable,
+    tables: &[&TensorTable],
+) -> Result<Vec<Scores>, TabularError> {
+    let (targets, outputs) = match &train.targets {
+        Targets::None => return Err(TabularError::NoTarget),
+        Targets::Values(values) => (values.as_slice().to_vec(), values.width()),
+        Targets::Classes(classes) => {
+            let outputs = classes.names().len();
+            let mut indicators = vec![0.0; classes.labels().len() * outputs];
+            for (row, &label) in classes.labels().iter().enumerate() {
+                indicators[row * outputs + label as usize] = 1.0;
+            }
+            (indicators, outputs)
+        }
+    };
+    let width = train.features.width();
+    let solved = least_squares(train.features.as_slice(), width, &targets, outputs);
+    let solved = solved.map_err(TrainError::from)?;
+    let scores = |table: &&TensorTable| {
+        let predicted = solved.predict(table.features.as_slice()).map_err(TrainError::from)?;
+        let predicted = predicted.into_iter().map(|value| value as f32).collect();
+        let predicted = Values::new(predicted, outputs)?;
+        Ok(match &table.targets {
+            Targets::None => Scores(Vec::new()),
+            Targets::Classes(truth) => Scores(vec![("accuracy", accuracy(&predicted, truth))]),
+            Targets::Values(truth) => {
+                let features = predictor.features();
+                numbers(&features.invert_targets(&predicted)?, &features.invert_targets(truth)?)
+            }
+        })
+    };
+    tables.iter().map(scores).collect()
+}

@@ -1,0 +1,145 @@
+//! The course's competition: prices of houses in Ames from 79 columns, by a linear model.
+//!
+//! Dive into Deep Learning, chapter "Predicting House Prices on Kaggle": 331 features, Adam with
+//! learning rate 5, batches of 64, 100 epochs, 5 folds. The course fits means, deviations and
+//! categories on training and test rows together; here that is shown beside statistics that see
+//! training rows only.
+//! `cargo run --release --example house_prices`
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use examples::expected;
+use polars::prelude::{DataFrame, UnionArgs, by_name, concat, lit};
+use tinderbox::data::{FeatureSpec, Features, Strategy, fetch, k_fold, read, take};
+use tinderbox::prelude::*;
+use tinderbox::tabular::Predicted;
+use tinderbox::train::Metric;
+
+const FOLDS: usize = 5;
+
+fn main() -> Result<()> {
+    let args = examples::Args::parse().common;
+    let device = args.device()?;
+    let folder = fetch("house-prices")?;
+    let train = read(folder.join("kaggle_house_pred_train.csv"))?;
+    let test = read(folder.join("kaggle_house_pred_test.csv"))?;
+    // What the course does: both tables together decide means, deviations and categories.
+    let inputs = train.clone().drop(by_name(["SalePrice"], true, false));
+    let types = UnionArgs {
+        to_supertypes: true,
+        ..UnionArgs::default()
+    };
+    let both = concat([inputs, test.clone()], types)?.with_column(lit(0.0).alias("SalePrice"));
+    let (train, both) = (train.collect()?, both.collect()?);
+    let spec = FeatureSpec::infer(&train, "SalePrice")?;
+    let together = spec.fit(&both)?;
+    expected("columns of both tables", 331, together.width());
+
+    let config = TrainConfig {
+        epochs: args.epochs.unwrap_or(100),
+        learning_rate: args.lr.unwrap_or(5.0),
+        optimizer: OptimizerConfig::by_name("adam")?,
+        seed: args.seed,
+        ..TrainConfig::default()
+    };
+    let batch_size = args.batch_size.unwrap_or(64);
+    let fold = |features: Fit| folds(&train, features, &config, batch_size, &device);
+    let leaky = fold(Fit::Given(&together))?;
+    let honest = fold(Fit::TrainingRows(&spec))?;
+    println!("log-RMSE of {FOLDS} folds          training  validation");
+    println!("statistics of all rows        {:.4}    {:.4}", leaky.0, leaky.1);
+    println!("statistics of training rows   {:.4}    {:.4}", honest.0, honest.1);
+
+    // The submission: one model of all rows that have a price.
+    let run = args.run("house_prices")?;
+    run.write_config(&config)?;
+    let features = spec.fit(&train)?;
+    let (model_config, network) = fit(&features, &train, &config, batch_size, &device)?;
+    model_config.save(run.bundle(), &network, &features)?;
+    let predictor = Predictor::open(run.bundle(), &device)?;
+    let Predicted::Numbers(prices) = predictor.predict(&test)? else {
+        anyhow::bail!("prices are numbers");
+    };
+    let test = test.collect()?;
+    let ids = test.column("Id")?.i64()?;
+    let mut csv = String::from("Id,SalePrice\n");
+    for (id, price) in ids.iter().zip(prices.as_slice()) {
+        csv += &format!("{},{price}\n", id.context("a row of the test table has no Id")?);
+    }
+    let submission = run.folder().join("submission.csv");
+    tinderbox::write_atomic(&submission, csv)?;
+    println!("submission: {}", submission.display());
+
+    // p5 to p95 of 108 published runs.
+    expected("training log-RMSE as in the course", "0.1652 to 0.1658", format!("{:.4}", leaky.0));
+    expected("validation log-RMSE as in the course", "0.1702 to 0.1710", format!("{:.4}", leaky.1));
+    expected("validation log-RMSE without leak", "0.1702 to 0.1710", format!("{:.4}", honest.1));
+    Ok(())
+}
+
+/// What the statistics of the features are taken from.
+#[derive(Clone, Copy)]
+pub enum Fit<'a> {
+    /// They are there.
+    Given(&'a Features),
+    /// From the training rows of each fold.
+    TrainingRows(&'a FeatureSpec),
+}
+
+/// Mean log-RMSE over the folds: on the rows trained on, and on those held out.
+pub fn folds(
+    frame: &DataFrame,
+    fit_on: Fit,
+    config: &TrainConfig,
+    batch_size: usize,
+    device: &Device,
+) -> Result<(f64, f64)> {
+    // The course cuts the rows as they stand.
+    let folds = k_fold(frame.height(), FOLDS, Seed::new(0), &Strategy::Consecutive)?;
+    let (mut train_sum, mut valid_sum) = (0.0, 0.0);
+    for fold in &folds {
+        let (train, valid) = (take(frame, &fold.train)?, take(frame, &fold.valid)?);
+        let features = match fit_on {
+            Fit::Given(features) => features.clone(),
+            Fit::TrainingRows(spec) => spec.fit(&train)?,
+        };
+        let (_, network) = fit(&features, &train, config, batch_size, device)?;
+        let predictor = Predictor::new(features, network, device)?;
+        train_sum += log_rmse(&predictor, &train)?;
+        valid_sum += log_rmse(&predictor, &valid)?;
+    }
+    Ok((train_sum / FOLDS as f64, valid_sum / FOLDS as f64))
+}
+
+/// The linear model of the course: prices in dollars, squared error, PyTorch's first weights.
+fn fit(
+    features: &Features,
+    train: &DataFrame,
+    config: &TrainConfig,
+    batch_size: usize,
+    device: &Device,
+) -> Result<(TableConfig, tinderbox::tabular::TableNetwork)> {
+    let seed = Seed::new(config.seed);
+    let rows = features.transform(train)?.regression()?;
+    let model = TableConfig::Linear(LinearRegressionConfig {
+        // U(±1/√331)
+        initializer: Initializer::KaimingUniform {
+            gain: (1.0f64 / 3.0).sqrt(),
+        },
+        ..LinearRegressionConfig::new(features.width())
+    });
+    let loader = Loader::new(rows, batch_size)?.shuffle(seed.child("order"));
+    let network = model.init(seed.child("weights"), device)?;
+    let task = Regression::default();
+    let fitted = Trainer::new(config.clone())?.fit(network, &task, &loader, None)?;
+    Ok((model, fitted.model))
+}
+
+fn log_rmse(predictor: &Predictor, frame: &DataFrame) -> Result<f64> {
+    let truth = predictor.features().transform(frame)?.regression()?;
+    let predicted = predictor.of(truth.features())?;
+    let mut metric = RegressionMetrics::new(&[RegressionMetric::LogRmse]);
+    metric.add(predicted.values().as_slice(), truth.targets().as_slice(), 1);
+    let (_, value) = metric.values().remove(0);
+    Ok(value)
+}

@@ -1,0 +1,93 @@
+//! A table that need not fit into memory: the delay of a flight, by a linear model of a stream.
+//!
+//! Data: US flights of early 2001, 1,000,000 rows (Parquet); `--repeat 4` reads the file four times
+//! over, to see that memory does not grow.
+//! `cargo run --release --example streaming_flights`
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use examples::{Common, expected, peak_memory};
+use polars::prelude::{col, lit};
+use tinderbox::data::{
+    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
+    TargetSpec, Task, fetch,
+};
+use tinderbox::prelude::*;
+
+/// Rows that wait in the shuffle buffer.
+const BUFFER: usize = 65_536;
+
+#[derive(Parser, Debug)]
+#[command(about = "One pass over a million flights in bounded memory.")]
+struct Args {
+    /// How many times the file is read as one table.
+    #[arg(long, default_value_t = 1)]
+    repeat: usize,
+    #[command(flatten)]
+    common: Common,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let common = &args.common;
+    let device = common.device()?;
+    let file = fetch("flights")?.join("flights-1m.parquet");
+    let frame = ReadOptions::default().read_files(&vec![file; args.repeat.max(1)])?;
+    // A few flights are hours late: the linear model is to learn from the others.
+    let frame = frame.with_column(col("delay").clip(lit(-30), lit(120)));
+
+    // One pass for means, deviations and the airports.
+    let features = flights().fit(&frame)?;
+    println!("{} features", features.width());
+    let mut config = LinearRegressionConfig::new(features.width());
+    config.initializer = Initializer::Zeros;
+    let model = config.init(common.seed(), &device)?;
+    let bundled = features.clone();
+    let batch_size = common.batch_size.unwrap_or(1024);
+    let loader = StreamLoader::<Values>::new(frame, features, batch_size)?
+        .shuffle(common.seed().child("order"), BUFFER);
+    let train = TrainConfig {
+        epochs: common.epochs.unwrap_or(1),
+        learning_rate: common.lr.unwrap_or(0.02),
+        optimizer: OptimizerConfig::by_name("adam")?,
+        seed: common.seed,
+        ..TrainConfig::default()
+    };
+    let run = common.run("streaming_flights")?;
+    let fitted = common
+        .trainer(train, &run)?
+        .metric(RegressionMetrics::new(&[RegressionMetric::Rmse, RegressionMetric::R2]))
+        .fit(model, &Regression::default(), &loader, None)?;
+    let bundle = Bundle::save(run.bundle(), "linear_regression", &config, &fitted.model)?;
+    bundle.save_features(&bundled)?;
+
+    let last = fitted.history.last().context("at least one epoch")?;
+    let r2 = last.get("train_r2").context("the metric was asked for")?;
+    println!("bundle: {}", run.bundle().display());
+    expected("share of the variance explained", "above 0.04", format!("{r2:.4}"));
+    match peak_memory() {
+        Some(megabytes) => expected("peak memory", "below 1000 MB", format!("{megabytes:.0} MB")),
+        None => println!("peak memory: this system does not say"),
+    }
+    Ok(())
+}
+
+/// Distance, hour and weekday as numbers, the airports one-hot; the delay in minutes.
+fn flights() -> FeatureSpec {
+    let mut spec = FeatureSpec::default();
+    spec.target = Some(TargetSpec::new(["delay"], Task::Regression));
+    let when = DateSpec {
+        name: "date".into(),
+        parts: vec![DatePart::Hour, DatePart::Weekday],
+        impute: Impute::Error,
+        missing_indicator: false,
+        steps: vec![Step::Standardise],
+    };
+    spec.columns = vec![
+        ColumnSpec::numeric("distance"),
+        ColumnSpec::Date(when),
+        ColumnSpec::one_hot("origin"),
+        ColumnSpec::one_hot("destination"),
+    ];
+    spec
+}

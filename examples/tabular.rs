@@ -1,0 +1,113 @@
+//! Any table: infer what its columns are, train, compare with the exact linear solution, keep a
+//! bundle and a report.
+//!
+//! `cargo run --release --example tabular -- FILE --target NAME`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use examples::Common;
+use examples::table::{Model, Training, print_columns, train};
+use tinderbox::data::{
+    FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, split, take,
+};
+use tinderbox::prelude::*;
+
+/// Categories with more different values than this get an embedding in an MLP.
+const EMBED_ABOVE: usize = 12;
+
+#[derive(clap::ValueEnum, Clone, Copy, Debug)]
+enum TaskName {
+    Auto,
+    Regression,
+    Classification,
+}
+
+#[derive(Parser, Debug)]
+#[command(about = "Trains a model of any table: CSV, TSV, .gz, Parquet, JSON lines, Arrow IPC.")]
+struct Args {
+    /// The file, a folder of files, or a pattern in quotes.
+    file: PathBuf,
+    /// The column to predict.
+    #[arg(long)]
+    target: String,
+    /// Numbers or classes; auto decides by the type of the target.
+    #[arg(long, value_enum, default_value = "auto")]
+    task: TaskName,
+    /// The model.
+    #[arg(long, value_enum, default_value = "linear")]
+    model: Model,
+    /// What stands between fields: a character, or the word tab or whitespace.
+    #[arg(long)]
+    separator: Option<Separator>,
+    /// A word that means a missing value; may be given several times.
+    #[arg(long)]
+    null: Vec<String>,
+    /// What becomes of the columns, as TOML; inferred when absent.
+    #[arg(long)]
+    spec: Option<PathBuf>,
+    /// The share of the rows that is held out.
+    #[arg(long, default_value_t = 0.2)]
+    valid: f64,
+    #[command(flatten)]
+    common: Common,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let mut options = ReadOptions::default();
+    options.separator = args.separator;
+    options.null_values.extend(args.null);
+    let frame = options.read(&args.file)?.collect()?;
+    let task = match args.task {
+        TaskName::Auto => Task::Auto,
+        TaskName::Regression => Task::Regression,
+        TaskName::Classification => Task::Classification,
+    };
+
+    // What is inferred looks at types only, so it may see all rows; statistics are fitted later, on
+    // the training rows alone.
+    let spec = match &args.spec {
+        Some(path) => {
+            let mut spec = FeatureSpec::load(path)?;
+            spec.target.get_or_insert_with(|| TargetSpec::new([&args.target], task));
+            spec
+        }
+        None => {
+            let mut inference = Inference::default().task(task);
+            if args.model == Model::Mlp {
+                inference = inference.embed_above(EMBED_ABOVE);
+            }
+            FeatureSpec::infer_with(&frame, &args.target, &inference)?
+        }
+    };
+    print_columns(&frame, &spec)?;
+
+    let common = &args.common;
+    let strategy = match spec.fit(&frame)?.classes() {
+        Some(_) => Strategy::stratified(&frame, &args.target)?,
+        None => Strategy::Random,
+    };
+    let shares = [1.0 - args.valid, args.valid];
+    let parts = split(frame.height(), &shares, common.seed().child("split"), &strategy)?;
+    let plan = Training {
+        name: "tabular",
+        common,
+        spec,
+        model: args.model,
+        config: TrainConfig {
+            epochs: common.epochs.unwrap_or(50),
+            learning_rate: common.lr.unwrap_or(3e-3),
+            optimizer: OptimizerConfig::by_name("adamw")?,
+            seed: common.seed,
+            ..TrainConfig::default()
+        },
+        batch_size: common.batch_size.unwrap_or(64),
+        patience: 10,
+    };
+    let trained = train(plan, &take(&frame, &parts[0])?, &take(&frame, &parts[1])?)?;
+    println!("{} rows, {} training, {} validation", frame.height(), parts[0].len(), parts[1].len());
+    trained.print();
+    Ok(())
+}
