@@ -1,4 +1,4 @@
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
@@ -15,6 +15,7 @@ use tinderbox_core::Seed;
 /// | `XavierNormal` | N(0, gain √(2 / (fan_in + fan_out))) | Glorot and Bengio 2010 |
 /// | `KaimingUniform` | U(±gain √(3 / fan_in)) | He et al. 2015 |
 /// | `KaimingNormal` | N(0, gain / √fan_in) | He et al. 2015 |
+/// | `KaimingNormalOut` | N(0, gain / √fan_out) | He et al. 2015, eq. 14; torchvision's ResNets |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[allow(missing_docs)] // the fields are the symbols of the table
@@ -27,6 +28,7 @@ pub enum Initializer {
     XavierNormal { gain: f64 },
     KaimingUniform { gain: f64 },
     KaimingNormal { gain: f64 },
+    KaimingNormalOut { gain: f64 },
 }
 
 /// Inputs and outputs of one unit of a layer.
@@ -53,8 +55,11 @@ impl Initializer {
             Zeros => true,
             Constant { value } => value.is_finite(),
             Normal { std: size } | Uniform { bound: size } => size.is_finite() && size >= 0.0,
-            XavierUniform { gain } | XavierNormal { gain } | KaimingUniform { gain }
-            | KaimingNormal { gain } => gain.is_finite() && gain >= 0.0,
+            XavierUniform { gain }
+            | XavierNormal { gain }
+            | KaimingUniform { gain }
+            | KaimingNormal { gain }
+            | KaimingNormalOut { gain } => gain.is_finite() && gain >= 0.0,
         };
         if fine {
             Ok(())
@@ -83,10 +88,16 @@ impl Initializer {
             Normal { std } => normal(count, std, seed),
             XavierNormal { gain } => normal(count, gain * (2.0 / both).sqrt(), seed),
             KaimingNormal { gain } => normal(count, gain / fan_in.sqrt(), seed),
+            KaimingNormalOut { gain } => {
+                normal(count, gain / (fans.fan_out.max(1) as f64).sqrt(), seed)
+            }
         }
     }
 
-    /// A parameter of this shape, drawn at once and not at first access.
+    /// A parameter of this shape.
+    ///
+    /// It is drawn when it is first read, so that counting the parameters of a model or loading a
+    /// file into it costs no draws; the numbers are the same whenever that is.
     pub fn param<const D: usize>(
         self,
         shape: [usize; D],
@@ -94,8 +105,14 @@ impl Initializer {
         seed: Seed,
         device: &Device,
     ) -> Param<Tensor<D>> {
-        let numbers = self.draw(shape.iter().product(), fans, seed);
-        Param::from_data(TensorData::new(numbers, shape), device)
+        let make = move |device: &Device, require_grad: bool| {
+            let numbers = self.draw(shape.iter().product(), fans, seed);
+            let data = TensorData::new(numbers, shape);
+            device
+                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
+                .set_require_grad(require_grad)
+        };
+        Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into())
     }
 }
 
@@ -125,15 +142,34 @@ mod tests {
         let expected = [
             (Initializer::Normal { std: 0.01 }, 0.01),
             (Initializer::Uniform { bound: 0.3 }, 0.3 / 3f64.sqrt()),
-            (Initializer::XavierUniform { gain: 1.0 }, (2.0f64 / 400.0).sqrt()),
-            (Initializer::XavierNormal { gain: 1.0 }, (2.0f64 / 400.0).sqrt()),
-            (Initializer::KaimingUniform { gain: 2f64.sqrt() }, (2.0f64 / 300.0).sqrt()),
-            (Initializer::KaimingNormal { gain: 2f64.sqrt() }, (2.0f64 / 300.0).sqrt()),
+            (
+                Initializer::XavierUniform { gain: 1.0 },
+                (2.0f64 / 400.0).sqrt(),
+            ),
+            (
+                Initializer::XavierNormal { gain: 1.0 },
+                (2.0f64 / 400.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingUniform { gain: 2f64.sqrt() },
+                (2.0f64 / 300.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingNormal { gain: 2f64.sqrt() },
+                (2.0f64 / 300.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingNormalOut { gain: 2f64.sqrt() },
+                (2.0f64 / 100.0).sqrt(),
+            ),
         ];
         for (initializer, std) in expected {
             let (mean, got) = spread(initializer);
             assert!(mean.abs() < 0.02 * std, "{initializer:?} mean {mean}");
-            assert!((got / std - 1.0).abs() < 0.02, "{initializer:?}: {got} against {std}");
+            assert!(
+                (got / std - 1.0).abs() < 0.02,
+                "{initializer:?}: {got} against {std}"
+            );
         }
     }
 
@@ -157,7 +193,9 @@ mod tests {
         for initializer in [
             Initializer::Normal { std: -1.0 },
             Initializer::Constant { value: f64::NAN },
-            Initializer::KaimingNormal { gain: f64::INFINITY },
+            Initializer::KaimingNormal {
+                gain: f64::INFINITY,
+            },
         ] {
             let error = initializer.check().unwrap_err().to_string();
             assert!(error.contains("finite"), "{error}");
