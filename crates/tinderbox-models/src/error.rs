@@ -46,7 +46,10 @@ pub enum ModelError {
         needs: &'static str,
     },
     /// The name of a model that is not registered.
-    #[error("there is no model \"{name}\"{}; the registry has {among} models", suggest(nearest))]
+    #[error(
+        "there is no model \"{name}\"{}; the registry has {among} models",
+        suggest(nearest)
+    )]
     Unknown {
         /// The name asked for.
         name: String,

@@ -76,7 +76,13 @@ impl LinearRegressionConfig {
             weight: self.initializer,
         };
         Ok(LinearRegression {
-            linear: linear(self.inputs, self.outputs, init, seed.child("linear"), device),
+            linear: linear(
+                self.inputs,
+                self.outputs,
+                init,
+                seed.child("linear"),
+                device,
+            ),
         })
     }
 }
@@ -135,7 +141,9 @@ mod tests {
     #[test]
     fn forward_is_the_affine_map() {
         let device = Device::flex();
-        let model = LinearRegressionConfig::new(2).init(Seed::new(3), &device).unwrap();
+        let model = LinearRegressionConfig::new(2)
+            .init(Seed::new(3), &device)
+            .unwrap();
         let [a, b] = weights(&model)[..] else {
             panic!("two weights")
         };
@@ -148,9 +156,14 @@ mod tests {
     #[test]
     fn the_wrong_width_is_an_error_that_names_both() {
         let device = Device::flex();
-        let model = LinearRegressionConfig::new(2).init(Seed::new(3), &device).unwrap();
+        let model = LinearRegressionConfig::new(2)
+            .init(Seed::new(3), &device)
+            .unwrap();
         let error = model.predict(Tensor::zeros([4, 3], &device)).unwrap_err();
-        assert!(error.to_string().contains("shape [2] but was given [3]"), "{error}");
+        assert!(
+            error.to_string().contains("shape [2] but was given [3]"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -170,6 +183,9 @@ mod tests {
         let config: LinearRegressionConfig = serde_json::from_str(r#"{"inputs": 4}"#).unwrap();
         assert_eq!(config, LinearRegressionConfig::new(4));
         let text = serde_json::to_string(&config).unwrap();
-        assert_eq!(serde_json::from_str::<LinearRegressionConfig>(&text).unwrap(), config);
+        assert_eq!(
+            serde_json::from_str::<LinearRegressionConfig>(&text).unwrap(),
+            config
+        );
     }
 }

@@ -120,7 +120,11 @@ fn every_registered_model_is_what_the_registry_says() {
             wrong.push(format!("{}: {count} multiply-adds", entry.name));
         }
         let named: usize = table.rows.iter().map(|row| row.parameters).sum();
-        assert_eq!(named, table.parameters, "{}: every parameter is of a layer", entry.name);
+        assert_eq!(
+            named, table.parameters,
+            "{}: every parameter is of a layer",
+            entry.name
+        );
         let last = &table.rows.last().unwrap().output;
         assert_eq!(last[..], [entry.classes], "{}", entry.name);
 
@@ -270,8 +274,15 @@ fn multiply_adds_are_the_published_ones() {
     ];
     for (name, expected) in published {
         let found = tinderbox_models::find(name).unwrap().multiply_adds as f64 / 1e9;
-        assert!((found - expected).abs() <= 0.000_51, "{name}: {found} against {expected}");
+        assert!(
+            (found - expected).abs() <= 0.000_51,
+            "{name}: {found} against {expected}"
+        );
     }
     let standard = registry().iter().filter(|entry| entry.standard).count();
-    assert_eq!(standard, published.len(), "every standard model is in the list");
+    assert_eq!(
+        standard,
+        published.len(),
+        "every standard model is in the list"
+    );
 }
