@@ -9,8 +9,8 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 use tinderbox_core::Seed;
 use tinderbox_data::images::{
-    Images, Transform, digit_classes, fashion_mnist_classes, read_cifar10, read_idx,
-    read_idx_images,
+    Images, Part, Transform, digit_classes, fashion_mnist_classes, read_cifar10, read_idx,
+    read_idx_images, read_image_set,
 };
 use tinderbox_data::{Batches, Classes, Examples, Loader};
 
@@ -152,6 +152,53 @@ fn cifar_batches_are_read_and_damaged_ones_refused() {
             .unwrap_err()
             .to_string()
             .contains("no rows")
+    );
+}
+
+#[test]
+fn known_sets_are_found_by_name_and_missing_files_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    write(
+        folder,
+        "t10k-images-idx3-ubyte.gz",
+        &idx(&[2, 2, 2], &[7; 8]),
+    );
+    write(folder, "t10k-labels-idx1-ubyte", &idx(&[2], &[9, 0]));
+    let images = read_image_set("fashion-mnist", folder, Part::Test).unwrap();
+    assert_eq!(images.classes().names()[9], "ankle boot");
+    assert_eq!(images.classes().labels(), [9, 0]);
+    let digits = read_image_set("mnist", folder, Part::Test).unwrap();
+    assert_eq!(digits.classes().names()[9], "9");
+    let error = read_image_set("mnist", folder, Part::Train)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("neither train-images-idx3-ubyte nor"),
+        "{error}"
+    );
+
+    let record = [&[4][..], &[200; 3072]].concat();
+    for batch in 1..=5 {
+        let records = vec![record.clone(); batch].concat();
+        write(folder, &format!("data_batch_{batch}.bin"), &records);
+    }
+    assert_eq!(
+        read_image_set("cifar-10", folder, Part::Train)
+            .unwrap()
+            .len(),
+        15
+    );
+    let error = read_image_set("cifar-10", folder, Part::Test)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("test_batch.bin"), "{error}");
+    let error = read_image_set("cifar10", folder, Part::Test)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("did you mean") && error.contains("cifar-10"),
+        "{error}"
     );
 }
 

@@ -41,15 +41,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let path =
             |what: &str| Path::new(&folder).join(format!("{}.{what}.safetensors", entry.name));
-        let model = torchvision::model(entry);
-        let (logits, trained, gradients) = torchvision::forward_and_backward(&model);
-        save(&model, &path("model"))?;
+        let (logits, trained, gradients) = torchvision::forward_and_backward(entry);
+        save(&torchvision::model(entry), &path("model"))?;
         let gradients = trained
             .map(&mut torchvision::AsParameters(&gradients))
             .valid();
         save(&gradients, &path("gradients"))?;
         let in_out = InOut {
-            images: Param::from_tensor(torchvision::images(&device)),
+            images: Param::from_tensor(torchvision::images(entry, &device)),
             logits: Param::from_data(logits, &device),
         };
         save(&in_out, &path("in_out"))?;

@@ -80,8 +80,7 @@ fn logits_and_gradients_are_those_of_torchvision() {
     // The larger VGGs differ from VGG-11 in nothing but the number of convolutions.
     let slow = ["vgg13", "vgg16", "vgg19"];
     for entry in standard().filter(|entry| !slow.contains(&entry.name)) {
-        let (logits, model, gradients) =
-            torchvision::forward_and_backward(&torchvision::model(entry));
+        let (logits, model, gradients) = torchvision::forward_and_backward(entry);
         let expected = &reference["models"][entry.name];
         let theirs: Vec<f64> = serde_json::from_value(expected["logits"].clone()).unwrap();
         let ours = logits.try_to_vec_as::<f32>().unwrap();

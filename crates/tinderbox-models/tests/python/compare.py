@@ -6,9 +6,7 @@
     python crates/tinderbox-models/tests/python/compare.py OUT [--write]
 
 Each exported state dict must load with strict=True; logits and every gradient must agree within
-1e-4, relative, with torchvision in double precision. (The images are such that no ReLU of any model
-sees a number so near to 0 that rounding decides its gradient; with other images a single such
-number can cost a small layer 1e-2.) With --write the numbers that
+1e-4, relative, with torchvision in double precision. With --write the numbers that
 tests/parity.rs compares with are written to tests/reference/torchvision.json.
 """
 
