@@ -205,6 +205,24 @@ pub enum DataError {
         /// Where the data set is described.
         homepage: String,
     },
+    /// A transform that does not fit the images it gets.
+    #[error("{transform} on images of {shape:?} (channels, height, width): {problem}")]
+    Transform {
+        /// The transform.
+        transform: String,
+        /// Channels, height and width of the images before it.
+        shape: [usize; 3],
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// An example that does not exist.
+    #[error("there is no example {index}: there are {examples}, counted from 0")]
+    Index {
+        /// The index asked for.
+        index: usize,
+        /// How many examples there are.
+        examples: usize,
+    },
     /// A file that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),

@@ -1,6 +1,7 @@
 //! From files to batches: tables with polars, loaders and the data-set catalog.
 
 mod error;
+pub mod images;
 mod loader;
 mod rows;
 pub mod synthetic;

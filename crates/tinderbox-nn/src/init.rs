@@ -1,4 +1,4 @@
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
@@ -15,6 +15,7 @@ use tinderbox_core::Seed;
 /// | `XavierNormal` | N(0, gain √(2 / (fan_in + fan_out))) | Glorot and Bengio 2010 |
 /// | `KaimingUniform` | U(±gain √(3 / fan_in)) | He et al. 2015 |
 /// | `KaimingNormal` | N(0, gain / √fan_in) | He et al. 2015 |
+/// | `KaimingNormalOut` | N(0, gain / √fan_out) | He et al. 2015, eq. 14; torchvision's ResNets |
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 #[allow(missing_docs)] // the fields are the symbols of the table
@@ -27,6 +28,7 @@ pub enum Initializer {
     XavierNormal { gain: f64 },
     KaimingUniform { gain: f64 },
     KaimingNormal { gain: f64 },
+    KaimingNormalOut { gain: f64 },
 }
 
 /// Inputs and outputs of one unit of a layer.
@@ -56,7 +58,8 @@ impl Initializer {
             XavierUniform { gain }
             | XavierNormal { gain }
             | KaimingUniform { gain }
-            | KaimingNormal { gain } => gain.is_finite() && gain >= 0.0,
+            | KaimingNormal { gain }
+            | KaimingNormalOut { gain } => gain.is_finite() && gain >= 0.0,
         };
         if fine {
             Ok(())
@@ -85,10 +88,16 @@ impl Initializer {
             Normal { std } => normal(count, std, seed),
             XavierNormal { gain } => normal(count, gain * (2.0 / both).sqrt(), seed),
             KaimingNormal { gain } => normal(count, gain / fan_in.sqrt(), seed),
+            KaimingNormalOut { gain } => {
+                normal(count, gain / (fans.fan_out.max(1) as f64).sqrt(), seed)
+            }
         }
     }
 
-    /// A parameter of this shape, drawn at once and not at first access.
+    /// A parameter of this shape.
+    ///
+    /// It is drawn when it is first read, so that counting the parameters of a model or loading a
+    /// file into it costs no draws; the numbers are the same whenever that is.
     pub fn param<const D: usize>(
         self,
         shape: [usize; D],
@@ -96,8 +105,14 @@ impl Initializer {
         seed: Seed,
         device: &Device,
     ) -> Param<Tensor<D>> {
-        let numbers = self.draw(shape.iter().product(), fans, seed);
-        Param::from_data(TensorData::new(numbers, shape), device)
+        let make = move |device: &Device, require_grad: bool| {
+            let numbers = self.draw(shape.iter().product(), fans, seed);
+            let data = TensorData::new(numbers, shape);
+            device
+                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
+                .set_require_grad(require_grad)
+        };
+        Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into())
     }
 }
 
@@ -142,6 +157,10 @@ mod tests {
             (
                 Initializer::KaimingNormal { gain: 2f64.sqrt() },
                 (2.0f64 / 300.0).sqrt(),
+            ),
+            (
+                Initializer::KaimingNormalOut { gain: 2f64.sqrt() },
+                (2.0f64 / 100.0).sqrt(),
             ),
         ];
         for (initializer, std) in expected {

@@ -16,22 +16,22 @@ macro_rules! lessons {
 }
 
 lessons! {
-    "../lessons/tensors.rs" tensors,
-    "../lessons/preprocessing.rs" preprocessing,
-    "../lessons/linear_algebra.rs" linear_algebra,
-    "../lessons/calculus.rs" calculus,
-    "../lessons/autograd.rs" autograd,
-    "../lessons/linear_regression_exact.rs" linear_regression_exact,
-    "../lessons/batch_size.rs" batch_size,
-    "../lessons/gradient_descent.rs" gradient_descent,
-    "../lessons/overfitting.rs" overfitting,
-    "../lessons/weight_decay.rs" weight_decay,
-    "../questions/squared_loss.rs" squared_loss,
-    "../questions/mean_or_sum.rs" mean_or_sum,
-    "../questions/learning_rate.rs" learning_rate,
-    "../questions/newton.rs" newton,
-    "../questions/memory.rs" memory,
-    "../questions/when_to_stop.rs" when_to_stop,
+    "../../examples/lessons/tensors.rs" tensors,
+    "../../examples/lessons/preprocessing.rs" preprocessing,
+    "../../examples/lessons/linear_algebra.rs" linear_algebra,
+    "../../examples/lessons/calculus.rs" calculus,
+    "../../examples/lessons/autograd.rs" autograd,
+    "../../examples/lessons/linear_regression_exact.rs" linear_regression_exact,
+    "../../examples/lessons/batch_size.rs" batch_size,
+    "../../examples/lessons/gradient_descent.rs" gradient_descent,
+    "../../examples/lessons/overfitting.rs" overfitting,
+    "../../examples/lessons/weight_decay.rs" weight_decay,
+    "../../examples/questions/squared_loss.rs" squared_loss,
+    "../../examples/questions/mean_or_sum.rs" mean_or_sum,
+    "../../examples/questions/learning_rate.rs" learning_rate,
+    "../../examples/questions/newton.rs" newton,
+    "../../examples/questions/memory.rs" memory,
+    "../../examples/questions/when_to_stop.rs" when_to_stop,
 }
 
 #[allow(deprecated)] // the feature `ndarray` is ours to keep

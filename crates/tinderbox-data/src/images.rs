@@ -1,0 +1,17 @@
+//! Images in memory: bytes until they are gathered into a batch.
+
+mod cifar;
+mod collection;
+mod idx;
+mod labels;
+mod resize;
+mod sets;
+mod transform;
+
+pub use cifar::read_cifar10;
+pub use collection::{ImageBatch, Images};
+pub use idx::{Idx, read_idx, read_idx_images};
+pub use labels::{cifar10_classes, digit_classes, fashion_mnist_classes};
+pub use resize::Resizer;
+pub use sets::{IMAGE_SETS, Part, read_image_set};
+pub use transform::Transform;

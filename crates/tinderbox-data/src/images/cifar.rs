@@ -1,0 +1,45 @@
+use std::path::Path;
+
+use super::Images;
+use super::idx::read_bytes;
+use super::labels::cifar10_classes;
+use crate::{Classes, DataError, Result};
+
+/// Bytes of a record: the label, then 32 x 32 red, green and blue bytes.
+const RECORD: usize = 1 + 3 * 32 * 32;
+
+/// Reads binary batches of CIFAR-10 (`data_batch_1.bin`, …; plain or `.gz`), one after the other.
+///
+/// # Errors
+/// No file, a file that cannot be read, one that is no whole number of records, a label above 9.
+pub fn read_cifar10<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<Images> {
+    let (mut labels, mut pixels) = (Vec::new(), Vec::new());
+    for path in files {
+        let path = path.as_ref();
+        let bytes = read_bytes(path)?;
+        if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                problem: format!(
+                    "{} bytes are no whole number of records of {RECORD}; take the binary version \
+                     of CIFAR-10, or download it again",
+                    bytes.len()
+                ),
+            });
+        }
+        for record in bytes.chunks_exact(RECORD) {
+            labels.push(i32::from(record[0]));
+            pixels.extend_from_slice(&record[1..]);
+        }
+    }
+    if labels.is_empty() {
+        return Err(DataError::Empty {
+            what: "of CIFAR-10 batches".into(),
+        });
+    }
+    Images::new(
+        pixels,
+        [3, 32, 32],
+        Classes::new(labels, cifar10_classes())?,
+    )
+}

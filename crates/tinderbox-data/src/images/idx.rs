@@ -1,0 +1,133 @@
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::Images;
+use crate::{Classes, DataError, Result};
+
+/// The contents of an IDX file: bytes in a row-major array.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idx {
+    /// The sides of the array, outermost first.
+    pub shape: Vec<usize>,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+}
+
+/// Reads a file of the IDX format of bytes, plain or `.gz` (LeCun's MNIST page): two zeros, the
+/// type 8, the number of sides, each side as a big-endian 32-bit number, then the bytes.
+///
+/// # Errors
+/// A file that cannot be read, another magic number, another type of numbers, fewer or more bytes
+/// than the header says.
+pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
+    let path = path.as_ref();
+    let bytes = read_bytes(path)?;
+    let fault = |problem: String| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    };
+    let &[zero, also_zero, kind, sides, ref rest @ ..] = &bytes[..] else {
+        return Err(fault(format!(
+            "{} bytes are no IDX file; download it again",
+            bytes.len()
+        )));
+    };
+    if [zero, also_zero] != [0, 0] || sides == 0 {
+        return Err(fault(format!(
+            "the magic number is {zero:02x} {also_zero:02x} {kind:02x} {sides:02x}, but an IDX \
+             file of bytes starts with 00 00 08; is it another kind of file?"
+        )));
+    }
+    if kind != 8 {
+        return Err(fault(format!(
+            "the numbers are of type {kind:#04x}, but only bytes (0x08) are read; convert the file"
+        )));
+    }
+    let sides = usize::from(sides);
+    if rest.len() < 4 * sides {
+        return Err(fault("the header is cut off; download it again".into()));
+    }
+    let (header, data) = rest.split_at(4 * sides);
+    let shape: Vec<usize> = header
+        .chunks_exact(4)
+        .map(|side| u32::from_be_bytes([side[0], side[1], side[2], side[3]]) as usize)
+        .collect();
+    let expected = shape
+        .iter()
+        .try_fold(1usize, |size, &side| size.checked_mul(side));
+    if expected != Some(data.len()) {
+        let expected = expected.map_or("more than fit into memory".into(), |size| size.to_string());
+        return Err(fault(format!(
+            "the header says {shape:?}, which is {expected} bytes, but there are {}; download it \
+             again",
+            data.len()
+        )));
+    }
+    Ok(Idx {
+        shape,
+        bytes: data.to_vec(),
+    })
+}
+
+/// Reads a pair of IDX files, images and their labels, as MNIST and Fashion-MNIST come.
+///
+/// # Errors
+/// Those of [`read_idx`]; an image file that has no images; another number of labels than of
+/// images; labels that no class has.
+pub fn read_idx_images(
+    images: impl AsRef<Path>,
+    labels: impl AsRef<Path>,
+    classes: Vec<String>,
+) -> Result<Images> {
+    let fault = |path: &Path, problem: String| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    };
+    let pixels = read_idx(&images)?;
+    let &[count, height, width] = &pixels.shape[..] else {
+        return Err(fault(
+            images.as_ref(),
+            format!(
+                "an array of {} sides, but images have 3 (number, height, width); did you \
+                 exchange images and labels?",
+                pixels.shape.len()
+            ),
+        ));
+    };
+    let found = read_idx(&labels)?;
+    if found.shape != [count] {
+        return Err(fault(
+            labels.as_ref(),
+            format!(
+                "labels of shape {:?} for {count} images; take the two files of the same split",
+                found.shape
+            ),
+        ));
+    }
+    let classes = Classes::new(found.bytes.into_iter().map(i32::from).collect(), classes)?;
+    Images::new(pixels.bytes, [1, height, width], classes)
+}
+
+/// All bytes of a file, unpacked if its name ends in `.gz`.
+pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
+    let fault = |source| DataError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = BufReader::new(File::open(path).map_err(fault)?);
+    let mut bytes = Vec::new();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        MultiGzDecoder::new(file)
+            .read_to_end(&mut bytes)
+            .map_err(|error| DataError::Format {
+                path: path.to_owned(),
+                problem: format!("it does not unpack ({error}); download it again"),
+            })?;
+    } else {
+        file.read_to_end(&mut bytes).map_err(fault)?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,83 @@
+use crate::ModelError;
+
+/// A check of the shape of an image and of the number of classes.
+///
+/// `smallest` is the least height and width with something left at the end of the model.
+pub(super) fn image(
+    model: &'static str,
+    input: [usize; 3],
+    classes: usize,
+    smallest: usize,
+) -> Result<(), ModelError> {
+    let [channels, height, width] = input;
+    for (field, size) in [("the number of channels", channels), ("classes", classes)] {
+        positive(model, field, size)?;
+    }
+    if height < smallest || width < smallest {
+        return Err(ModelError::TooSmall {
+            model,
+            height,
+            width,
+            smallest,
+        });
+    }
+    Ok(())
+}
+
+/// A size that must not be 0.
+pub(super) fn positive(
+    model: &'static str,
+    field: &'static str,
+    size: usize,
+) -> Result<(), ModelError> {
+    if size == 0 {
+        return Err(ModelError::Zero { model, field });
+    }
+    Ok(())
+}
+
+/// A probability of leaving something out.
+pub(super) fn dropout(
+    model: &'static str,
+    field: &'static str,
+    probability: f64,
+) -> Result<(), ModelError> {
+    if (0.0..1.0).contains(&probability) {
+        return Ok(());
+    }
+    Err(ModelError::Setting {
+        model,
+        field,
+        value: probability.to_string(),
+        needs: "a dropout probability is at least 0 and less than 1",
+    })
+}
+
+/// A number that another one must divide.
+pub(super) fn divides(
+    model: &'static str,
+    field: &'static str,
+    divisor: usize,
+    whole: usize,
+    needs: &'static str,
+) -> Result<(), ModelError> {
+    if divisor > 0 && whole.is_multiple_of(divisor) {
+        return Ok(());
+    }
+    Err(ModelError::Setting {
+        model,
+        field,
+        value: divisor.to_string(),
+        needs,
+    })
+}
+
+/// An initialiser that a user wrote.
+pub(super) fn initializer(
+    model: &'static str,
+    initializer: tinderbox_nn::Initializer,
+) -> Result<(), ModelError> {
+    initializer
+        .check()
+        .map_err(|source| ModelError::Init { model, source })
+}

@@ -1,0 +1,130 @@
+//! ResNet-18 as the course writes it (Dive into Deep Learning, section "Residual Networks"): the
+//! convolutions have biases, and the 1 x 1 convolution of the shortcut has no batch norm.
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Linear};
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use tinderbox_core::Seed;
+use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
+
+use super::blocks::{image_network, xavier};
+use super::check;
+use crate::ModelError;
+
+/// The shape of the course's ResNet and how its weights start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CourseResNetConfig {
+    /// Channels, height and width of an image.
+    pub input: [usize; 3],
+    /// Classes to choose from.
+    pub classes: usize,
+    /// How the weights start; the course's choice is Xavier-uniform.
+    #[serde(default = "xavier")]
+    pub initializer: Initializer,
+}
+
+/// Two 3 x 3 convolutions around which the input is added.
+#[derive(Module, Debug)]
+pub struct CourseResidual {
+    /// First convolution.
+    pub conv1: Conv2d,
+    /// After `conv1`.
+    pub bn1: BatchNorm,
+    /// Second convolution.
+    pub conv2: Conv2d,
+    /// After `conv2`.
+    pub bn2: BatchNorm,
+    /// 1 x 1 convolution of the input, where size and channels change.
+    pub conv3: Option<Conv2d>,
+}
+
+impl CourseResidual {
+    fn new(init: &Init, inputs: usize, outputs: usize) -> Self {
+        let stride = if inputs == outputs { 1 } else { 2 };
+        let first = Conv::new(inputs, outputs, 3).stride(stride).padding(1);
+        let shortcut = Conv::new(inputs, outputs, 1).stride(stride);
+        Self {
+            conv1: init.conv2d("conv1", first),
+            bn1: init.batch_norm(outputs),
+            conv2: init.conv2d("conv2", Conv::new(outputs, outputs, 3).padding(1)),
+            bn2: init.batch_norm(outputs),
+            conv3: (stride == 2).then(|| init.conv2d("conv3", shortcut)),
+        }
+    }
+}
+
+impl Layer<4> for CourseResidual {
+    fn apply(&self, input: Tensor<4>) -> Tensor<4> {
+        let maps = relu(self.bn1.apply(self.conv1.apply(input.clone())));
+        let maps = self.bn2.apply(self.conv2.apply(maps));
+        relu(maps + self.conv3.apply(input))
+    }
+}
+
+/// A stem, four stages of two blocks, one linear layer.
+#[derive(Module, Debug)]
+pub struct CourseResNet {
+    /// 7 x 7, stride 2.
+    pub conv1: Conv2d,
+    /// After `conv1`.
+    pub bn1: BatchNorm,
+    /// Eight blocks; the third, fifth and seventh halve the size.
+    pub blocks: Vec<CourseResidual>,
+    /// To the classes.
+    pub fc: Linear,
+    #[module(skip)]
+    input: [usize; 3],
+    #[module(skip)]
+    classes: usize,
+}
+
+impl CourseResNetConfig {
+    /// The course's ResNet-18.
+    pub fn new(input: [usize; 3], classes: usize) -> Self {
+        Self {
+            input,
+            classes,
+            initializer: xavier(),
+        }
+    }
+
+    /// The model with its first weights: a pure function of (config, seed).
+    ///
+    /// # Errors
+    /// A size of 0 or an initialiser that makes no sense.
+    pub fn init(&self, seed: Seed, device: &Device) -> Result<CourseResNet, ModelError> {
+        let model = "the course's ResNet-18";
+        check::image(model, self.input, self.classes, 1)?;
+        check::initializer(model, self.initializer)?;
+        let init = Init::new(seed, device, self.initializer);
+        let widths = [64, 64, 64, 128, 128, 256, 256, 512, 512];
+        let in_blocks = init.child("blocks");
+        let blocks = widths
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| CourseResidual::new(&in_blocks.at(index), pair[0], pair[1]))
+            .collect();
+        let stem = Conv::new(self.input[0], 64, 7).stride(2).padding(3);
+        Ok(CourseResNet {
+            conv1: init.conv2d("conv1", stem),
+            bn1: init.batch_norm(64),
+            blocks,
+            fc: init.linear("fc", 512, self.classes),
+            input: self.input,
+            classes: self.classes,
+        })
+    }
+}
+
+impl CourseResNet {
+    fn logits(&self, images: Tensor<4>) -> Tensor<2> {
+        let maps = relu(self.bn1.apply(self.conv1.apply(images)));
+        let maps = Pool::max(3, 2).padding(1).apply(maps);
+        self.fc.apply(global_avg_pool(self.blocks.apply(maps)))
+    }
+}
+
+image_network!(CourseResNet);

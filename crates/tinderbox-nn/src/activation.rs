@@ -1,0 +1,123 @@
+use burn::module::Module;
+use burn::tensor::{Tensor, activation};
+
+use crate::{Layer, trace};
+
+/// A function that is applied to every number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Function {
+    Identity,
+    Relu,
+    Relu6,
+    Sigmoid,
+    Silu,
+    Gelu,
+}
+
+/// An activation as a layer without parameters, so that it can stand between others in a tuple.
+#[derive(Module, Debug)]
+pub struct Activation {
+    #[module(skip)]
+    function: Function,
+}
+
+impl Activation {
+    /// The input itself: holds a place in a tuple.
+    pub fn identity() -> Self {
+        Self::of(Function::Identity)
+    }
+
+    /// max(x, 0).
+    pub fn relu() -> Self {
+        Self::of(Function::Relu)
+    }
+
+    /// min(max(x, 0), 6) (Howard et al. 2017).
+    pub fn relu6() -> Self {
+        Self::of(Function::Relu6)
+    }
+
+    /// 1 / (1 + exp(-x)).
+    pub fn sigmoid() -> Self {
+        Self::of(Function::Sigmoid)
+    }
+
+    /// x sigmoid(x) (Elfwing, Uchibe, Doya 2017).
+    pub fn silu() -> Self {
+        Self::of(Function::Silu)
+    }
+
+    /// x times the normal distribution function at x (Hendrycks and Gimpel 2016).
+    pub fn gelu() -> Self {
+        Self::of(Function::Gelu)
+    }
+
+    fn of(function: Function) -> Self {
+        Self { function }
+    }
+}
+
+impl<const D: usize> Layer<D> for Activation {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let (kind, output) = match self.function {
+            Function::Identity => return input,
+            Function::Relu => ("ReLU", activation::relu(input)),
+            // Not Burn's `relu6`: this one is a single pass.
+            Function::Relu6 => ("ReLU6", input.clamp(0.0, 6.0)),
+            Function::Sigmoid => ("Sigmoid", activation::sigmoid(input)),
+            Function::Silu => ("SiLU", activation::silu(input)),
+            Function::Gelu => ("GELU", activation::gelu(input)),
+        };
+        trace::step(kind, Vec::new, &output.dims(), || 0);
+        output
+    }
+}
+
+/// [`Activation::relu`] as a function.
+pub fn relu<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+    Activation::relu().apply(input)
+}
+
+/// [`Activation::sigmoid`] as a function.
+pub fn sigmoid<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+    Activation::sigmoid().apply(input)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData, Tolerance};
+
+    use super::*;
+
+    #[test]
+    fn values() {
+        let input = Tensor::<1>::from_data([-2.0f32, 0.0, 1.0, 9.0], &Device::flex());
+        let cases = [
+            (Activation::identity(), [-2.0f32, 0.0, 1.0, 9.0]),
+            (Activation::relu(), [0.0, 0.0, 1.0, 9.0]),
+            (Activation::relu6(), [0.0, 0.0, 1.0, 6.0]),
+            (
+                Activation::sigmoid(),
+                [0.119_202_92, 0.5, 0.731_058_6, 0.999_876_6],
+            ),
+            (
+                Activation::silu(),
+                [-0.238_405_84, 0.0, 0.731_058_6, 8.998_889],
+            ),
+            (Activation::gelu(), [-0.045_500_26, 0.0, 0.841_344_7, 9.0]),
+        ];
+        for (layer, expected) in cases {
+            let output = layer.apply(input.clone()).to_data();
+            output.assert_approx_eq::<f32>(&TensorData::from(expected), Tolerance::absolute(2e-6));
+        }
+    }
+
+    #[test]
+    fn the_gradient_of_relu6_is_one_inside_and_zero_outside() {
+        let device = Device::flex().autodiff();
+        let input = Tensor::<1>::from_data([-1.0f32, 0.5, 5.5, 7.0], &device).require_grad();
+        let grads = Activation::relu6().apply(input.clone()).sum().backward();
+        let grad = input.grad(&grads).unwrap().to_data();
+        assert_eq!(grad, TensorData::from([0.0f32, 1.0, 1.0, 0.0]));
+    }
+}

@@ -1,0 +1,64 @@
+/// An enum of modules that leaves no trace in the names of a state dict.
+///
+/// Burn's derived enums put the name of the variant into the path of a parameter
+/// (`features.0.Conv.weight`); PyTorch has no such thing. Each variant holds one module.
+///
+/// ```
+/// use burn::nn::{BatchNorm, conv::Conv2d};
+///
+/// tinderbox_nn::one_of! {
+///     /// What a feature extractor is made of.
+///     pub enum Part { Conv(Conv2d), Norm(BatchNorm) }
+/// }
+/// ```
+#[macro_export]
+macro_rules! one_of {
+    ($(#[$meta:meta])* $vis:vis enum $name:ident { $($variant:ident($module:ty)),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        #[allow(missing_docs, clippy::large_enum_variant)]
+        $vis enum $name { $($variant($module)),+ }
+
+        impl burn::module::Module for $name {
+            fn collect_devices(&self, devices: burn::module::Devices) -> burn::module::Devices {
+                match self { $(Self::$variant(part) => part.collect_devices(devices)),+ }
+            }
+
+            fn fork(self, device: &burn::tensor::Device) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.fork(device))),+ }
+            }
+
+            fn to_device(self, device: &burn::tensor::Device) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.to_device(device))),+ }
+            }
+
+            fn train(self) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.train())),+ }
+            }
+
+            fn valid(&self) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.valid())),+ }
+            }
+
+            fn materialize(self) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.materialize())),+ }
+            }
+
+            fn visit<V: burn::module::ModuleVisitor>(&self, visitor: &mut V) {
+                match self { $(Self::$variant(part) => part.visit(visitor)),+ }
+            }
+
+            fn map<P: burn::module::ModuleMapper>(self, mapper: &mut P) -> Self {
+                match self { $(Self::$variant(part) => Self::$variant(part.map(mapper))),+ }
+            }
+        }
+
+        impl burn::module::ModuleDisplayDefault for $name {
+            fn content(&self, content: burn::module::Content) -> Option<burn::module::Content> {
+                match self { $(Self::$variant(part) => content.add_single(part).optional()),+ }
+            }
+        }
+
+        impl burn::module::ModuleDisplay for $name {}
+    };
+}

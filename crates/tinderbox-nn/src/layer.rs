@@ -1,0 +1,174 @@
+use burn::module::{Param, ParamId};
+use burn::nn::conv::Conv2d;
+use burn::nn::{BatchNorm, Dropout, LayerNorm, Linear};
+use burn::tensor::Tensor;
+
+use crate::trace;
+
+/// A layer that maps a tensor of rank `D` to a tensor of the same rank.
+///
+/// Every layer of the image models is computed through this trait, Burn's own included, so that
+/// there is one place to make faster and one place that knows what a forward pass does
+/// ([`trace`]). Tuples, vectors and options of layers are layers: the tuple
+/// `(conv, norm, relu)` is PyTorch's `Sequential(conv, norm, relu)`, down to the names `0`, `1`,
+/// `2` of its parts in a state dict.
+pub trait Layer<const D: usize> {
+    /// The output of the layer.
+    fn apply(&self, input: Tensor<D>) -> Tensor<D>;
+}
+
+/// The id of a weight and, where there is one, of a bias.
+pub(crate) fn ids<const D: usize>(
+    weight: &Param<Tensor<D>>,
+    bias: &Option<Param<Tensor<1>>>,
+) -> Vec<ParamId> {
+    std::iter::once(weight.id)
+        .chain(bias.as_ref().map(|bias| bias.id))
+        .collect()
+}
+
+fn numel(shape: &[usize]) -> u64 {
+    shape.iter().map(|&side| side as u64).product()
+}
+
+/// # Shapes
+/// `[batch, channels_in, height, width]` to `[batch, channels_out, height', width']`.
+impl Layer<4> for Conv2d {
+    fn apply(&self, input: Tensor<4>) -> Tensor<4> {
+        let output = self.forward(input);
+        trace::step(
+            "Conv2d",
+            || ids(&self.weight, &self.bias),
+            &output.dims(),
+            || {
+                let weights = &self.weight.lazy_shape()[1..];
+                numel(&output.dims()) * numel(weights)
+            },
+        );
+        output
+    }
+}
+
+/// # Shapes
+/// `[…, inputs]` to `[…, outputs]`.
+impl<const D: usize> Layer<D> for Linear {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let output = self.forward(input);
+        trace::step(
+            "Linear",
+            || ids(&self.weight, &self.bias),
+            &output.dims(),
+            || numel(&output.dims()) * self.weight.lazy_shape()[0] as u64,
+        );
+        output
+    }
+}
+
+/// # Shapes
+/// `[batch, channels, …]` in and out; statistics over everything but the channels.
+impl<const D: usize> Layer<D> for BatchNorm {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let output = self.forward(input);
+        let ids = || vec![self.gamma.id, self.beta.id];
+        trace::step("BatchNorm", ids, &output.dims(), || 0);
+        output
+    }
+}
+
+/// # Shapes
+/// `[…, features]` in and out; statistics over the features.
+impl<const D: usize> Layer<D> for LayerNorm {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let output = self.forward(input);
+        trace::step(
+            "LayerNorm",
+            || ids(&self.gamma, &self.beta),
+            &output.dims(),
+            || 0,
+        );
+        output
+    }
+}
+
+impl<const D: usize> Layer<D> for Dropout {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let output = self.forward(input);
+        trace::step("Dropout", Vec::new, &output.dims(), || 0);
+        output
+    }
+}
+
+impl<const D: usize, L: Layer<D>> Layer<D> for Vec<L> {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        self.iter().fold(input, |input, layer| layer.apply(input))
+    }
+}
+
+/// Nothing is the identity.
+impl<const D: usize, L: Layer<D>> Layer<D> for Option<L> {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        match self {
+            Some(layer) => layer.apply(input),
+            None => input,
+        }
+    }
+}
+
+macro_rules! sequential {
+    ($($layer:ident $index:tt),+) => {
+        impl<const D: usize, $($layer: Layer<D>),+> Layer<D> for ($($layer,)+) {
+            fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+                $(let input = self.$index.apply(input);)+
+                input
+            }
+        }
+    };
+}
+
+sequential!(A 0, B 1);
+sequential!(A 0, B 1, C 2);
+sequential!(A 0, B 1, C 2, E 3);
+sequential!(A 0, B 1, C 2, E 3, F 4);
+sequential!(A 0, B 1, C 2, E 3, F 4, G 5);
+sequential!(A 0, B 1, C 2, E 3, F 4, G 5, H 6);
+sequential!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7);
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use tinderbox_core::Seed;
+
+    use super::*;
+    use crate::{Activation, Conv, Init, Initializer, trace};
+
+    #[test]
+    fn a_tuple_is_its_layers_one_after_the_other_and_each_reports() {
+        let device = Device::flex();
+        let init = Init::new(Seed::new(1), &device, Initializer::Normal { std: 1.0 });
+        let layers = (
+            init.conv2d("0", Conv::new(4, 6, 3).padding(1).groups(2)),
+            init.batch_norm(6),
+            Activation::relu(),
+            None::<Activation>,
+        );
+        let input = Tensor::<4>::ones([2, 4, 5, 7], &device);
+        let (output, steps) = trace::record(|| layers.apply(input.clone()));
+        let by_hand = layers.2.apply(layers.1.apply(layers.0.apply(input)));
+        assert_eq!(output.to_data(), by_hand.to_data());
+        let kinds: Vec<_> = steps.iter().map(|step| step.kind).collect();
+        assert_eq!(kinds, ["Conv2d", "BatchNorm", "ReLU"]);
+        assert_eq!(steps[0].output, [2, 6, 5, 7]);
+        // Every output sums over 4 / 2 channels and 3 x 3 positions.
+        assert_eq!(steps[0].multiply_adds, 2 * 6 * 5 * 7 * (2 * 9));
+        assert_eq!(steps[0].weights.len(), 2);
+    }
+
+    #[test]
+    fn a_linear_layer_counts_every_row() {
+        let device = Device::flex();
+        let init = Init::new(Seed::new(1), &device, Initializer::Normal { std: 1.0 });
+        let layer = init.linear("fc", 5, 3);
+        let (_, steps) = trace::record(|| layer.apply(Tensor::<3>::ones([2, 7, 5], &device)));
+        assert_eq!(steps[0].multiply_adds, 2 * 7 * 5 * 3);
+    }
+}
