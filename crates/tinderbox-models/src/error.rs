@@ -77,3 +77,4 @@ fn suggest(nearest: &[&str]) -> String {
         [one] => format!("; did you mean \"{one}\"?"),
         several => format!("; did you mean one of {}?", several.join(", ")),
     }
+}
