@@ -9,7 +9,8 @@ mod torchvision;
 use std::error::Error;
 use std::path::Path;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use burn_store::{BurnToPyTorchAdapter, ModuleSnapshot, SafetensorsStore};
 use tinderbox_models::registry;
@@ -19,6 +20,17 @@ use tinderbox_models::registry;
 struct InOut {
     images: Param<Tensor<4>>,
     logits: Param<Tensor<2>>,
+}
+
+/// Puts the gradients in the places of the parameters, and zeros in those of statistics.
+struct AsParameters<'a>(&'a GradientsParams);
+
+impl ModuleMapper for AsParameters<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id: ParamId = param.id;
+        let gradient = self.0.get::<D>(id);
+        param.map(|old| gradient.unwrap_or_else(|| old.zeros_like()))
+    }
 }
 
 fn save<M: Module>(module: &M, path: &Path) -> Result<(), Box<dyn Error>> {
@@ -43,9 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             |what: &str| Path::new(&folder).join(format!("{}.{what}.safetensors", entry.name));
         let (logits, trained, gradients) = torchvision::forward_and_backward(entry);
         save(&torchvision::model(entry), &path("model"))?;
-        let gradients = trained
-            .map(&mut torchvision::AsParameters(&gradients))
-            .valid();
+        let gradients = trained.map(&mut AsParameters(&gradients)).valid();
         save(&gradients, &path("gradients"))?;
         let in_out = InOut {
             images: Param::from_tensor(torchvision::images(entry, &device)),

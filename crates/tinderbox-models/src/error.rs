@@ -66,9 +66,6 @@ pub enum ModelError {
         /// How many models there are.
         among: usize,
     },
-    /// A batch of another shape than the model takes.
-    #[error(transparent)]
-    Shape(#[from] tinderbox_nn::ShapeError),
 }
 
 fn suggest(nearest: &[&str]) -> String {

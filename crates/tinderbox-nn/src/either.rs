@@ -21,35 +21,35 @@ macro_rules! one_of {
 
         impl burn::module::Module for $name {
             fn collect_devices(&self, devices: burn::module::Devices) -> burn::module::Devices {
-                match self { $(Self::$variant(part) => part.collect_devices(devices)),+ }
+                match self { $(Self::$variant(part) => burn::module::Module::collect_devices(part, devices)),+ }
             }
 
             fn fork(self, device: &burn::tensor::Device) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.fork(device))),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::fork(part, device))),+ }
             }
 
             fn to_device(self, device: &burn::tensor::Device) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.to_device(device))),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::to_device(part, device))),+ }
             }
 
             fn train(self) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.train())),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::train(part))),+ }
             }
 
             fn valid(&self) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.valid())),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::valid(part))),+ }
             }
 
             fn materialize(self) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.materialize())),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::materialize(part))),+ }
             }
 
             fn visit<V: burn::module::ModuleVisitor>(&self, visitor: &mut V) {
-                match self { $(Self::$variant(part) => part.visit(visitor)),+ }
+                match self { $(Self::$variant(part) => burn::module::Module::visit(part, visitor)),+ }
             }
 
             fn map<P: burn::module::ModuleMapper>(self, mapper: &mut P) -> Self {
-                match self { $(Self::$variant(part) => Self::$variant(part.map(mapper))),+ }
+                match self { $(Self::$variant(part) => Self::$variant(burn::module::Module::map(part, mapper))),+ }
             }
         }
 

@@ -1,7 +1,7 @@
 //! What the comparison with torchvision needs on both sides: weights far from their start, and one
 //! forward and backward pass.
 
-use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_core::{Rng, Seed};
@@ -97,16 +97,5 @@ impl ModuleMapper for Shake {
 
     fn exit_module(&mut self, _name: &str, _container_type: &str) {
         self.path.pop();
-    }
-}
-
-/// Puts the gradients in the places of the parameters, and zeros in those of statistics.
-pub struct AsParameters<'a>(pub &'a GradientsParams);
-
-impl ModuleMapper for AsParameters<'_> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let id: ParamId = param.id;
-        let gradient = self.0.get::<D>(id);
-        param.map(|old| gradient.unwrap_or_else(|| old.zeros_like()))
     }
 }
