@@ -127,7 +127,14 @@ fn beyond() -> Result<Vec<Entry>> {
 
 /// The chapter's data: all columns standardised, then the first 1500 of 1503 rows.
 pub fn airfoil() -> Result<Rows> {
-    let names = ["frequency", "angle", "chord", "velocity", "thickness", "pressure"];
+    let names = [
+        "frequency",
+        "angle",
+        "chord",
+        "velocity",
+        "thickness",
+        "pressure",
+    ];
     let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
     let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
     let mut spec = FeatureSpec::infer(&frame, "pressure")?;
@@ -170,7 +177,8 @@ pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<T
 
     let measure = |model: &LinearRegression| -> Result<f64> {
         let predicted = model.valid().forward(whole.clone());
-        let loss = Loss::HalfSquared.forward(predicted, targets.clone(), Reduction::MeanOverExamples)?;
+        let loss =
+            Loss::HalfSquared.forward(predicted, targets.clone(), Reduction::MeanOverExamples)?;
         Ok(loss.try_into_scalar()?)
     };
     let (mut curve, mut seen, mut seconds) = (vec![(0.0, measure(&model)?)], 0, 0.0);
@@ -180,7 +188,9 @@ pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<T
             let Batch { inputs, targets } = batch?;
             let examples = inputs.dims()[0];
             let predicted = model.forward(inputs);
-            let loss = entry.loss.forward(predicted, targets, Reduction::MeanOverExamples)?;
+            let loss = entry
+                .loss
+                .forward(predicted, targets, Reduction::MeanOverExamples)?;
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(entry.rate, model, gradients);
             seconds += start.elapsed().as_secs_f64();
@@ -205,7 +215,8 @@ fn main() -> Result<()> {
     let floor = floor(&data)?;
     println!("the exact solution: {floor:.4}\n");
 
-    let mut table = String::from("| optimizer | rate | batch | epochs | loss | published | time an epoch |\n");
+    let mut table =
+        String::from("| optimizer | rate | batch | epochs | loss | published | time an epoch |\n");
     table += "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     let mut curves = Vec::new();
     for mut entry in entries()?.into_iter().chain(beyond()?) {
@@ -227,8 +238,16 @@ fn main() -> Result<()> {
             1e3 * trained.seconds_an_epoch,
         );
         // One curve an optimizer: the concise versions and other batch sizes would hide the rest.
-        if ["SGD, batch 10", "momentum 0.5", "Adagrad", "RMSProp", "Adadelta", "Adam", "Yogi"]
-            .contains(&entry.name)
+        if [
+            "SGD, batch 10",
+            "momentum 0.5",
+            "Adagrad",
+            "RMSProp",
+            "Adadelta",
+            "Adam",
+            "Yogi",
+        ]
+        .contains(&entry.name)
         {
             curves.push(Series::new(entry.name, trained.curve));
         }
@@ -237,7 +256,8 @@ fn main() -> Result<()> {
     let plot = Plot {
         y_scale: Scale::Linear,
         y_range: Some((0.22, 0.36)),
-        ..Plot::new("Airfoil: loss over all rows while training").labels("epoch", "half squared error")
+        ..Plot::new("Airfoil: loss over all rows while training")
+            .labels("epoch", "half squared error")
     };
     let svg = plot::curves(&plot, &curves)?;
     tinderbox::write_atomic(run.folder().join("optimizers.svg"), svg)?;

@@ -37,7 +37,14 @@ pub fn course() -> Vec<(&'static str, f64, Schedule)> {
 fn beyond() -> Vec<(&'static str, f64, Schedule)> {
     let part = |length, schedule| ChainPart { length, schedule };
     vec![
-        ("step", 0.3, Schedule::Step { size: 8, gamma: 0.5 }),
+        (
+            "step",
+            0.3,
+            Schedule::Step {
+                size: 8,
+                gamma: 0.5,
+            },
+        ),
         (
             "factor",
             0.3,
@@ -123,7 +130,12 @@ fn main() -> Result<()> {
             schedule.check()?;
             let base = args.lr.unwrap_or(base);
             let curve = schedule.curve(EPOCHS, base);
-            println!("{name}: {:.4} … {:.4} … {:.4}", curve[0], curve[EPOCHS / 2], curve[EPOCHS - 1]);
+            println!(
+                "{name}: {:.4} … {:.4} … {:.4}",
+                curve[0],
+                curve[EPOCHS / 2],
+                curve[EPOCHS - 1]
+            );
             curves.push(Series::by_epoch(name, curve));
         }
         if file == "beyond" {
@@ -142,6 +154,10 @@ fn main() -> Result<()> {
     println!("figures: {}", run.folder().display());
     let (_, base, cosine) = &course()[3];
     // Halfway from 0.3 to 0.01.
-    expected("cosine after 10 of 20 epochs", 0.155, format!("{:.3}", cosine.rate(10, *base)));
+    expected(
+        "cosine after 10 of 20 epochs",
+        0.155,
+        format!("{:.3}", cosine.rate(10, *base)),
+    );
     Ok(())
 }

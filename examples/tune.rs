@@ -17,7 +17,9 @@ use tinderbox::prelude::*;
 use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Trial};
 
 #[derive(clap::Parser)]
-#[command(about = "Random search with successive halving over rate, batch size, optimizer and width.")]
+#[command(
+    about = "Random search with successive halving over rate, batch size, optimizer and width."
+)]
 struct Args {
     #[command(flatten)]
     common: examples::Common,
@@ -86,7 +88,9 @@ fn main() -> Result<()> {
         let model = Mlp::new(train.features().width(), 64, seed.child("weights"), &device);
         let config = OptimizerConfig::by_name(optimizer)?;
         let found = LrFinder::default().search(&model, &Regression::default(), &config, &loader)?;
-        let Some(rate) = found.suggestion else { continue };
+        let Some(rate) = found.suggestion else {
+            continue;
+        };
         println!("{optimizer}: the finder suggests {rate:.2e}");
         let settings = Settings::default()
             .with("learning_rate", rate.clamp(1e-4, 1.0))
@@ -109,7 +113,9 @@ fn main() -> Result<()> {
             optimizer: OptimizerConfig::by_name(trial.settings.text("optimizer")?)?,
             ..TrainConfig::default()
         };
-        Ok(Trainer::new(config)?.fit(model, &Regression::default(), &loader, None)?.model)
+        Ok(Trainer::new(config)?
+            .fit(model, &Regression::default(), &loader, None)?
+            .model)
     };
     let rmse = |model: &Mlp, rows: &Rows| -> Result<f64> {
         let predicted = model.predict(rows.features().clone().into_tensor(&device))?;
@@ -159,21 +165,39 @@ fn main() -> Result<()> {
     let line = (squares / test.len() as f64).sqrt();
     println!("best: {}", best.settings);
     let got = rmse(&model, &test)?;
-    expected("RMSE on the test rows", format!("below {line:.3} (exact linear model)"), format!("{got:.3}"));
+    expected(
+        "RMSE on the test rows",
+        format!("below {line:.3} (exact linear model)"),
+        format!("{got:.3}"),
+    );
     Ok(())
 }
 
 /// 60 % of the rows to learn from, 20 % to choose settings on, 20 % to report on; all standardised with the
 /// means and deviations of the first.
 fn airfoil(seed: Seed) -> Result<[Rows; 3]> {
-    let names = ["frequency", "angle", "chord", "velocity", "thickness", "pressure"];
+    let names = [
+        "frequency",
+        "angle",
+        "chord",
+        "velocity",
+        "thickness",
+        "pressure",
+    ];
     let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
     let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
-    let parts = split(frame.height(), &[0.6, 0.2, 0.2], seed.child("split"), &Strategy::Random)?;
+    let parts = split(
+        frame.height(),
+        &[0.6, 0.2, 0.2],
+        seed.child("split"),
+        &Strategy::Random,
+    )?;
     let train = take(&frame, &parts[0])?;
     let mut spec = FeatureSpec::infer(&train, "pressure")?;
     let target = spec.target.as_mut().context("the target was named")?;
-    target.transform.push(tinderbox::data::TargetStep::Standardise);
+    target
+        .transform
+        .push(tinderbox::data::TargetStep::Standardise);
     let features = spec.fit(&train)?;
     let rows = |part: &[usize]| -> Result<Rows> {
         Ok(features.transform(&take(&frame, part)?)?.regression()?)

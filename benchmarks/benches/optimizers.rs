@@ -21,8 +21,13 @@ fn optimizer_step(criterion: &mut Criterion) {
     let device = Device::flex();
     let mut group = criterion.benchmark_group("optimizer_step");
     for (size, side, count) in SIZES {
-        for (name, optimizer) in [("sgd_momentum", "momentum"), ("adam", "adam"), ("adamw", "adamw")] {
-            let normal = || Tensor::<2>::random([side, side], Distribution::Normal(0.0, 1.0), &device);
+        for (name, optimizer) in [
+            ("sgd_momentum", "momentum"),
+            ("adam", "adam"),
+            ("adamw", "adamw"),
+        ] {
+            let normal =
+                || Tensor::<2>::random([side, side], Distribution::Normal(0.0, 1.0), &device);
             let matrices = Matrices {
                 all: (0..count).map(|_| Param::from_tensor(normal())).collect(),
             };

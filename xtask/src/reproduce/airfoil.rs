@@ -42,7 +42,12 @@ pub const OPTIMIZERS: Experiment = Experiment {
 pub const FLOOR: Experiment = Experiment {
     name: "airfoil-floor",
     seeds: (1, 1),
-    bands: &[band("half the mean squared error, exact", 0.2415, 0.242, 0.2425)],
+    bands: &[band(
+        "half the mean squared error, exact",
+        0.2415,
+        0.242,
+        0.2425,
+    )],
     run: floor,
 };
 
@@ -52,7 +57,8 @@ const fn loss(figure: &'static str, median: f64, high: f64) -> Band {
 
 fn optimizers(setting: &Setting) -> Result<Vec<f64>> {
     let data = lesson::airfoil()?;
-    let train = |entry| Ok(lesson::train(entry, &data, Seed::new(setting.seed), &setting.device)?.last());
+    let train =
+        |entry| Ok(lesson::train(entry, &data, Seed::new(setting.seed), &setting.device)?.last());
     lesson::entries()?.iter().map(train).collect()
 }
 
@@ -67,8 +73,15 @@ mod tests {
     #[test]
     fn bands_and_entries_are_the_same_list() {
         let entries = lesson::entries().unwrap();
-        let entries: Vec<_> = entries.iter().map(|entry| (entry.name, entry.published)).collect();
-        let bands: Vec<_> = OPTIMIZERS.bands.iter().map(|band| (band.figure, band.median)).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.name, entry.published))
+            .collect();
+        let bands: Vec<_> = OPTIMIZERS
+            .bands
+            .iter()
+            .map(|band| (band.figure, band.median))
+            .collect();
         assert_eq!(entries, bands);
     }
 
@@ -80,9 +93,20 @@ mod tests {
         let floor = lesson::floor(&data).unwrap();
         assert!((0.2415..0.2425).contains(&floor), "{floor}");
         let entries = lesson::entries().unwrap();
-        let adagrad = entries.iter().find(|entry| entry.name == "Adagrad, concise").unwrap();
+        let adagrad = entries
+            .iter()
+            .find(|entry| entry.name == "Adagrad, concise")
+            .unwrap();
         let trained = lesson::train(adagrad, &data, Seed::new(0), &Device::flex()).unwrap();
-        assert!(trained.last() > floor - 1e-6, "{} < {floor}", trained.last());
-        assert!(trained.last() < floor + 0.005, "{} > {floor}", trained.last());
+        assert!(
+            trained.last() > floor - 1e-6,
+            "{} < {floor}",
+            trained.last()
+        );
+        assert!(
+            trained.last() < floor + 0.005,
+            "{} > {floor}",
+            trained.last()
+        );
     }
 }

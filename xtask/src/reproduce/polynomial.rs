@@ -76,8 +76,16 @@ fn fit(
     let fitted = Trainer::new(config)?.fit(model, &Regression::default(), &loader, None)?;
     let weights: Vec<f32> = fitted.model.linear.weight.val().try_into_vec_as()?;
     let weights: Vec<f64> = weights.into_iter().map(f64::from).collect();
-    ensure!(weights.len() == width, "{width} weights, but got {}", weights.len());
-    Ok((weights.clone(), mse(&weights, loader.data()), mse(&weights, &test)))
+    ensure!(
+        weights.len() == width,
+        "{width} weights, but got {}",
+        weights.len()
+    );
+    Ok((
+        weights.clone(),
+        mse(&weights, loader.data()),
+        mse(&weights, &test),
+    ))
 }
 
 fn mse(weights: &[f64], data: &Rows) -> f64 {

@@ -60,7 +60,16 @@ fn run(setting: &Setting, version: Version) -> Result<Vec<f64>> {
             figures.push(loss(&model, &train, version, &setting.device)?);
         }
         figures.push(loss(&model, &test, version, &setting.device)?);
-        figures.push(model.linear.weight.val().square().sum().sqrt().try_into_scalar()?);
+        figures.push(
+            model
+                .linear
+                .weight
+                .val()
+                .square()
+                .sum()
+                .sqrt()
+                .try_into_scalar()?,
+        );
     }
     Ok(figures)
 }
@@ -85,14 +94,22 @@ fn fit(
         model.linear.bias = Some(bias.map(|_| first));
     }
     let mut model = model.train();
-    let in_optimizer = if version == Version::Concise { decay } else { 0.0 };
+    let in_optimizer = if version == Version::Concise {
+        decay
+    } else {
+        0.0
+    };
     let optimizer = OptimizerConfig::default().with_weight_decay(in_optimizer);
-    let (mut optimizer, rates) = optimizer.build_with_groups(&[Group::no_decay_on_vectors()], &model)?;
+    let (mut optimizer, rates) =
+        optimizer.build_with_groups(&[Group::no_decay_on_vectors()], &model)?;
     for epoch in 0..100 {
         for batch in loader.epoch(epoch, 0, &device)? {
             let Batch { inputs, targets } = batch?;
             let predicted = model.forward(inputs);
-            let mut loss = version.loss().forward(predicted, targets, Reduction::MeanOverExamples)?;
+            let mut loss =
+                version
+                    .loss()
+                    .forward(predicted, targets, Reduction::MeanOverExamples)?;
             if version == Version::Scratch {
                 loss = loss + model.linear.weight.val().square().sum() * (0.5 * decay);
             }
@@ -116,6 +133,8 @@ impl Version {
 fn loss(model: &LinearRegression, data: &Rows, version: Version, device: &Device) -> Result<f64> {
     let predicted = model.forward(data.features().clone().into_tensor(device));
     let targets = data.targets().clone().into_tensor(device);
-    let loss = version.loss().forward(predicted, targets, Reduction::MeanOverExamples)?;
+    let loss = version
+        .loss()
+        .forward(predicted, targets, Reduction::MeanOverExamples)?;
     Ok(loss.try_into_scalar()?)
 }

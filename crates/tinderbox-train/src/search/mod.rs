@@ -226,11 +226,15 @@ impl Search {
             }
             work();
         });
-        let done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let done = done
+            .into_inner()
+            .unwrap_or_else(|poisoned| poisoned.into_inner());
         let record = |(index, outcomes): (usize, &[Option<Outcome>])| {
             let number = alive[index];
             let outcomes = || outcomes.iter().flatten();
-            let scores: Vec<f64> = outcomes().filter_map(|(result, _)| result.clone().ok()).collect();
+            let scores: Vec<f64> = outcomes()
+                .filter_map(|(result, _)| result.clone().ok())
+                .collect();
             let error = outcomes().find_map(|(result, _)| result.clone().err());
             TrialRecord {
                 number,

@@ -52,7 +52,10 @@ pub struct SearchReport {
 impl SearchReport {
     /// The best of those with the largest budget.
     pub fn best(&self) -> &TrialRecord {
-        self.ranking().into_iter().next().expect("a search without a trial is an error")
+        self.ranking()
+            .into_iter()
+            .next()
+            .expect("a search without a trial is an error")
     }
 
     /// Every setting once, with the largest budget it got: the survivors first, then by score.
@@ -65,16 +68,29 @@ impl SearchReport {
         }
         last.sort_by(|a, b| {
             let failed = a.score.is_none().cmp(&b.score.is_none());
-            failed.then(b.budget.cmp(&a.budget)).then_with(|| a.compare(b, self.goal))
+            failed
+                .then(b.budget.cmp(&a.budget))
+                .then_with(|| a.compare(b, self.goal))
         });
         last
     }
 
     /// The ranking as a table.
     pub fn to_markdown(&self) -> String {
-        let names: Vec<&str> = self.space.ranges().iter().map(|(name, _)| name.as_str()).collect();
-        let mut text = format!("| trial | {} | budget | score | seconds |\n", names.join(" | "));
-        text += &format!("| ---: |{} ---: | ---: | ---: |\n", " ---: |".repeat(names.len()));
+        let names: Vec<&str> = self
+            .space
+            .ranges()
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let mut text = format!(
+            "| trial | {} | budget | score | seconds |\n",
+            names.join(" | ")
+        );
+        text += &format!(
+            "| ---: |{} ---: | ---: | ---: |\n",
+            " ---: |".repeat(names.len())
+        );
         for record in self.ranking() {
             let score = match (&record.score, &record.error) {
                 (Some(score), _) => format!("{score:.5}"),
@@ -97,7 +113,12 @@ impl SearchReport {
 
     /// Every record as CSV, for other tools.
     pub fn to_csv(&self) -> String {
-        let names: Vec<&str> = self.space.ranges().iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self
+            .space
+            .ranges()
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
         let quoted = |text: &str| match text.contains([',', '"', '\n']) {
             true => format!("\"{}\"", text.replace('"', "\"\"")),
             false => text.to_owned(),
@@ -117,7 +138,9 @@ impl SearchReport {
                 record.number,
                 values.join(","),
                 record.budget,
-                record.score.map_or(String::new(), |score| score.to_string()),
+                record
+                    .score
+                    .map_or(String::new(), |score| score.to_string()),
                 record.seconds,
                 quoted(record.error.as_deref().unwrap_or_default())
             );
@@ -126,7 +149,12 @@ impl SearchReport {
     }
 
     fn values(&self, record: &TrialRecord, names: &[&str]) -> Vec<String> {
-        let value = |name: &&str| record.settings.get(name).map_or(String::new(), |v| v.to_string());
+        let value = |name: &&str| {
+            record
+                .settings
+                .get(name)
+                .map_or(String::new(), |v| v.to_string())
+        };
         names.iter().map(value).collect()
     }
 
@@ -146,8 +174,13 @@ impl SearchReport {
         if let Range::Choice(values) = range {
             let ranking = self.ranking();
             let best = |value: &SettingValue| {
-                let mut having = ranking.iter().filter(|r| r.settings.get(name).ok() == Some(value));
-                having.next().and_then(|record| record.score).unwrap_or(f64::NAN)
+                let mut having = ranking
+                    .iter()
+                    .filter(|r| r.settings.get(name).ok() == Some(value));
+                having
+                    .next()
+                    .and_then(|record| record.score)
+                    .unwrap_or(f64::NAN)
             };
             let values: Vec<_> = values.iter().map(|v| (v.to_string(), best(v))).collect();
             return Ok(bars(&plot.labels("best score", ""), &values)?);
@@ -155,7 +188,10 @@ impl SearchReport {
         let mut budgets: Vec<usize> = self.records.iter().map(|record| record.budget).collect();
         budgets.dedup();
         let cloud = |budget: &usize| {
-            let records = self.records.iter().filter(|record| record.budget == *budget);
+            let records = self
+                .records
+                .iter()
+                .filter(|record| record.budget == *budget);
             let points = records.filter_map(|r| Some((r.settings.number(name).ok()?, r.score?)));
             Series::new(format!("budget {budget}"), points)
         };

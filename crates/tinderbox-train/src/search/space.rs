@@ -78,8 +78,7 @@ impl Range {
     }
 
     fn problem(&self) -> Option<&'static str> {
-        let ascending =
-            |low: &f64, high: &f64| low.is_finite() && high.is_finite() && low < high;
+        let ascending = |low: &f64, high: &f64| low.is_finite() && high.is_finite() && low < high;
         match self {
             Self::Uniform { low, high } if !ascending(low, high) => {
                 Some("give two finite ends, the lower first")
@@ -152,7 +151,10 @@ impl Space {
         name: &str,
         values: impl IntoIterator<Item = V>,
     ) -> Self {
-        self.with(name, Range::Choice(values.into_iter().map(Into::into).collect()))
+        self.with(
+            name,
+            Range::Choice(values.into_iter().map(Into::into).collect()),
+        )
     }
 
     /// The settings and their ranges, in the order in which they were added.
@@ -196,10 +198,15 @@ impl Space {
                 return Err(wrong(&what, &format!("it lies outside {range:?}")));
             }
         }
-        match settings.values.keys().find(|name| !self.ranges.iter().any(|r| r.0 == **name)) {
-            Some(name) => {
-                Err(wrong(&format!("starting point, '{name}'"), "the space has no such setting"))
-            }
+        match settings
+            .values
+            .keys()
+            .find(|name| !self.ranges.iter().any(|r| r.0 == **name))
+        {
+            Some(name) => Err(wrong(
+                &format!("starting point, '{name}'"),
+                "the space has no such setting",
+            )),
             None => Ok(()),
         }
     }
@@ -247,9 +254,10 @@ impl Settings {
     pub fn number(&self, name: &str) -> Result<f64> {
         match self.get(name)? {
             SettingValue::Number(value) => Ok(*value),
-            SettingValue::Text(text) => {
-                Err(wrong(&format!("setting '{name}'"), &format!("'{text}' is not a number")))
-            }
+            SettingValue::Text(text) => Err(wrong(
+                &format!("setting '{name}'"),
+                &format!("'{text}' is not a number"),
+            )),
         }
     }
 
@@ -273,9 +281,10 @@ impl Settings {
     pub fn text(&self, name: &str) -> Result<&str> {
         match self.get(name)? {
             SettingValue::Text(text) => Ok(text),
-            SettingValue::Number(value) => {
-                Err(wrong(&format!("setting '{name}'"), &format!("{value} is not a text")))
-            }
+            SettingValue::Number(value) => Err(wrong(
+                &format!("setting '{name}'"),
+                &format!("{value} is not a text"),
+            )),
         }
     }
 }
@@ -283,7 +292,9 @@ impl Settings {
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let values = self.values.iter();
-        let values: Vec<String> = values.map(|(name, value)| format!("{name} {value}")).collect();
+        let values: Vec<String> = values
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect();
         f.write_str(&values.join(", "))
     }
 }
@@ -333,7 +344,9 @@ mod tests {
 
     #[test]
     fn settings_have_types_and_say_so() {
-        let settings = Settings::default().with("rate", 0.5).with("optimizer", "adam");
+        let settings = Settings::default()
+            .with("rate", 0.5)
+            .with("optimizer", "adam");
         assert_eq!(settings.number("rate").unwrap(), 0.5);
         assert_eq!(settings.text("optimizer").unwrap(), "adam");
         let message = |error: TrainError| error.to_string();

@@ -8,7 +8,9 @@ fn bowl(trial: &Trial<'_>) -> Result<f64, StepError> {
 }
 
 fn space() -> Space {
-    Space::new().log_uniform("x", 0.01, 100.0).choice("kind", ["a", "b"])
+    Space::new()
+        .log_uniform("x", 0.01, 100.0)
+        .choice("kind", ["a", "b"])
 }
 
 const HALVING: SearchStrategy = SearchStrategy::SuccessiveHalving {
@@ -25,7 +27,11 @@ fn halving_gives_more_to_fewer() {
     assert_eq!((of(1), of(3), of(9), report.records.len()), (27, 9, 3, 39));
     // Those that go on are the best of their round.
     let worst = |budget| {
-        let scores = report.records.iter().filter(|r| r.budget == budget).map(|r| r.settings.number("x").unwrap().ln().abs());
+        let scores = report
+            .records
+            .iter()
+            .filter(|r| r.budget == budget)
+            .map(|r| r.settings.number("x").unwrap().ln().abs());
         scores.fold(0.0, f64::max)
     };
     assert!(worst(9) <= worst(3) && worst(3) < worst(1));
@@ -44,7 +50,9 @@ fn threads_change_nothing() {
         };
         let report = search.run(&space(), bowl).unwrap();
         let records = report.records.into_iter();
-        records.map(|r| (r.number, r.settings, r.budget, r.scores, r.score)).collect::<Vec<_>>()
+        records
+            .map(|r| (r.number, r.settings, r.budget, r.scores, r.score))
+            .collect::<Vec<_>>()
     });
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
@@ -54,9 +62,14 @@ fn threads_change_nothing() {
 fn runs_have_seeds_of_their_own_and_settings_share_them() {
     let search = Search {
         runs: 2,
-        ..Search::new(SearchStrategy::Random { trials: 3, budget: 1 })
+        ..Search::new(SearchStrategy::Random {
+            trials: 3,
+            budget: 1,
+        })
     };
-    let report = search.run(&space(), |trial| Ok(trial.seed.rng().uniform())).unwrap();
+    let report = search
+        .run(&space(), |trial| Ok(trial.seed.rng().uniform()))
+        .unwrap();
     let scores = &report.records[0].scores;
     assert_ne!(scores[0], scores[1]);
     assert!(report.records.iter().all(|record| record.scores == *scores));
@@ -66,9 +79,14 @@ fn runs_have_seeds_of_their_own_and_settings_share_them() {
 #[test]
 fn starting_points_are_tried_first_and_must_lie_in_the_space() {
     let good = Settings::default().with("x", 1.0).with("kind", "a");
-    let mut search = Search::new(SearchStrategy::Random { trials: 5, budget: 1 });
+    let mut search = Search::new(SearchStrategy::Random {
+        trials: 5,
+        budget: 1,
+    });
     search.first = vec![good.clone()];
-    let report = search.run(&space(), |t| Ok(t.settings.number("x")?.ln().abs())).unwrap();
+    let report = search
+        .run(&space(), |t| Ok(t.settings.number("x")?.ln().abs()))
+        .unwrap();
     assert_eq!((report.records.len(), report.best().number), (5, 0));
     assert_eq!(report.best().settings, good);
     for (bad, message) in [
@@ -107,8 +125,14 @@ fn failures_are_ranked_last_and_explained() {
 
 #[test]
 fn a_search_in_which_all_fails_says_why() {
-    let error = Search::new(HALVING).run(&space(), |_| Ok(f64::NAN)).unwrap_err().to_string();
-    assert!(error.contains("27") && error.contains("the score is NaN"), "{error}");
+    let error = Search::new(HALVING)
+        .run(&space(), |_| Ok(f64::NAN))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("27") && error.contains("the score is NaN"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -120,26 +144,44 @@ fn counts_that_make_no_search_are_refused() {
         factor,
     };
     let strategies = [
-        SearchStrategy::Random { trials: 0, budget: 1 },
-        SearchStrategy::Random { trials: 1, budget: 0 },
+        SearchStrategy::Random {
+            trials: 0,
+            budget: 1,
+        },
+        SearchStrategy::Random {
+            trials: 1,
+            budget: 0,
+        },
         halving(9, 4, 2, 3),
         halving(9, 1, 9, 1),
     ];
     for strategy in strategies {
-        assert!(Search::new(strategy).run(&space(), bowl).is_err(), "{strategy:?}");
+        assert!(
+            Search::new(strategy).run(&space(), bowl).is_err(),
+            "{strategy:?}"
+        );
     }
     let no_runs = Search {
         runs: 0,
         ..Search::new(HALVING)
     };
-    assert!(no_runs.run(&space(), bowl).unwrap_err().to_string().contains("at least 1"));
+    assert!(
+        no_runs
+            .run(&space(), bowl)
+            .unwrap_err()
+            .to_string()
+            .contains("at least 1")
+    );
 }
 
 #[test]
 fn reports_are_tables_files_and_figures() {
     let report = Search::new(HALVING).run(&space(), bowl).unwrap();
     let csv = report.to_csv();
-    assert_eq!(csv.lines().next(), Some("trial,x,kind,budget,score,seconds,error"));
+    assert_eq!(
+        csv.lines().next(),
+        Some("trial,x,kind,budget,score,seconds,error")
+    );
     assert_eq!(csv.lines().count(), 1 + 39);
     let figure = report.plot("x").unwrap();
     assert!(figure.contains("budget 1") && figure.contains("budget 9"));
