@@ -73,7 +73,7 @@ fn main() -> Result<()> {
     // p5 to p95 of 108 published runs.
     expected("training log-RMSE as in the course", "0.1652 to 0.1658", format!("{:.4}", leaky.0));
     expected("validation log-RMSE as in the course", "0.1702 to 0.1710", format!("{:.4}", leaky.1));
-    expected("validation log-RMSE without leak", "0.1702 to 0.1710", format!("{:.4}", honest.1));
+    expected("validation log-RMSE without leak", "0.1689 to 0.1698 (seeds 0 to 3)", format!("{:.4}", honest.1));
     Ok(())
 }
 
