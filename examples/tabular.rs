@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use examples::Common;
 use examples::table::{Model, Training, print_columns, train};
+use polars::prelude::{IntoLazy, col};
 use tinderbox::data::{
     FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, split, take,
 };
@@ -59,7 +60,12 @@ fn main() -> Result<()> {
     let mut options = ReadOptions::default();
     options.separator = args.separator;
     options.null_values.extend(args.null);
-    let frame = options.read(&args.file)?.collect()?;
+    let mut frame = options.read(&args.file)?.collect()?;
+    if frame.column(&args.target).is_ok_and(|target| target.null_count() > 0) {
+        let rows = frame.height();
+        frame = frame.lazy().filter(col(args.target.as_str()).is_not_null()).collect()?;
+        println!("{} rows without a target are left out", rows - frame.height());
+    }
     let task = match args.task {
         TaskName::Auto => Task::Auto,
         TaskName::Regression => Task::Regression,
