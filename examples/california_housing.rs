@@ -39,7 +39,10 @@ fn main() -> Result<()> {
     trained.print();
     expected(
         "validation RMSE",
-        format!("below the exact linear {:.0} dollars", trained.exact("rmse")?),
+        format!(
+            "below the exact linear {:.0} dollars",
+            trained.exact("rmse")?
+        ),
         format!("{:.0}", trained.valid("rmse")?),
     );
     Ok(())

@@ -15,7 +15,12 @@ fn main() -> Result<()> {
     let frame = read(fetch("penguins")?.join("penguins.csv"))?.collect()?;
     // Every species has the same share of the rows held out.
     let species = Strategy::stratified(&frame, "species")?;
-    let parts = split(frame.height(), &[0.75, 0.25], args.seed().child("split"), &species)?;
+    let parts = split(
+        frame.height(),
+        &[0.75, 0.25],
+        args.seed().child("split"),
+        &species,
+    )?;
     let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
 
     let spec = FeatureSpec::infer(&training, "species")?;
@@ -37,6 +42,10 @@ fn main() -> Result<()> {
     };
     let trained = train(plan, &training, &valid)?;
     trained.print();
-    expected("validation accuracy", "0.97 to 1.00", format!("{:.4}", trained.valid("accuracy")?));
+    expected(
+        "validation accuracy",
+        "0.97 to 1.00",
+        format!("{:.4}", trained.valid("accuracy")?),
+    );
     Ok(())
 }

@@ -41,7 +41,10 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let rows = predictor.predict_csv(&frame, &args.out)?;
     let seconds = start.elapsed().as_secs_f64();
-    println!("{rows} rows in {seconds:.2} s ({:.0} a second)", rows as f64 / seconds);
+    println!(
+        "{rows} rows in {seconds:.2} s ({:.0} a second)",
+        rows as f64 / seconds
+    );
     println!("written: {}", args.out.display());
     if let Some(megabytes) = examples::peak_memory() {
         println!("peak memory: {megabytes:.0} MB");

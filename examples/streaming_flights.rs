@@ -56,7 +56,10 @@ fn main() -> Result<()> {
     let run = common.run("streaming_flights")?;
     let fitted = common
         .trainer(train, &run)?
-        .metric(RegressionMetrics::new(&[RegressionMetric::Rmse, RegressionMetric::R2]))
+        .metric(RegressionMetrics::new(&[
+            RegressionMetric::Rmse,
+            RegressionMetric::R2,
+        ]))
         .fit(model, &Regression::default(), &loader, None)?;
     let bundle = Bundle::save(run.bundle(), "linear_regression", &config, &fitted.model)?;
     bundle.save_features(&bundled)?;
@@ -64,7 +67,11 @@ fn main() -> Result<()> {
     let last = fitted.history.last().context("at least one epoch")?;
     let r2 = last.get("train_r2").context("the metric was asked for")?;
     println!("bundle: {}", run.bundle().display());
-    expected("share of the variance explained", "above 0.04", format!("{r2:.4}"));
+    expected(
+        "share of the variance explained",
+        "above 0.04",
+        format!("{r2:.4}"),
+    );
     match peak_memory() {
         Some(megabytes) => expected("peak memory", "below 1000 MB", format!("{megabytes:.0} MB")),
         None => println!("peak memory: this system does not say"),

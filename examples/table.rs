@@ -72,8 +72,11 @@ impl Trained {
     /// Prints all scores, a line each set of rows.
     pub fn print(&self) {
         for (of, scores) in &self.scores {
-            let numbers: Vec<String> =
-                scores.0.iter().map(|(name, value)| format!("{name} {value:.4}")).collect();
+            let numbers: Vec<String> = scores
+                .0
+                .iter()
+                .map(|(name, value)| format!("{name} {value:.4}"))
+                .collect();
             println!("{of:<26} {}", numbers.join("  "));
         }
         println!("bundle  {}", self.run.bundle().display());
@@ -101,7 +104,10 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
     let (common, seed, mut spec) = (plan.common, plan.common.seed(), plan.spec);
     let device = common.device()?;
     let mut features = spec.fit(train)?;
-    let target = spec.target.as_mut().context("the specification names no target")?;
+    let target = spec
+        .target
+        .as_mut()
+        .context("the specification names no target")?;
     if features.classes().is_none() && target.transform.is_empty() {
         target.transform.push(TargetStep::Standardise);
         features = spec.fit(train)?;

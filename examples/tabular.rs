@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Parser;
 use examples::Common;
 use examples::table::{Model, Training, print_columns, train};
+use polars::prelude::{IntoLazy, col};
 use tinderbox::data::{
     FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, split, take,
 };
@@ -59,7 +60,21 @@ fn main() -> Result<()> {
     let mut options = ReadOptions::default();
     options.separator = args.separator;
     options.null_values.extend(args.null);
-    let frame = options.read(&args.file)?.collect()?;
+    let mut frame = options.read(&args.file)?.collect()?;
+    if frame
+        .column(&args.target)
+        .is_ok_and(|target| target.null_count() > 0)
+    {
+        let rows = frame.height();
+        frame = frame
+            .lazy()
+            .filter(col(args.target.as_str()).is_not_null())
+            .collect()?;
+        println!(
+            "{} rows without a target are left out",
+            rows - frame.height()
+        );
+    }
     let task = match args.task {
         TaskName::Auto => Task::Auto,
         TaskName::Regression => Task::Regression,
@@ -71,7 +86,8 @@ fn main() -> Result<()> {
     let spec = match &args.spec {
         Some(path) => {
             let mut spec = FeatureSpec::load(path)?;
-            spec.target.get_or_insert_with(|| TargetSpec::new([&args.target], task));
+            spec.target
+                .get_or_insert_with(|| TargetSpec::new([&args.target], task));
             spec
         }
         None => {
@@ -90,7 +106,12 @@ fn main() -> Result<()> {
         None => Strategy::Random,
     };
     let shares = [1.0 - args.valid, args.valid];
-    let parts = split(frame.height(), &shares, common.seed().child("split"), &strategy)?;
+    let parts = split(
+        frame.height(),
+        &shares,
+        common.seed().child("split"),
+        &strategy,
+    )?;
     let plan = Training {
         name: "tabular",
         common,
@@ -107,7 +128,12 @@ fn main() -> Result<()> {
         patience: 10,
     };
     let trained = train(plan, &take(&frame, &parts[0])?, &take(&frame, &parts[1])?)?;
-    println!("{} rows, {} training, {} validation", frame.height(), parts[0].len(), parts[1].len());
+    println!(
+        "{} rows, {} training, {} validation",
+        frame.height(),
+        parts[0].len(),
+        parts[1].len()
+    );
     trained.print();
     Ok(())
 }

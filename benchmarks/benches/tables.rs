@@ -35,7 +35,9 @@ fn house_prices(criterion: &mut Criterion) {
 }
 
 fn flights_file() -> PathBuf {
-    fetch("flights").expect("the data set flights").join("flights-1m.parquet")
+    fetch("flights")
+        .expect("the data set flights")
+        .join("flights-1m.parquet")
 }
 
 /// Distance, hour, weekday and one-hot airports; the delay in minutes.

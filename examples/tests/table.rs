@@ -20,7 +20,10 @@ fn penguins(folder: &Path, model: Model) -> Trained {
         Model::Mlp => Inference::default().embed_above(2),
         Model::Linear => Inference::default(),
     };
-    let (training, valid) = (take(&frame, &parts[0]).unwrap(), take(&frame, &parts[1]).unwrap());
+    let (training, valid) = (
+        take(&frame, &parts[0]).unwrap(),
+        take(&frame, &parts[1]).unwrap(),
+    );
     let plan = Training {
         name: "penguins",
         common: &args,
@@ -67,7 +70,10 @@ fn penguins_are_told_apart_and_the_bundle_says_the_same() {
             let sum: f32 = probabilities.row(row).iter().sum();
             assert!((sum - 1.0).abs() < 1e-5);
         }
-        assert_eq!(predictor.features().classes().unwrap(), ["Adelie", "Chinstrap", "Gentoo"]);
+        assert_eq!(
+            predictor.features().classes().unwrap(),
+            ["Adelie", "Chinstrap", "Gentoo"]
+        );
 
         let out = elsewhere.path().join("predictions.csv");
         assert_eq!(predictor.predict_csv(&table, &out).unwrap(), 344);
@@ -81,7 +87,12 @@ fn penguins_are_told_apart_and_the_bundle_says_the_same() {
         assert_eq!(lines.count(), 343);
 
         let page = std::fs::read_to_string(&trained.report).unwrap();
-        for part in ["bill_length_mm", "Confusion matrix", "Permutation importance", "one-hot"] {
+        for part in [
+            "bill_length_mm",
+            "Confusion matrix",
+            "Permutation importance",
+            "one-hot",
+        ] {
             assert!(page.contains(part), "{part}");
         }
         assert!(!page.contains("src=") && !page.contains("NaN"));
@@ -98,13 +109,22 @@ fn what_is_wrong_with_a_table_to_predict_is_said() {
     let without = error(frame.drop("island").unwrap());
     assert!(without.contains("\"island\""), "{without}");
     let mut other = frame.clone();
-    let text = other.column("sex").unwrap().clone().with_name("bill_length_mm".into());
+    let text = other
+        .column("sex")
+        .unwrap()
+        .clone()
+        .with_name("bill_length_mm".into());
     other.with_column(text).unwrap();
     let wrong = error(other);
-    assert!(wrong.contains("bill_length_mm") && wrong.contains("text"), "{wrong}");
+    assert!(
+        wrong.contains("bill_length_mm") && wrong.contains("text"),
+        "{wrong}"
+    );
     // A failed prediction leaves no file behind.
     let out = folder.path().join("predictions.csv");
-    let failed = trained.predictor.predict_csv(&frame.drop("island").unwrap(), &out);
+    let failed = trained
+        .predictor
+        .predict_csv(&frame.drop("island").unwrap(), &out);
     assert!(matches!(failed, Err(TabularError::Data(_))) && !out.exists());
 
     // Parts of two trainings, another version, a missing part.
@@ -117,8 +137,15 @@ fn what_is_wrong_with_a_table_to_predict_is_said() {
     let other = other.fit(&frame).unwrap();
     other.save(&features).unwrap();
     let message = opened();
-    assert!(message.contains("take all files of one training"), "{message}");
-    std::fs::write(&features, whole.replacen("\"format\": 1", "\"format\": 99", 1)).unwrap();
+    assert!(
+        message.contains("take all files of one training"),
+        "{message}"
+    );
+    std::fs::write(
+        &features,
+        whole.replacen("\"format\": 1", "\"format\": 99", 1),
+    )
+    .unwrap();
     let message = opened();
     assert!(message.contains("format 99"), "{message}");
     std::fs::remove_file(&features).unwrap();
@@ -134,7 +161,10 @@ fn numbers_come_back_in_the_units_of_the_table() {
     let frame = frame.collect().unwrap();
     let target = frame.get_column_names()[0].to_string();
     let parts = split(150, &[0.8, 0.2], Seed::new(1), &Strategy::Random).unwrap();
-    let (training, valid) = (take(&frame, &parts[0]).unwrap(), take(&frame, &parts[1]).unwrap());
+    let (training, valid) = (
+        take(&frame, &parts[0]).unwrap(),
+        take(&frame, &parts[1]).unwrap(),
+    );
     let plan = Training {
         name: "iris",
         common: &args,
@@ -150,7 +180,10 @@ fn numbers_come_back_in_the_units_of_the_table() {
         patience: 300,
     };
     let trained = train(plan, &training, &valid).unwrap();
-    let (got, exact) = (trained.valid("rmse").unwrap(), trained.exact("rmse").unwrap());
+    let (got, exact) = (
+        trained.valid("rmse").unwrap(),
+        trained.exact("rmse").unwrap(),
+    );
     assert!((got / exact - 1.0).abs() < 0.1, "{got} against {exact}");
     let predicted = trained.predictor.predict(&frame).unwrap();
     let mean = predicted.values().as_slice().iter().sum::<f32>() / 150.0;
@@ -163,6 +196,11 @@ fn an_index_means_nothing_to_a_linear_model() {
     let frame = read(fetch("penguins").unwrap().join("penguins.csv")).unwrap();
     let inference = Inference::default().embed_above(1);
     let spec = FeatureSpec::infer_with(&frame, "species", &inference).unwrap();
-    let error = TableConfig::linear(&spec.fit(&frame).unwrap()).unwrap_err().to_string();
-    assert!(error.contains("one_hot") && error.contains("\"island\""), "{error}");
+    let error = TableConfig::linear(&spec.fit(&frame).unwrap())
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("one_hot") && error.contains("\"island\""),
+        "{error}"
+    );
 }

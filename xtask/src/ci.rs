@@ -31,10 +31,18 @@ pub fn run(args: Args) -> Result<()> {
 
     let program = example("optimizers");
     let out = scratch.path().join("optimizers");
-    cmd!(shell, "{program} --device {device} --out {out} --epochs 1 --batch-size 100").run()?;
+    cmd!(
+        shell,
+        "{program} --device {device} --out {out} --epochs 1 --batch-size 100"
+    )
+    .run()?;
     let program = example("tune");
     let out = scratch.path().join("tune");
-    cmd!(shell, "{program} --device {device} --out {out} --trials 9 --epochs 3").run()?;
+    cmd!(
+        shell,
+        "{program} --device {device} --out {out} --trials 9 --epochs 3"
+    )
+    .run()?;
     let program = example("schedules");
     let out = scratch.path().join("schedules");
     cmd!(shell, "{program} --out {out}").run()?;

@@ -8,13 +8,13 @@ mod error;
 pub mod image;
 mod image_model;
 mod linear_regression;
-mod tabular_mlp;
 mod registry;
 mod summary;
+mod tabular_mlp;
 
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
-pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};
 pub use registry::{Entry, find, registry};
 pub use summary::{Row, Summary, summary};
+pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};

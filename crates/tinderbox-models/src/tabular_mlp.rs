@@ -119,7 +119,12 @@ impl TabularMlpConfig {
     }
 
     fn check(&self) -> Result<(), ModelError> {
-        let zero = |field| Err(ModelError::Zero { model: MODEL, field });
+        let zero = |field| {
+            Err(ModelError::Zero {
+                model: MODEL,
+                field,
+            })
+        };
         let wrong = |problem: String| {
             Err(ModelError::Config {
                 model: MODEL,
@@ -373,8 +378,12 @@ mod tests {
     fn dropout_and_batch_norm_are_for_training_only() {
         let device = Device::flex();
         let model = config().init(Seed::new(1), &device).unwrap();
-        let inputs = || Tensor::from_data([[0.5f32, 1.0, -1.0, 7.0], [0.0, 4.0, 2.0, 9.0]], &device);
-        assert_eq!(numbers(model.forward(inputs())), numbers(model.forward(inputs())));
+        let inputs =
+            || Tensor::from_data([[0.5f32, 1.0, -1.0, 7.0], [0.0, 4.0, 2.0, 9.0]], &device);
+        assert_eq!(
+            numbers(model.forward(inputs())),
+            numbers(model.forward(inputs()))
+        );
         // A row predicted alone gets what it gets among others.
         let alone = numbers(model.forward(inputs().slice([0..1, 0..4])));
         for (alone, among) in alone.iter().zip(numbers(model.forward(inputs()))) {
@@ -389,7 +398,11 @@ mod tests {
         shape.dropout = 0.0;
         let model = shape.init(Seed::new(1), &device).unwrap();
         let inputs = Tensor::from_data(
-            [[0.5f32, 1.0, -1.0, 7.0], [0.0, 4.0, 2.0, 9.0], [1.0, 2.0, 0.3, 1.0]],
+            [
+                [0.5f32, 1.0, -1.0, 7.0],
+                [0.0, 4.0, 2.0, 9.0],
+                [1.0, 2.0, 0.3, 1.0],
+            ],
             &device,
         );
         let weights = Tensor::<2>::from_data([[1.0f32, -2.0, 0.5]], &device);
@@ -401,7 +414,16 @@ mod tests {
         }
         for layer in &model.hidden {
             assert!(layer.linear.weight.val().grad(&gradients).is_some());
-            assert!(layer.norm.as_ref().unwrap().gamma.val().grad(&gradients).is_some());
+            assert!(
+                layer
+                    .norm
+                    .as_ref()
+                    .unwrap()
+                    .gamma
+                    .val()
+                    .grad(&gradients)
+                    .is_some()
+            );
         }
     }
 
@@ -426,7 +448,10 @@ mod tests {
         let read: TabularMlpConfig = serde_json::from_str(r#"{"inputs": 4}"#).unwrap();
         assert_eq!(read, TabularMlpConfig::new(4));
         let text = serde_json::to_string(&config()).unwrap();
-        assert_eq!(serde_json::from_str::<TabularMlpConfig>(&text).unwrap(), config());
+        assert_eq!(
+            serde_json::from_str::<TabularMlpConfig>(&text).unwrap(),
+            config()
+        );
         assert!(serde_json::from_str::<TabularMlpConfig>(r#"{"inputs": 4, "wide": 1}"#).is_err());
     }
 }

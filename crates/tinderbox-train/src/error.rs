@@ -121,7 +121,9 @@ pub enum TrainError {
         problem: String,
     },
     /// A search in which every trial failed.
-    #[error("search: all {trials} settings failed, the first with: {first}; correct that, or choose another space")]
+    #[error(
+        "search: all {trials} settings failed, the first with: {first}; correct that, or choose another space"
+    )]
     NoTrial {
         /// Settings that were tried.
         trials: usize,

@@ -39,7 +39,8 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     train_loss: Mean,
     /// Seconds of the epoch under way that were spent before an interruption.
     seconds: f64,
-    best: Option<(BestState, M)>,
+    /// As bytes, not as a clone: clones of a batch norm share their running statistics.
+    best: Option<(BestState, Vec<u8>)>,
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
     figures: Vec<String>,
@@ -297,7 +298,7 @@ where
                 .epoch(&record)
                 .map_err(|source| events_error(folder, source))?;
         }
-        self.compare(&record);
+        self.compare(&record)?;
         let mut ended = self.patience_over().unwrap_or(Ended::Finished);
         for callback in &mut self.trainer.callbacks {
             let flow = callback.on_epoch_end(
@@ -356,9 +357,9 @@ where
     }
 
     /// Remembers the model if this epoch is the best so far.
-    fn compare(&mut self, record: &EpochRecord) {
+    fn compare(&mut self, record: &EpochRecord) -> Result<()> {
         let Some(watch) = &self.trainer.watch else {
-            return;
+            return Ok(());
         };
         let value = record.get(&watch.figure).unwrap_or(f64::NAN);
         let best = self.best.as_ref().map(|(state, _)| state.value);
@@ -368,10 +369,12 @@ where
                 epoch: record.epoch,
                 stale: 0,
             };
-            self.best = Some((state, self.model().clone()));
+            let weights = model_bytes(self.model(), Path::new("best weights"))?;
+            self.best = Some((state, weights));
         } else if let Some((state, _)) = &mut self.best {
             state.stale += 1;
         }
+        Ok(())
     }
 
     fn patience_over(&self) -> Option<Ended> {
@@ -407,10 +410,10 @@ where
             .best
             .as_ref()
             .map(|(state, _)| (state.epoch, state.value));
-        let model = match (self.best, &ended) {
-            (Some((_, model)), Ended::Finished | Ended::Early(_)) => model,
-            (_, _) => self.model.expect("it is put back after every step"),
-        };
+        let mut model = self.model.expect("it is put back after every step");
+        if let (Some((_, weights)), Ended::Finished | Ended::Early(_)) = (self.best, &ended) {
+            model = load_model(model, weights, Path::new("best weights"))?;
+        }
         Ok(Fitted {
             model: model.valid(),
             history: self.history,
@@ -454,7 +457,7 @@ where
         };
         let path = checkpoint::file(&run.checkpoints(), self.step);
         let best = match &self.best {
-            Some((_, model)) => model_bytes(model, &path)?,
+            Some((_, weights)) => weights.clone(),
             None => Vec::new(),
         };
         Checkpoint {
@@ -522,8 +525,7 @@ where
         self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
             .map_err(|error| foreign(error.to_string()))?;
         if let Some(state) = header.best {
-            let model = load_model(self.model().clone(), checkpoint.best, path)?;
-            self.best = Some((state, model));
+            self.best = Some((state, checkpoint.best));
         }
         let mut fits = self.rates.restore(&header.schedule);
         for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {

@@ -178,7 +178,10 @@ mod tests {
     fn the_page_needs_nothing_from_elsewhere() {
         let svg = tinderbox_plot::spark_bars(&[1, 2, 3]).unwrap();
         let page = Report::new("x")
-            .table(&["n", "f"], [vec![Cell::number(3), Cell::figure(svg.as_str())]])
+            .table(
+                &["n", "f"],
+                [vec![Cell::number(3), Cell::figure(svg.as_str())]],
+            )
             .figure(&format!("<?xml version=\"1.0\"?>{svg}"))
             .curves(&History::default())
             .unwrap()

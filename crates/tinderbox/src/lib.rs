@@ -37,9 +37,9 @@ pub mod prelude {
     pub use crate::models::{
         LinearRegression, LinearRegressionConfig, TabularMlp, TabularMlpConfig,
     };
-    pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::nn::{Initializer, Network};
     pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
+    pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::train::{
         Bundle, Classification, Fitted, Progress, Regression, RegressionMetric, RegressionMetrics,
         Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,

@@ -49,10 +49,15 @@ pub fn summarise(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSumma
     let names: Vec<String> = columns.iter().map(|name| name.to_string()).collect();
     let mut looks: Vec<Look> = names.iter().map(|_| Look::default()).collect();
     frame.for_each_part(&names, &mut |part| {
-        looks.iter_mut().zip(&names).try_for_each(|(look, name)| look.add(part, name))
+        looks
+            .iter_mut()
+            .zip(&names)
+            .try_for_each(|(look, name)| look.add(part, name))
     })?;
     let summary = |(look, name): (Look, String)| ColumnSummary {
-        dtype: schema.get(&name).map_or_else(String::new, |dtype| dtype.to_string()),
+        dtype: schema
+            .get(&name)
+            .map_or_else(String::new, |dtype| dtype.to_string()),
         name,
         rows: look.rows,
         missing: look.missing,
@@ -167,12 +172,15 @@ mod tests {
         assert_eq!(missing, [2, 1, 0, 4]);
         assert_eq!(whole[0].values, Distribution::Numbers(vec![1.0, 4.0]));
         let counted = |word: &str, count| (word.to_string(), count);
-        assert_eq!(whole[1].values, Distribution::Words(vec![counted("b", 2), counted("a", 1)]));
+        assert_eq!(
+            whole[1].values,
+            Distribution::Words(vec![counted("b", 2), counted("a", 1)])
+        );
         let flags = vec![counted("true", 3), counted("false", 1)];
         assert_eq!(whole[2].values, Distribution::Words(flags));
         assert_eq!((whole[3].rows, whole[3].dtype.as_str()), (4, "i32"));
         let error = summarise(&frame, &["aera"]).unwrap_err().to_string();
-        assert!(error.contains("\"area\""), "{error}");
+        assert!(error.contains("did you mean one of area"), "{error}");
     }
 
     #[test]
@@ -183,7 +191,11 @@ mod tests {
         let Distribution::Numbers(kept) = summary.values else {
             panic!("numbers");
         };
-        assert!(kept.len() >= KEPT / 2 && kept.len() < KEPT, "{}", kept.len());
+        assert!(
+            kept.len() >= KEPT / 2 && kept.len() < KEPT,
+            "{}",
+            kept.len()
+        );
         let mean = kept.iter().sum::<f64>() / kept.len() as f64;
         assert!((mean / 50_000.0 - 1.0).abs() < 0.01, "{mean}");
     }

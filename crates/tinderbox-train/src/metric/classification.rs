@@ -15,7 +15,9 @@ impl LogLoss {
     /// Adds rows of `classes` logits and their true classes.
     pub fn add(&mut self, logits: &[f32], classes: usize, targets: &[i64]) {
         for (row, &target) in logits.chunks_exact(classes).zip(targets) {
-            let most = row.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
+            let most = row
+                .iter()
+                .fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
             let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
             let of_target = f64::from(row[target as usize]);
             self.mean.add(most + sum.ln() - of_target, 1);
@@ -76,7 +78,9 @@ impl Auc {
         self.seen.classes = classes;
         self.seen.targets.extend_from_slice(targets);
         for row in logits.chunks_exact(classes) {
-            let most = row.iter().fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
+            let most = row
+                .iter()
+                .fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
             let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
             let probability = |&x: &f32| ((f64::from(x) - most).exp() / sum) as f32;
             match row {
@@ -153,7 +157,11 @@ impl Metric<Logits> for Auc {
 fn host(output: &Logits) -> (Vec<f32>, usize, Vec<i64>) {
     let classes = output.logits.dims()[1];
     let logits = output.logits.to_data().iter::<f32>().collect();
-    (logits, classes, output.targets.to_data().iter::<i64>().collect())
+    (
+        logits,
+        classes,
+        output.targets.to_data().iter::<i64>().collect(),
+    )
 }
 
 #[cfg(test)]
@@ -163,7 +171,10 @@ mod tests {
 
     /// Logits of these probabilities of the second class.
     fn binary(probabilities: &[f32]) -> Vec<f32> {
-        probabilities.iter().flat_map(|p| [(1.0 - p).ln(), p.ln()]).collect()
+        probabilities
+            .iter()
+            .flat_map(|p| [(1.0 - p).ln(), p.ln()])
+            .collect()
     }
 
     #[test]
@@ -174,12 +185,21 @@ mod tests {
         assert!((auc.value() - 0.75).abs() < 1e-12);
         let mut loss = LogLoss::default();
         loss.add(&binary(&[0.9, 0.1, 0.2, 0.65]), 2, &[1, 0, 0, 1]);
-        assert!((loss.value() - 0.216_161_877).abs() < 1e-6, "{}", loss.value());
+        assert!(
+            (loss.value() - 0.216_161_877).abs() < 1e-6,
+            "{}",
+            loss.value()
+        );
     }
 
     #[test]
     fn three_classes_are_each_held_against_the_others() {
-        let rows = [[0.7f32, 0.2, 0.1], [0.1, 0.5, 0.4], [0.2, 0.55, 0.25], [0.3, 0.4, 0.3]];
+        let rows = [
+            [0.7f32, 0.2, 0.1],
+            [0.1, 0.5, 0.4],
+            [0.2, 0.55, 0.25],
+            [0.3, 0.4, 0.3],
+        ];
         let logits: Vec<f32> = rows.iter().flatten().map(|p| p.ln()).collect();
         let targets = [0, 1, 2, 2];
         let mut auc = Auc::default();

@@ -1,8 +1,8 @@
 use std::io;
 use std::path::Path;
 
-use burn::tensor::activation::softmax;
 use burn::tensor::Device;
+use burn::tensor::activation::softmax;
 use tinderbox_core::write_atomic_with;
 use tinderbox_data::{Features, Frame, Values};
 use tinderbox_nn::Network;
@@ -184,7 +184,8 @@ impl Predictor {
                 line.clear();
                 self.lines(&part, &mut line);
                 let written = file.write_all(line.as_bytes());
-                Ok(written.map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
+                Ok(written
+                    .map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
             });
             done.map_err(|error| {
                 let text = error.to_string();
@@ -200,16 +201,27 @@ impl Predictor {
     }
 
     fn header(&self) -> String {
-        let mut names: Vec<String> = self.features.target_names().into_iter().map(quoted).collect();
+        let mut names: Vec<String> = self
+            .features
+            .target_names()
+            .into_iter()
+            .map(quoted)
+            .collect();
         let classes = self.features.classes().unwrap_or_default();
-        names.extend(classes.iter().map(|name| quoted(&format!("probability_{name}"))));
+        names.extend(
+            classes
+                .iter()
+                .map(|name| quoted(&format!("probability_{name}"))),
+        );
         names.join(",") + "\n"
     }
 
     fn lines(&self, part: &Predicted, text: &mut String) {
         let values = part.values();
-        let classes: Option<Vec<String>> =
-            self.features.classes().map(|names| names.iter().map(|name| quoted(name)).collect());
+        let classes: Option<Vec<String>> = self
+            .features
+            .classes()
+            .map(|names| names.iter().map(|name| quoted(name)).collect());
         for row in values.as_slice().chunks(values.width()) {
             let mut first = true;
             if let Some(classes) = &classes {

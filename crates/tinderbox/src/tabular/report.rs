@@ -70,7 +70,9 @@ impl TableReport<'_> {
                 let value = scores.get(name);
                 Cell::number(value.map_or_else(String::new, |value| format!("{value:.4}")))
             };
-            std::iter::once(Cell::text(*of)).chain(names.iter().map(value)).collect()
+            std::iter::once(Cell::text(*of))
+                .chain(names.iter().map(value))
+                .collect()
         });
         let head: Vec<&str> = std::iter::once("").chain(names.iter().copied()).collect();
         page.heading("Scores").table(&head, rows)
@@ -83,15 +85,24 @@ impl TableReport<'_> {
             (Predicted::Numbers(values), Targets::Values(truth)) => {
                 let truth = self.predictor.features().invert_targets(truth)?;
                 let names = &self.valid.target_names;
-                names.iter().enumerate().try_fold(page, |page, (place, name)| {
-                    let column = |values: &[f32]| -> Vec<f64> {
-                        values.iter().skip(place).step_by(names.len()).map(|&x| x.into()).collect()
-                    };
-                    let plot = Plot::new(name.as_str()).labels("actual", "predicted");
-                    let (actual, predicted) = (column(truth.as_slice()), column(values.as_slice()));
-                    let svg = predicted_against_actual(&plot, &actual, &predicted)?;
-                    Ok::<_, TabularError>(page.figure(&svg))
-                })?
+                names
+                    .iter()
+                    .enumerate()
+                    .try_fold(page, |page, (place, name)| {
+                        let column = |values: &[f32]| -> Vec<f64> {
+                            values
+                                .iter()
+                                .skip(place)
+                                .step_by(names.len())
+                                .map(|&x| x.into())
+                                .collect()
+                        };
+                        let plot = Plot::new(name.as_str()).labels("actual", "predicted");
+                        let (actual, predicted) =
+                            (column(truth.as_slice()), column(values.as_slice()));
+                        let svg = predicted_against_actual(&plot, &actual, &predicted)?;
+                        Ok::<_, TabularError>(page.figure(&svg))
+                    })?
             }
             (Predicted::Probabilities(values), Targets::Classes(truth)) => {
                 let names = truth.names();
@@ -115,8 +126,11 @@ impl TableReport<'_> {
         };
         let all =
             permutation_importance(self.predictor, &self.valid.features, &targets, self.seed)?;
-        let shown: Vec<(&str, f64)> =
-            all.iter().take(IMPORTANT).map(|i| (i.column.as_str(), i.error_rise)).collect();
+        let shown: Vec<(&str, f64)> = all
+            .iter()
+            .take(IMPORTANT)
+            .map(|i| (i.column.as_str(), i.error_rise))
+            .collect();
         if !shown.iter().any(|(_, rise)| rise.is_finite()) {
             return Ok(page);
         }
@@ -159,7 +173,14 @@ impl TableReport<'_> {
                 figure.map_or_else(|| Cell::text(""), Cell::figure),
             ]);
         }
-        let head = ["column", "type", "used as", "values", "missing", "distribution"];
+        let head = [
+            "column",
+            "type",
+            "used as",
+            "values",
+            "missing",
+            "distribution",
+        ];
         Ok(page.heading("Columns").table(&head, rows))
     }
 }
@@ -173,7 +194,10 @@ pub fn role(spec: &FeatureSpec, name: &str) -> String {
     if let Some(ignored) = spec.ignored.iter().find(|ignored| ignored.name == name) {
         return format!("left out: {}", ignored.reason);
     }
-    let used = spec.columns.iter().filter(|column| column.names().contains(&name));
+    let used = spec
+        .columns
+        .iter()
+        .filter(|column| column.names().contains(&name));
     let roles: Vec<&str> = used
         .map(|column| match column {
             ColumnSpec::Numeric(_) => "number",
@@ -210,5 +234,8 @@ fn values(values: &Distribution) -> String {
 
 fn short(number: f64) -> String {
     let rounded = format!("{number:.3}");
-    rounded.trim_end_matches('0').trim_end_matches('.').to_owned()
+    rounded
+        .trim_end_matches('0')
+        .trim_end_matches('.')
+        .to_owned()
 }

@@ -94,7 +94,9 @@ pub fn exact_linear(
     let solved = least_squares(train.features.as_slice(), width, &targets, outputs);
     let solved = solved.map_err(TrainError::from)?;
     let scores = |table: &&TensorTable| {
-        let predicted = solved.predict(table.features.as_slice()).map_err(TrainError::from)?;
+        let predicted = solved
+            .predict(table.features.as_slice())
+            .map_err(TrainError::from)?;
         let predicted = predicted.into_iter().map(|value| value as f32).collect();
         let predicted = Values::new(predicted, outputs)?;
         Ok(match &table.targets {
@@ -102,7 +104,10 @@ pub fn exact_linear(
             Targets::Classes(truth) => Scores(vec![("accuracy", accuracy(&predicted, truth))]),
             Targets::Values(truth) => {
                 let features = predictor.features();
-                numbers(&features.invert_targets(&predicted)?, &features.invert_targets(truth)?)
+                numbers(
+                    &features.invert_targets(&predicted)?,
+                    &features.invert_targets(truth)?,
+                )
             }
         })
     };
