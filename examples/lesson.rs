@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn numbers_have_five_digits() {
         let shown: Vec<String> = [
-            2.718_281_8,
+            std::f64::consts::E,
             2_980.957_9,
             1.0 / 6.0,
             127_500.0,

@@ -4,7 +4,6 @@
 use benchmarks::classification;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
-use tinderbox::data::Examples;
 use tinderbox::prelude::*;
 
 const EXAMPLES: usize = 25_600;

@@ -215,7 +215,8 @@ fn noise(page: &mut Page, seed: Seed) -> Result<()> {
          a constant rate the point keeps dancing around the minimum. A rate that falls too fast\n\
          stops before it is there. 1 / sqrt(1 + t / 10) does both: arrive, and settle.",
     )?;
-    let rates: [(&str, fn(f64) -> f64); 3] = [
+    type Factor = fn(f64) -> f64;
+    let rates: [(&str, Factor); 3] = [
         ("constant", |_| 1.0),
         ("exp(-t / 10)", |t| (-0.1 * t).exp()),
         ("1 / sqrt(1 + t / 10)", |t| (1.0 + 0.1 * t).powf(-0.5)),

@@ -79,7 +79,7 @@ fn assert_figures(page: &Page, names: &[&str]) {
 fn tensors_print_what_the_course_prints(#[values("flex", "ndarray")] device: &str) -> Result<()> {
     let mut page = Page::in_memory();
     tensors::lesson(&mut page, &cpu(device), Seed::new(0))?;
-    let row = |value: &str| format!("[{}]", vec![value; 4].join(", "));
+    let row = |value: &str| format!("[{}]", [value; 4].join(", "));
     let ones = |value: &str| {
         let matrix = format!("[{}]", vec![row(value); 3].join(", "));
         format!("[{matrix}, {matrix}]")

@@ -30,7 +30,7 @@ impl<R: Rule<N>, const N: usize> Optimizer for Elementwise<R, N> {
     }
 
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
-        state.to_device(device)
+        state.onto_device(device)
     }
 }
 
@@ -59,7 +59,7 @@ impl<R: Rule<N>, const N: usize, const D: usize> Slots<R, N, D> {
         }
     }
 
-    pub(crate) fn to_device(mut self, device: &Device) -> Self {
+    pub(crate) fn onto_device(mut self, device: &Device) -> Self {
         self.tensors = self.tensors.map(|tensor| tensor.to_device(device));
         self
     }

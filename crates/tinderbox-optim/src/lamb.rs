@@ -96,7 +96,7 @@ impl Optimizer for Lamb {
     }
 
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
-        state.to_device(device)
+        state.onto_device(device)
     }
 }
 

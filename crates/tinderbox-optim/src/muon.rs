@@ -41,6 +41,7 @@ const QUINTIC: [f64; 3] = [3.4445, -4.7750, 2.0315];
 const SMALLEST_NORM: f64 = 1e-7;
 
 #[derive(Clone)]
+#[allow(clippy::large_enum_variant)] // one a parameter; a box would cost an allocation a step
 pub(crate) enum MuonState<const D: usize> {
     Matrix(Tensor<D>),
     Vector(Slots<AdamW, 2, D>),
@@ -100,7 +101,7 @@ impl Optimizer for Muon {
     fn to_device<const D: usize>(state: Self::State<D>, device: &Device) -> Self::State<D> {
         match state {
             MuonState::Matrix(velocity) => MuonState::Matrix(velocity.to_device(device)),
-            MuonState::Vector(slots) => MuonState::Vector(slots.to_device(device)),
+            MuonState::Vector(slots) => MuonState::Vector(slots.onto_device(device)),
         }
     }
 }

@@ -46,7 +46,8 @@ impl Value for f32 {
         } else if self < 0.0 {
             -1.0
         } else {
-            self - self // 0, or NaN for NaN
+            // 0 for 0, and NaN for NaN.
+            if self.is_nan() { self } else { 0.0 }
         }
     }
 

@@ -103,7 +103,7 @@ fn a_log_axis_is_chosen_for_curves_only_where_it_helps() {
             ..Plot::default()
         };
         let elements = parsed(&curves(&plot, &[Series::by_epoch("", values)]).expect("drawable"));
-        texts(&elements).iter().any(|text| *text == "0.01")
+        texts(&elements).contains(&"0.01")
     };
     assert!(ticks([1.0, 0.1, 0.001], Scale::Auto));
     assert!(!ticks([1.0, 0.1, 0.5], Scale::Auto));

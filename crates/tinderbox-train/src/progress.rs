@@ -121,7 +121,7 @@ impl<M> Callback<M> for Progress {
 
     fn on_epoch_end(&mut self, record: &EpochRecord, _model: &M) -> Result<Flow, StepError> {
         let every = self.epochs.div_ceil(20).max(1);
-        if record.epoch == 1 || record.epoch % every == 0 || record.epoch == self.epochs {
+        if record.epoch == 1 || record.epoch.is_multiple_of(every) || record.epoch == self.epochs {
             self.write(record)?;
         }
         self.last = Some(record.clone());

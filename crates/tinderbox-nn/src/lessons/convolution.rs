@@ -78,7 +78,7 @@ pub fn corr2d_multi_in(input: Tensor<3>, kernel: Tensor<3>) -> Result<Tensor<2>,
         });
     }
     let channel = |tensor: &Tensor<3>, index: usize| -> Tensor<2> {
-        tensor.clone().slice([index..index + 1]).squeeze_dim(0)
+        tensor.clone().slice(index..index + 1).squeeze_dim(0)
     };
     let mut output = corr2d(channel(&input, 0), channel(&kernel, 0))?;
     for index in 1..channels {
@@ -105,7 +105,7 @@ pub fn corr2d_multi_in_out(input: Tensor<3>, kernels: Tensor<4>) -> Result<Tenso
     }
     let maps = (0..outputs)
         .map(|index| {
-            let kernel = kernels.clone().slice([index..index + 1]).squeeze_dim(0);
+            let kernel = kernels.clone().slice(index..index + 1).squeeze_dim(0);
             corr2d_multi_in(input.clone(), kernel)
         })
         .collect::<Result<Vec<_>, _>>()?;

@@ -11,8 +11,8 @@ fn point(device: &Device) -> Point {
 
 /// Rosenbrock's function in four numbers.
 fn rosenbrock(x: Point) -> (f64, GradientsParams) {
-    let head = x.val().slice([0..3]);
-    let tail = x.val().slice([1..4]);
+    let head = x.val().slice(0..3);
+    let tail = x.val().slice(1..4);
     let curve = (tail - head.clone().square()).square().mul_scalar(100.0);
     let loss = (curve + (head.neg().add_scalar(1.0)).square()).sum();
     let grads = GradientsParams::from_grads(loss.backward(), &x);
