@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rayon::prelude::*;
 use tinderbox_core::Seed;
 
 use crate::{Batch, DataError, Examples, Result};
@@ -57,16 +58,35 @@ impl Values {
 
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
-        let mut data = Vec::with_capacity(indices.len() * self.width);
-        for &index in indices {
-            data.extend_from_slice(self.row(index));
-        }
+        let numbers = indices.len() * self.width;
+        let data = if numbers < WORTH_SHARING {
+            let mut data = Vec::with_capacity(numbers);
+            for &index in indices {
+                data.extend_from_slice(self.row(index));
+            }
+            data
+        } else {
+            let mut data = vec![0.0; numbers];
+            let rows = data.par_chunks_mut(self.width * SHARE);
+            rows.zip(indices.par_chunks(SHARE)).for_each(|(to, from)| {
+                for (row, &index) in to.chunks_mut(self.width).zip(from) {
+                    row.copy_from_slice(self.row(index));
+                }
+            });
+            data
+        };
         Self {
             data,
             width: self.width,
         }
     }
 }
+
+/// A gather of fewer numbers is done before a second core has woken up.
+const WORTH_SHARING: usize = 64 * 1024;
+
+/// Rows that one core copies at a time.
+const SHARE: usize = 32;
 
 /// Class labels `0..classes`, one a row, with the names of the classes.
 #[derive(Clone, Debug, PartialEq)]
