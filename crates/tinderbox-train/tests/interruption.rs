@@ -139,6 +139,26 @@ fn start(folder: &Path) -> Child {
         .expect("a child process")
 }
 
+/// Starts a child and waits until it trains: until its first checkpoint is there.
+fn start_and_wait(folder: &Path) -> Child {
+    let child = start(folder);
+    let checkpoints = folder.join("checkpoints");
+    for _ in 0..600 {
+        let files = std::fs::read_dir(&checkpoints)
+            .into_iter()
+            .flatten()
+            .flatten();
+        if files
+            .map(|file| file.path())
+            .any(|path| path.extension().is_some_and(|e| e == "ckpt"))
+        {
+            return child;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    panic!("no checkpoint after 30 seconds");
+}
+
 /// Lets a child train to the end.
 fn finish(folder: &Path) {
     let output = start(folder).wait_with_output().expect("a child's output");
@@ -201,8 +221,7 @@ fn killed(folder: &Path, undisturbed: &Path) {
 }
 
 fn ctrl_c(folder: &Path, undisturbed: &Path) {
-    let child = start(folder);
-    std::thread::sleep(Duration::from_millis(300));
+    let child = start_and_wait(folder);
     let pid = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &pid]).status();
     assert!(sent.expect("the program kill").success());
@@ -220,8 +239,7 @@ fn ctrl_c(folder: &Path, undisturbed: &Path) {
 
 /// A limit on the size of files stands in for a full disk: the write fails half-way.
 fn disk_full(folder: &Path, undisturbed: &Path) {
-    let mut child = start(folder);
-    std::thread::sleep(Duration::from_millis(300));
+    let mut child = start_and_wait(folder);
     child.kill().expect("SIGKILL");
     child.wait().expect("a dead child");
     let before = std::fs::read(last(folder)).expect("a checkpoint");
