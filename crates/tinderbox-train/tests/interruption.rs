@@ -139,9 +139,8 @@ fn start(folder: &Path) -> Child {
         .expect("a child process")
 }
 
-/// Starts a child and waits until it trains: until its first checkpoint is there.
-fn start_and_wait(folder: &Path) -> Child {
-    let child = start(folder);
+/// Waits until a child trains: until its first checkpoint is there.
+fn wait_for_checkpoint(folder: &Path) {
     let checkpoints = folder.join("checkpoints");
     for _ in 0..600 {
         let files = std::fs::read_dir(&checkpoints)
@@ -152,7 +151,7 @@ fn start_and_wait(folder: &Path) -> Child {
             .map(|file| file.path())
             .any(|path| path.extension().is_some_and(|e| e == "ckpt"))
         {
-            return child;
+            return;
         }
         std::thread::sleep(Duration::from_millis(50));
     }
@@ -221,7 +220,8 @@ fn killed(folder: &Path, undisturbed: &Path) {
 }
 
 fn ctrl_c(folder: &Path, undisturbed: &Path) {
-    let child = start_and_wait(folder);
+    let child = start(folder);
+    wait_for_checkpoint(folder);
     let pid = child.id().to_string();
     let sent = Command::new("kill").args(["-INT", &pid]).status();
     assert!(sent.expect("the program kill").success());
@@ -239,7 +239,8 @@ fn ctrl_c(folder: &Path, undisturbed: &Path) {
 
 /// A limit on the size of files stands in for a full disk: the write fails half-way.
 fn disk_full(folder: &Path, undisturbed: &Path) {
-    let mut child = start_and_wait(folder);
+    let mut child = start(folder);
+    wait_for_checkpoint(folder);
     child.kill().expect("SIGKILL");
     child.wait().expect("a dead child");
     let before = std::fs::read(last(folder)).expect("a checkpoint");
