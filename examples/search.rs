@@ -100,7 +100,7 @@ fn main() -> Result<()> {
     }
     let options = |trial: &Trial<'_>| -> Result<Vec<String>> {
         let names = space.ranges().iter().map(|(name, _)| name);
-        let option = |name: &String| {
+        let option = |name: &String| -> Result<String> {
             Ok(match trial.settings.get(name)? {
                 SettingValue::Number(value) => format!("--{name}={value}"),
                 SettingValue::Text(text) => format!("--{name}={text}"),

@@ -119,6 +119,10 @@ fn tensors_print_what_the_course_prints(#[values("flex", "ndarray")] device: &st
                 "X == Y",
                 "[[false, true, false, true], [false, false, false, false], [false, false, false, false]]",
             ),
+            (
+                "X < Y",
+                "[[true, false, true, false], [false, false, false, false], [false, false, false, false]]",
+            ),
             ("sum of X", "[66.0]"),
             ("mean of X", "[5.5]"),
             ("sum of X over axis 0, kept", "[[12.0, 15.0, 18.0, 21.0]]"),
