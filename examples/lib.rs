@@ -1,5 +1,6 @@
 //! What every example shares: the common command line and the lines that compare with a reference.
 #![recursion_limit = "256"]
+#![warn(missing_docs)]
 
 pub mod lesson;
 pub mod table;

@@ -1,4 +1,7 @@
-"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True, gradients given.
+"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True.
+
+As in a training, gradients are made anew before every step, which is not timed, and let go with it
+(zero_grad), which is: Burn's step takes them over.
 
 Prints one JSON object a line: name and seconds a step (best and median).
 """
@@ -20,11 +23,13 @@ OPTIMIZERS = [
 ]
 
 
-def measure(name, step, seconds=4.0):
+def measure(name, prepare, step, seconds=4.0):
     for _ in range(3):
+        prepare()
         step()  # warm up: the first step makes the state
     times, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds or len(times) < 5:
+        prepare()
         before = time.perf_counter()
         step()
         times.append(time.perf_counter() - before)
@@ -35,6 +40,15 @@ def measure(name, step, seconds=4.0):
 for size, side, count in SIZES:
     for name, make in OPTIMIZERS:
         parameters = [torch.randn(side, side, requires_grad=True) for _ in range(count)]
-        for parameter in parameters:
-            parameter.grad = torch.randn(side, side)
-        measure(f"optimizer_step/{name}_{size}", make(parameters).step)
+        gradients = [torch.randn(side, side) for _ in range(count)]
+        optimizer = make(parameters)
+
+        def prepare():
+            for parameter, gradient in zip(parameters, gradients):
+                parameter.grad = gradient * 1.0
+
+        def step():
+            optimizer.step()
+            optimizer.zero_grad()
+
+        measure(f"optimizer_step/{name}_{size}", prepare, step)

@@ -8,8 +8,12 @@
 //! assert_eq!(order, seed.child("order").at(3).rng().permutation(5));
 //! ```
 
+#![warn(missing_docs)]
+
 mod file;
+mod memory;
 mod seed;
 
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
+pub use memory::keep_memory;
 pub use seed::{Rng, Seed};

@@ -22,7 +22,7 @@
 //! # Ok::<(), tinderbox_optim::OptimError>(())
 //! ```
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod config;
 mod elementwise;

@@ -35,6 +35,9 @@ pub struct Bundle {
 
 impl Bundle {
     /// Writes a model and its configuration into this folder.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
     pub fn save<M: Module>(
         folder: impl Into<PathBuf>,
         name: &str,
@@ -93,6 +96,9 @@ impl Bundle {
     ///
     /// With them the bundle predicts for a table as it comes, and gives back what the target's
     /// transform or the classes' order hid.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save_features(&self, features: &Features) -> Result<()> {
         Ok(features.save(self.features_file())?)
     }
@@ -118,11 +124,17 @@ impl Bundle {
     }
 
     /// The name of the model.
+    ///
+    /// # Errors
+    /// A `model.json` that cannot be read.
     pub fn model_name(&self) -> Result<String> {
         Ok(self.read::<serde_json::Value>()?.model)
     }
 
     /// The configuration of the model, checked to be of the model called `name`.
+    ///
+    /// # Errors
+    /// A bundle of another model, or a `model.json` that cannot be read.
     pub fn config<C: DeserializeOwned>(&self, name: &str) -> Result<C> {
         let found = self.model_name()?;
         if found != name {

@@ -27,7 +27,7 @@ pub struct Step<O = ()> {
 }
 
 impl Step {
-    /// A loss that is a mean over `count` examples, and nothing for metrics.
+    /// A loss, a tensor of one number, that is a mean over `count` examples, and nothing for metrics.
     pub fn mean(mean: Tensor<1>, count: usize) -> Self {
         Self {
             loss: StepLoss { mean, count },

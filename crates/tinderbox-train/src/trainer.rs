@@ -274,7 +274,8 @@ impl<M: Module, O> Trainer<M, O> {
 
     /// Trains the model.
     ///
-    /// `valid`, if given, is measured after every epoch and never trained on.
+    /// `valid`, if given, is measured after every epoch and never trained on. Memory that a step
+    /// frees is kept for the next ([`tinderbox_core::keep_memory`]).
     ///
     /// # Errors
     /// See [`TrainError`]. Whatever happens, checkpoints that were written before stay usable.
@@ -288,6 +289,7 @@ impl<M: Module, O> Trainer<M, O> {
     where
         T: Task<M, B, Output = O>,
     {
+        tinderbox_core::keep_memory();
         Fit::start(self, model, task, train, valid)?.go()
     }
 }
