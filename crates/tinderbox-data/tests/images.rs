@@ -263,6 +263,26 @@ fn a_loader_gives_the_same_augmented_batches_whatever_the_threads() {
 }
 
 #[test]
+fn a_batch_made_on_all_cores_is_what_its_images_are_alone() {
+    let plain = count_up(40, [1, 96, 96]);
+    let resize = Transform::Resize {
+        height: 90,
+        width: 100,
+    };
+    let flip = Transform::HorizontalFlip { probability: 0.5 };
+    let resized = plain.clone().with_transforms(vec![resize, flip]).unwrap();
+    let order: Vec<usize> = (0..40).rev().collect();
+    for images in [plain, resized] {
+        let batch = images.gather(&order, Seed::new(2)).unwrap();
+        let alone: Vec<f32> = order
+            .iter()
+            .flat_map(|&index| images.image(index, Seed::new(2)))
+            .collect();
+        assert!(batch.pixels.len() > 300_000 && batch.pixels == alone);
+    }
+}
+
+#[test]
 fn subsets_share_pixels_and_draws_with_the_whole() {
     let images = augmented(10);
     let subset = images.subset(&[7, 2]).unwrap();

@@ -1,3 +1,5 @@
+use std::ops::Range;
+
 /// Resizes images by bilinear interpolation with antialiasing, as PyTorch does
 /// (`interpolate(mode="bilinear", antialias=True, align_corners=False)`).
 ///
@@ -9,18 +11,20 @@ pub struct Resizer {
     columns: Axis,
 }
 
-/// For each output pixel the first input pixel and the weights from there on.
+/// For each output pixel the first input pixel and where the weights from there on are.
 #[derive(Clone, Debug)]
 struct Axis {
     input: usize,
-    weights: Vec<(usize, Vec<f32>)>,
+    spans: Vec<(usize, Range<usize>)>,
+    weights: Vec<f32>,
 }
 
 impl Axis {
     fn new(input: usize, output: usize) -> Self {
         let scale = input as f64 / output as f64;
         let width = scale.max(1.0);
-        let weights = (0..output)
+        let mut weights: Vec<f32> = Vec::new();
+        let spans = (0..output)
             .map(|pixel| {
                 let center = scale * (pixel as f64 + 0.5);
                 let first = (center - width + 0.5).max(0.0) as usize;
@@ -29,17 +33,20 @@ impl Axis {
                     .map(|at| (1.0 - ((at as f64 + 0.5 - center) / width).abs()).max(0.0))
                     .collect();
                 let sum: f64 = raw.iter().sum();
-                (
-                    first,
-                    raw.iter().map(|weight| (weight / sum) as f32).collect(),
-                )
+                let start = weights.len();
+                weights.extend(raw.iter().map(|weight| (weight / sum) as f32));
+                (first, start..weights.len())
             })
             .collect();
-        Self { input, weights }
+        Self {
+            input,
+            spans,
+            weights,
+        }
     }
 
     fn output(&self) -> usize {
-        self.weights.len()
+        self.spans.len()
     }
 }
 
@@ -52,29 +59,31 @@ impl Resizer {
         }
     }
 
-    /// Resizes every channel of an image of shape `[channels, height, width]`.
-    pub(crate) fn apply(&self, image: &[f32]) -> Vec<f32> {
-        let (width, new_width) = (self.columns.input, self.columns.output());
-        // Rows first are summed whole, which the compiler turns into vector instructions.
+    /// Resizes every channel of an image of shape `[channels, height, width]` and appends the result
+    /// to `output`. `row` is room for a line, to be used again for the next image.
+    pub(crate) fn apply(&self, image: &[f32], row: &mut Vec<f32>, output: &mut Vec<f32>) {
+        let width = self.columns.input;
         let plane = self.rows.input * width;
-        let mut output =
-            Vec::with_capacity(image.len() / plane.max(1) * self.rows.output() * new_width);
-        let mut row = vec![0.0f32; width];
+        output.reserve(image.len() / plane * self.rows.output() * self.columns.output());
+        row.resize(width, 0.0);
         for channel in image.chunks_exact(plane) {
-            for (first, weights) in &self.rows.weights {
+            // Rows first are summed whole, which the compiler turns into vector instructions.
+            for (first, span) in &self.rows.spans {
                 row.fill(0.0);
+                let weights = &self.rows.weights[span.clone()];
                 for (line, &weight) in channel.chunks_exact(width).skip(*first).zip(weights) {
                     for (sum, &pixel) in row.iter_mut().zip(line) {
                         *sum += weight * pixel;
                     }
                 }
-                output.extend(self.columns.weights.iter().map(|(first, weights)| {
-                    let pixels = row[*first..].iter().zip(weights);
+                output.extend(self.columns.spans.iter().map(|(first, span)| {
+                    let pixels = row[*first..]
+                        .iter()
+                        .zip(&self.columns.weights[span.clone()]);
                     pixels.map(|(&pixel, &weight)| pixel * weight).sum::<f32>()
                 }));
             }
         }
-        output
     }
 }
 
@@ -89,6 +98,12 @@ mod tests {
         (0..5)
             .flat_map(|r| (0..7).map(move |c| pixel(r, c)))
             .collect()
+    }
+
+    fn resize(image: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+        let (mut row, mut output) = (Vec::new(), Vec::new());
+        Resizer::new(from, to).apply(image, &mut row, &mut output);
+        output
     }
 
     /// From `torch.nn.functional.interpolate` (torch 2.x) of the same pattern.
@@ -112,13 +127,13 @@ mod tests {
             ),
         ];
         for (size, expected) in cases {
-            let resized = Resizer::new([5, 7], size).apply(&pattern());
+            let resized = resize(&pattern(), [5, 7], size);
             assert_eq!(resized.len(), expected.len());
             for (ours, theirs) in resized.iter().zip(expected) {
                 assert!((ours - theirs).abs() < 1e-5, "{size:?}: {ours} {theirs}");
             }
         }
-        let larger = Resizer::new([5, 7], [10, 9]).apply(&pattern());
+        let larger = resize(&pattern(), [5, 7], [10, 9]);
         let expected = [
             0.0, 0.028758, 0.177342, 0.304139, 0.160784, 0.621351, 0.541612, 0.342484,
         ];
@@ -138,11 +153,8 @@ mod tests {
     fn channels_are_resized_one_by_one_and_a_flat_image_stays_flat() {
         let mut two = pattern();
         two.extend(vec![0.25; 35]);
-        let resized = Resizer::new([5, 7], [4, 4]).apply(&two);
-        assert_eq!(
-            resized[..16],
-            Resizer::new([5, 7], [4, 4]).apply(&pattern())
-        );
+        let resized = resize(&two, [5, 7], [4, 4]);
+        assert_eq!(resized[..16], resize(&pattern(), [5, 7], [4, 4]));
         assert!(
             resized[16..]
                 .iter()
