@@ -12,6 +12,7 @@ use tinderbox_data::Batches;
 use tinderbox_optim::{GradientMean, load_state, save_state};
 
 use crate::checkpoint::{self, BestState, Checkpoint, Header};
+use crate::evaluate::measure;
 use crate::rates::Rates;
 use crate::trainer::Trainer;
 use crate::{
@@ -327,31 +328,18 @@ where
         let Some(valid) = self.valid else {
             return Ok(Vec::new());
         };
-        let model = self.model().valid();
-        let mut loss = Mean::default();
-        for metric in &mut self.trainer.valid_metrics {
-            metric.reset();
-        }
-        let device = self.device.clone().inner();
-        for (index, batch) in valid.epoch(0, 0, &device)?.enumerate() {
-            let step = self.task.step(&model, batch?);
-            let step = step.map_err(|source| TrainError::Step {
-                epoch: self.epoch + 1,
-                batch: index + 1,
-                source,
-            })?;
-            loss.add(step.loss.mean.into_scalar(), step.loss.count);
-            for metric in &mut self.trainer.valid_metrics {
-                metric.update(&step.output);
-            }
-        }
-        if loss.value().is_nan() && loss == Mean::default() {
-            return Err(TrainError::NoBatches {
-                which: "the validation data",
-                epoch: self.epoch + 1,
-            });
-        }
-        let mut figures = vec![("valid_loss".to_string(), loss.value())];
+        let model = self
+            .model
+            .as_ref()
+            .expect("it is put back after every step");
+        let metrics = &mut self.trainer.valid_metrics;
+        let mut metrics: Vec<&mut dyn Metric<O>> = metrics
+            .iter_mut()
+            .map(|metric| &mut **metric as _)
+            .collect();
+        let of = ("the validation data", self.epoch + 1);
+        let loss = measure(model, self.task, valid, &mut metrics, of)?;
+        let mut figures = vec![("valid_loss".to_string(), loss)];
         figures.extend(named("valid", &self.trainer.valid_metrics));
         Ok(figures)
     }

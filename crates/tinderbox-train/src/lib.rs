@@ -10,11 +10,13 @@ mod checkpoint;
 mod clip;
 mod curves;
 mod error;
+mod evaluate;
 mod fit;
 mod history;
 mod interrupt;
 mod lr_finder;
 mod metric;
+mod predictions;
 mod progress;
 mod rates;
 mod report;
@@ -29,10 +31,15 @@ pub use callback::{Callback, Flow, StartInfo, StepInfo};
 pub use checkpoint::Resume;
 pub use clip::Clip;
 pub use error::{Result, TrainError};
+pub use evaluate::evaluate;
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
-pub use metric::{Accuracy, Auc, LogLoss, Mean, Metric, RegressionMetric, RegressionMetrics};
+pub use metric::{
+    Accuracy, Auc, ClassScore, ClassScores, ConfusionMatrix, LogLoss, Mean, Metric,
+    RegressionMetric, RegressionMetrics, TopK,
+};
+pub use predictions::prediction_grid;
 pub use progress::Progress;
 pub use rates::OnPlateau;
 pub use report::{Cell, Report};
@@ -40,6 +47,9 @@ pub use run::Run;
 pub use search::{
     Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,
 };
-pub use task::{Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task};
+pub use task::{
+    Classification, ClassificationError, Logits, Predictions, Regression, Step, StepError,
+    StepLoss, Task,
+};
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};
