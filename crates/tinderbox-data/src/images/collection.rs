@@ -95,17 +95,7 @@ impl Images {
         let resizer = Resizer::new([rows, columns], [height, width]);
         let mut pixels = Vec::with_capacity(self.len() * channels * height * width);
         for example in 0..self.len() {
-            let image: Vec<f32> = self
-                .pixels(example)
-                .iter()
-                .map(|&byte| byte.into())
-                .collect();
-            let image = resizer.apply(&image);
-            pixels.extend(
-                image
-                    .iter()
-                    .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8),
-            );
+            pixels.extend(resizer.apply_to_bytes(self.pixels(example)));
         }
         Self::new(pixels, [channels, height, width], self.classes.clone())
     }

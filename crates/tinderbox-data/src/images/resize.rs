@@ -76,6 +76,15 @@ impl Resizer {
         }
         output
     }
+
+    /// The same for bytes, rounded to bytes.
+    pub(crate) fn apply_to_bytes(&self, image: &[u8]) -> Vec<u8> {
+        let image: Vec<f32> = image.iter().map(|&byte| byte.into()).collect();
+        let resized = self.apply(&image).into_iter();
+        resized
+            .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8)
+            .collect()
+    }
 }
 
 #[cfg(test)]
