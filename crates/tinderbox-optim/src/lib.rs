@@ -37,7 +37,6 @@ mod least_squares;
 mod losses;
 mod minimise;
 mod muon;
-mod names;
 mod parameters;
 mod rule;
 mod rules;

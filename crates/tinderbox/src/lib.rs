@@ -12,10 +12,12 @@
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
+//! | [`image`] | image classifiers: from a bundle to probabilities for picture files |
 //! | [`tabular`] | models of tables: from fitted features to predictions and a report |
 #![recursion_limit = "256"]
 
 mod device;
+pub mod image;
 pub mod tabular;
 
 pub use burn;

@@ -95,16 +95,8 @@ impl Images {
         let [channels, rows, columns] = self.stored;
         let resizer = Resizer::new([rows, columns], [height, width]);
         let mut pixels = Vec::with_capacity(self.len() * channels * height * width);
-        let (mut image, mut row, mut made) = (Vec::new(), Vec::new(), Vec::new());
         for example in 0..self.len() {
-            image.clear();
-            image.extend(self.pixels(example).iter().map(|&byte| f32::from(byte)));
-            made.clear();
-            resizer.apply(&image, &mut row, &mut made);
-            let bytes = made
-                .iter()
-                .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8);
-            pixels.extend(bytes);
+            pixels.extend(resizer.apply_to_bytes(self.pixels(example)));
         }
         Self::new(pixels, [channels, height, width], self.classes.clone())
     }

@@ -85,6 +85,17 @@ impl Resizer {
             }
         }
     }
+
+    /// Resizes bytes, and rounds the result to bytes.
+    pub(crate) fn apply_to_bytes(&self, image: &[u8]) -> Vec<u8> {
+        let image: Vec<f32> = image.iter().map(|&byte| byte.into()).collect();
+        let mut resized = Vec::new();
+        self.apply(&image, &mut Vec::new(), &mut resized);
+        let rounded = resized
+            .iter()
+            .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8);
+        rounded.collect()
+    }
 }
 
 #[cfg(test)]

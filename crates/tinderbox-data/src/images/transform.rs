@@ -64,6 +64,14 @@ pub(super) enum Step {
 }
 
 impl Transform {
+    /// Whether it draws: such transforms are for training alone.
+    pub fn is_random(&self) -> bool {
+        match self {
+            Self::RandomCrop { .. } | Self::HorizontalFlip { .. } => true,
+            Self::Resize { .. } | Self::Normalize { .. } => false,
+        }
+    }
+
     /// The step for images of this shape.
     pub(super) fn check(&self, shape: [usize; 3]) -> Result<Step> {
         let [channels, height, width] = shape;
