@@ -9,7 +9,7 @@ use examples::vision::{
 use tinderbox::data::images::{Colors, FolderOptions, Images, digit_classes};
 use tinderbox::data::{Classes, Examples};
 use tinderbox::image::ImageClassifier;
-use tinderbox::models::{find, image::LeNetConfig};
+use tinderbox::models::{ImageConfig, find, image::LeNetConfig};
 use tinderbox::prelude::*;
 use tinderbox::train::{TrainError, evaluate};
 
@@ -123,7 +123,7 @@ fn what_does_not_fit_together_is_said_before_training() {
     };
 
     let mut five = plan(&common, "lenet");
-    five.network = LeNetConfig::new([1, 28, 28], 5).into();
+    five.network = ImageConfig::LeNet(LeNetConfig::new([1, 28, 28], 5));
     let text = error(five, &training, &test);
     assert!(
         text.contains("10 classes, but the model has 5 outputs"),
@@ -210,7 +210,7 @@ fn training_starts_from_weights_whose_head_has_other_classes() {
     let elsewhere = tempfile::tempdir().unwrap();
     let common = options(elsewhere.path());
     let mut again = plan(&common, "lenet");
-    again.network = LeNetConfig::new([1, 28, 28], 2).into();
+    again.network = ImageConfig::LeNet(LeNetConfig::new([1, 28, 28], 2));
     again.weights = Some(first.run.bundle().join("model.safetensors"));
     again.head_rate = Some(0.02);
     again.config.freeze = vec!["conv1".into(), "conv2".into(), "fc1".into(), "fc2".into()];
