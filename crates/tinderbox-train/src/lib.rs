@@ -23,6 +23,7 @@ mod search;
 mod task;
 mod tensorboard;
 mod trainer;
+mod weights;
 
 pub use bundle::Bundle;
 pub use callback::{Callback, Flow, StartInfo, StepInfo};
@@ -43,3 +44,4 @@ pub use search::{
 pub use task::{Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task};
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};
+pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};
