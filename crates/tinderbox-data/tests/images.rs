@@ -92,6 +92,14 @@ fn damaged_idx_files_say_what_is_wrong_and_where() {
             .to_string()
             .contains("does not unpack")
     );
+    let packed = std::fs::read(&images).unwrap();
+    let cut = folder.join("cut.gz");
+    std::fs::write(&cut, &packed[..packed.len() - 10]).unwrap();
+    let error = read_idx(&cut).unwrap_err().to_string();
+    assert!(
+        error.contains("cut.gz: it does not unpack") && error.contains("download it again"),
+        "{error}"
+    );
     assert!(
         read_idx(folder.join("none"))
             .unwrap_err()

@@ -25,6 +25,7 @@ mod search;
 mod task;
 mod tensorboard;
 mod trainer;
+mod weights;
 
 pub use bundle::Bundle;
 pub use callback::{Callback, Flow, StartInfo, StepInfo};
@@ -53,3 +54,4 @@ pub use task::{
 };
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};
+pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};
