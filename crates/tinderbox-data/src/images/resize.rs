@@ -1,5 +1,3 @@
-use std::ops::Range;
-
 /// Resizes images by bilinear interpolation with antialiasing, as PyTorch does
 /// (`interpolate(mode="bilinear", antialias=True, align_corners=False)`).
 ///
@@ -11,20 +9,18 @@ pub struct Resizer {
     columns: Axis,
 }
 
-/// For each output pixel the first input pixel and where the weights from there on are.
+/// For each output pixel the first input pixel and the weights from there on.
 #[derive(Clone, Debug)]
 struct Axis {
     input: usize,
-    spans: Vec<(usize, Range<usize>)>,
-    weights: Vec<f32>,
+    weights: Vec<(usize, Vec<f32>)>,
 }
 
 impl Axis {
     fn new(input: usize, output: usize) -> Self {
         let scale = input as f64 / output as f64;
         let width = scale.max(1.0);
-        let mut weights: Vec<f32> = Vec::new();
-        let spans = (0..output)
+        let weights = (0..output)
             .map(|pixel| {
                 let center = scale * (pixel as f64 + 0.5);
                 let first = (center - width + 0.5).max(0.0) as usize;
@@ -33,20 +29,17 @@ impl Axis {
                     .map(|at| (1.0 - ((at as f64 + 0.5 - center) / width).abs()).max(0.0))
                     .collect();
                 let sum: f64 = raw.iter().sum();
-                let start = weights.len();
-                weights.extend(raw.iter().map(|weight| (weight / sum) as f32));
-                (first, start..weights.len())
+                (
+                    first,
+                    raw.iter().map(|weight| (weight / sum) as f32).collect(),
+                )
             })
             .collect();
-        Self {
-            input,
-            spans,
-            weights,
-        }
+        Self { input, weights }
     }
 
     fn output(&self) -> usize {
-        self.spans.len()
+        self.weights.len()
     }
 }
 
@@ -68,18 +61,15 @@ impl Resizer {
         row.resize(width, 0.0);
         for channel in image.chunks_exact(plane) {
             // Rows first are summed whole, which the compiler turns into vector instructions.
-            for (first, span) in &self.rows.spans {
+            for (first, weights) in &self.rows.weights {
                 row.fill(0.0);
-                let weights = &self.rows.weights[span.clone()];
                 for (line, &weight) in channel.chunks_exact(width).skip(*first).zip(weights) {
                     for (sum, &pixel) in row.iter_mut().zip(line) {
                         *sum += weight * pixel;
                     }
                 }
-                output.extend(self.columns.spans.iter().map(|(first, span)| {
-                    let pixels = row[*first..]
-                        .iter()
-                        .zip(&self.columns.weights[span.clone()]);
+                output.extend(self.columns.weights.iter().map(|(first, weights)| {
+                    let pixels = row[*first..].iter().zip(weights);
                     pixels.map(|(&pixel, &weight)| pixel * weight).sum::<f32>()
                 }));
             }
