@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use examples::Common;
-use examples::vision::{Augment, Training, at_most, hold_out, images, prepare, train};
+use examples::vision::{Augment, Normalize, Training, at_most, hold_out, images, prepare, train};
 use tinderbox::data::images::{Colors, FolderOptions};
 use tinderbox::models::find;
 use tinderbox::prelude::*;
@@ -38,6 +38,10 @@ struct Args {
     /// they are digits, mirrored half of the time.
     #[arg(long)]
     augment: bool,
+    /// Shift and scale the pixels: by mean and deviation of the training images, or by ImageNet's,
+    /// which the weights of torchvision want.
+    #[arg(long, value_enum)]
+    normalize: Option<Normalize>,
     /// sgd, momentum, nesterov, adam, adamw, …; default learning rate 0.1 for sgd, 0.01 for momentum
     /// and nesterov, 0.001 for the others.
     #[arg(long, default_value = "sgd")]
@@ -92,10 +96,10 @@ fn main() -> Result<()> {
     let augment = args.augment.then_some(Augment {
         mirror: args.data != "mnist",
     });
-    let training = prepare(training, args.resize, augment)?;
-    let test = prepare(test, args.resize, None)?;
-    let valid = valid.map(|valid| prepare(valid, args.resize, None));
-    let valid = valid.transpose()?;
+    let normalize = args.normalize.map(|how| how.of(&training)).transpose()?;
+    let plain = |images| prepare(images, args.resize, None, normalize.as_ref());
+    let (test, valid) = (plain(test)?, valid.map(plain).transpose()?);
+    let training = prepare(training, args.resize, augment, normalize.as_ref())?;
 
     let classes = test.classes().names();
     let rate = match args.optimizer.as_str() {

@@ -24,8 +24,8 @@ fn main() -> Result<()> {
     let args = Args::parse();
     let common = &args.common;
     let (training, test) = fashion_mnist(args.limit)?;
-    let training = prepare(training, Some(SIDE), None)?;
-    let test = prepare(test, Some(SIDE), None)?;
+    let training = prepare(training, Some(SIDE), None, None)?;
+    let test = prepare(test, Some(SIDE), None, None)?;
     let classes = training.classes().names();
 
     // 7 x 7 convolution and max-pooling, then four stages of two blocks; from stage to stage the

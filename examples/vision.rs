@@ -109,6 +109,56 @@ pub fn at_most(images: Images, limit: Option<usize>) -> Result<Images> {
     }
 }
 
+/// What pixels are shifted and scaled by, before they go into a model.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Normalize {
+    /// Mean and standard deviation of the training images, channel by channel.
+    Data,
+    /// Those of ImageNet, for the weights that torchvision offers.
+    Imagenet,
+}
+
+impl Normalize {
+    /// The transform, for images with the channels of these training images.
+    pub fn of(self, training: &Images) -> Result<Transform> {
+        let [channels, ..] = training.stored_shape();
+        let (mean, std) = match self {
+            Self::Imagenet => {
+                ensure!(
+                    channels == 3,
+                    "--normalize imagenet is for images of 3 channels, these have {channels}"
+                );
+                (vec![0.485, 0.456, 0.406], vec![0.229, 0.224, 0.225])
+            }
+            Self::Data => statistics(training),
+        };
+        Ok(Transform::Normalize { mean, std })
+    }
+}
+
+/// Mean and standard deviation of each channel, of numbers from 0 to 1.
+fn statistics(images: &Images) -> (Vec<f32>, Vec<f32>) {
+    let [channels, height, width] = images.stored_shape();
+    let plane = height * width;
+    let channel = |channel: usize| {
+        // Sums of bytes and of their squares are exact.
+        let (mut sum, mut squares) = (0u64, 0u64);
+        for index in 0..images.len() {
+            for &byte in &images.pixels(index)[channel * plane..][..plane] {
+                sum += u64::from(byte);
+                squares += u64::from(byte).pow(2);
+            }
+        }
+        let count = (images.len() * plane) as f64;
+        let mean = sum as f64 / count;
+        let variance = squares as f64 / count - mean * mean;
+        // Images of one brightness have nothing to be divided by.
+        let std = variance.max(0.0).sqrt().max(1.0);
+        ((mean / 255.0) as f32, (std / 255.0) as f32)
+    };
+    (0..channels).map(channel).unzip()
+}
+
 /// Random changes of training images.
 #[derive(Clone, Copy, Debug)]
 pub struct Augment {
@@ -116,9 +166,14 @@ pub struct Augment {
     pub mirror: bool,
 }
 
-/// The images resized on the batch, where a side is given, and changed at random: shifted by up to an
-/// eighth of their size, and mirrored.
-pub fn prepare(images: Images, side: Option<usize>, augment: Option<Augment>) -> Result<Images> {
+/// The images resized on the batch, where a side is given, changed at random, where that is asked for
+/// (shifted by up to an eighth of their size, and mirrored), and normalised.
+pub fn prepare(
+    images: Images,
+    side: Option<usize>,
+    augment: Option<Augment>,
+    normalize: Option<&Transform>,
+) -> Result<Images> {
     let [_, mut height, mut width] = images.stored_shape();
     let mut transforms = Vec::new();
     if let Some(side) = side
@@ -137,6 +192,7 @@ pub fn prepare(images: Images, side: Option<usize>, augment: Option<Augment>) ->
         let probability = if augment.mirror { 0.5 } else { 0.0 };
         transforms.push(Transform::HorizontalFlip { probability });
     }
+    transforms.extend(normalize.cloned());
     Ok(images.with_transforms(transforms)?)
 }
 

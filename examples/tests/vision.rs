@@ -4,7 +4,8 @@ use std::path::Path;
 
 use clap::Parser;
 use examples::vision::{
-    Args, Augment, Trained, Training, at_most, hold_out, images, predicted, prepare, train,
+    Args, Augment, Normalize, Trained, Training, at_most, hold_out, images, predicted, prepare,
+    train,
 };
 use tinderbox::data::images::{Colors, FolderOptions, Images, digit_classes};
 use tinderbox::data::{Classes, Examples};
@@ -161,7 +162,7 @@ fn labels_beyond_the_classes_of_the_model_are_an_error_of_the_batch() {
 #[test]
 fn sizes_and_names_that_make_no_sense_are_refused() {
     let error = |images: anyhow::Result<Images>| format!("{:#}", images.unwrap_err());
-    let text = error(prepare(digits(4, 28, 1), Some(0), None));
+    let text = error(prepare(digits(4, 28, 1), Some(0), None, None));
     assert!(text.contains("no side may be 0"), "{text}");
 
     let options = FolderOptions::new(Colors::Rgb);
@@ -236,7 +237,23 @@ fn subsets_are_spread_and_stratified() {
     assert!((15..=25).contains(&valid.len()));
 
     let augment = Some(Augment { mirror: true });
-    let larger = prepare(images, Some(32), augment).unwrap();
+    let normalize = Normalize::Data.of(&images).unwrap();
+    let larger = prepare(images, Some(32), augment, Some(&normalize)).unwrap();
     assert_eq!(larger.shape(), [1, 32, 32]);
     assert!(larger.transforms().iter().any(|step| step.is_random()));
+    assert!(Normalize::Imagenet.of(&larger).is_err());
+}
+
+#[test]
+fn normalised_images_have_mean_0_and_deviation_1() {
+    let images = digits(20, 28, 6);
+    let normalize = Normalize::Data.of(&images).unwrap();
+    let images = prepare(images, None, None, Some(&normalize)).unwrap();
+    let every: Vec<usize> = (0..20).collect();
+    let numbers = images.gather(&every, Seed::new(0)).unwrap().pixels;
+    let mean = |of: fn(f64) -> f64| {
+        let sum: f64 = numbers.iter().map(|&x| of(x.into())).sum();
+        sum / numbers.len() as f64
+    };
+    assert!(mean(|x| x).abs() < 1e-5 && (mean(|x| x * x) - 1.0).abs() < 1e-5);
 }

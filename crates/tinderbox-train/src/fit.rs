@@ -345,7 +345,7 @@ where
         let metrics = &mut self.trainer.valid_metrics;
         let mut metrics: Vec<&mut dyn Metric<O>> = metrics
             .iter_mut()
-            .map(|metric| &mut **metric as _)
+            .map(|metric| &mut **metric as &mut dyn Metric<O>)
             .collect();
         let of = ("the validation data", self.epoch + 1);
         let loss = measure(model, self.task, valid, &mut metrics, of)?;
