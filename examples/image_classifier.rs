@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use examples::Common;
-use examples::vision::{Augment, Normalize, Training, at_most, hold_out, images, prepare, train};
+use examples::vision::{Augment, Normalize, Training, hold_out, images, limited, prepare, train};
 use tinderbox::data::images::{Colors, FolderOptions};
 use tinderbox::models::find;
 use tinderbox::prelude::*;
@@ -80,7 +80,7 @@ fn main() -> Result<()> {
     let mut options = FolderOptions::new(if args.grey { Colors::Grey } else { Colors::Rgb });
     options.size = args.resize.map(|side| [side, side]);
     let (training, test) = images(&args.data, &options, seed.child("test"))?;
-    let (training, test) = (at_most(training, args.limit)?, at_most(test, args.limit)?);
+    let (training, test) = limited(training, test, args.limit)?;
     let (training, valid) = match args.validation {
         Some(share) => {
             ensure!(

@@ -44,7 +44,7 @@ pub struct Args {
 /// The 60,000 training and 10,000 test images of Fashion-MNIST, 1 x 28 x 28, or fewer of each.
 pub fn fashion_mnist(limit: Option<usize>) -> Result<(Images, Images)> {
     let (train, test) = named("fashion-mnist")?;
-    Ok((at_most(train, limit)?, at_most(test, limit)?))
+    limited(train, test, limit)
 }
 
 /// Training and test images of a data set: one of [`IMAGE_SETS`], or a folder.
@@ -95,6 +95,17 @@ pub fn hold_out(images: &Images, share: f64, seed: Seed) -> Result<(Images, Imag
     let strategy = Strategy::Stratified(labels.collect());
     let parts = split(images.len(), &[1.0 - share, share], seed, &strategy)?;
     Ok((images.subset(&parts[0])?, images.subset(&parts[1])?))
+}
+
+/// As many of each as the limit says, and a line that says so.
+pub fn limited(train: Images, test: Images, limit: Option<usize>) -> Result<(Images, Images)> {
+    if let Some(limit) = limit {
+        let (all, all_test) = (train.len(), test.len());
+        println!(
+            "a part of the data: {limit} of {all} training, {limit} of {all_test} test images"
+        );
+    }
+    Ok((at_most(train, limit)?, at_most(test, limit)?))
 }
 
 /// So many of the images, evenly spaced; all of them where there are not more, or without a limit.
