@@ -430,8 +430,11 @@ impl Trained {
             ("validation", "valid_accuracy"),
         ]
         .map(|(name, figure)| Series::new(name, self.history.series(figure)));
-        let plot = Plot::new("Accuracy").labels("epoch", "accuracy");
-        write_atomic(self.file("accuracy.svg"), curves(&plot, &series)?)?;
+        // A training that was interrupted in its first epoch has no figures yet.
+        if self.history.last().is_some() {
+            let plot = Plot::new("Accuracy").labels("epoch", "accuracy");
+            write_atomic(self.file("accuracy.svg"), curves(&plot, &series)?)?;
+        }
         let svg = self.matrix.to_svg("Test images", names)?;
         write_atomic(self.file("confusion.svg"), svg)?;
         let table = self.matrix.scores().table(names);
