@@ -31,14 +31,12 @@ pub fn classify(args: &Args) -> Result<String> {
     let device = device(args.device.as_deref())?;
     let classifier = ImageClassifier::open(&args.bundle, &device)?;
     let classes = &classifier.config().classes;
-    let width = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0);
     let files: Vec<String> = args
         .pictures
         .iter()
         .map(|path| path.display().to_string())
         .collect();
-    let file_width = width(&mut files.iter().map(|name| name.chars().count()));
-    let class_width = width(&mut classes.iter().map(|name| name.chars().count()));
+    let (file_width, class_width) = (widest(&files), widest(classes));
 
     let mut table = String::new();
     for (file, probabilities) in files.iter().zip(classifier.predict(&args.pictures)?) {
@@ -54,6 +52,11 @@ pub fn classify(args: &Args) -> Result<String> {
         }
     }
     Ok(table)
+}
+
+fn widest(names: &[String]) -> usize {
+    let widths = names.iter().map(|name| name.chars().count());
+    widths.max().unwrap_or(0)
 }
 
 fn main() -> Result<()> {

@@ -53,7 +53,7 @@ fn grey_is_made_of_colours_as_pillow_makes_it_and_colours_by_repeating_grey() {
     let folder = tempfile::tempdir().unwrap();
     let picture = RgbImage::from_vec(4, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 100, 50]);
     let path = save(folder.path(), "a.png", picture.unwrap());
-    // `Image.convert("L")` of Pillow 11.
+    // `Image.convert("L")` of Pillow 13.
     assert_eq!(read_image(&path, [1, 1, 4]).unwrap(), [76, 150, 29, 124]);
     let path = save(folder.path(), "b.png", greys(2, 2));
     let grey = [0, 30, 50, 80];
