@@ -4,6 +4,7 @@
 
 pub mod lesson;
 pub mod table;
+pub mod vision;
 
 use std::path::PathBuf;
 

@@ -42,11 +42,13 @@ mod checkpoint;
 mod clip;
 mod curves;
 mod error;
+mod evaluate;
 mod fit;
 mod history;
 mod interrupt;
 mod lr_finder;
 mod metric;
+mod predictions;
 mod progress;
 mod rates;
 mod report;
@@ -55,16 +57,22 @@ mod search;
 mod task;
 mod tensorboard;
 mod trainer;
+mod weights;
 
 pub use bundle::Bundle;
 pub use callback::{Callback, Flow, StartInfo, StepInfo};
 pub use checkpoint::Resume;
 pub use clip::Clip;
 pub use error::{Result, TrainError};
+pub use evaluate::evaluate;
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
-pub use metric::{Accuracy, Auc, LogLoss, Mean, Metric, RegressionMetric, RegressionMetrics};
+pub use metric::{
+    Accuracy, Auc, ClassScore, ClassScores, ConfusionMatrix, LogLoss, Mean, Metric,
+    RegressionMetric, RegressionMetrics, TopK,
+};
+pub use predictions::prediction_grid;
 pub use progress::Progress;
 pub use rates::OnPlateau;
 pub use report::{Cell, Report};
@@ -72,6 +80,10 @@ pub use run::Run;
 pub use search::{
     Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,
 };
-pub use task::{Classification, Logits, Predictions, Regression, Step, StepError, StepLoss, Task};
+pub use task::{
+    Classification, ClassificationError, Logits, Predictions, Regression, Step, StepError,
+    StepLoss, Task,
+};
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};
+pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};

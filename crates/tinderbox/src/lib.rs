@@ -12,6 +12,7 @@
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
+//! | [`image`] | image classifiers: from a bundle to probabilities for picture files |
 //! | [`tabular`] | models of tables: from fitted features to predictions and a report |
 //!
 //! ```
@@ -41,6 +42,7 @@
 #![warn(missing_docs)]
 
 mod device;
+pub mod image;
 pub mod tabular;
 
 pub use burn;
