@@ -15,6 +15,8 @@ import torch
 
 torch.manual_seed(0)
 
+FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
+
 SIZES = [("1k", 32, 1), ("100k", 158, 4), ("11M", 512, 42)]
 OPTIMIZERS = [
     ("sgd_momentum", lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, foreach=True)),
@@ -24,6 +26,8 @@ OPTIMIZERS = [
 
 
 def measure(name, prepare, step, seconds=4.0):
+    if FILTER not in name:
+        return
     for _ in range(3):
         prepare()
         step()  # warm up: the first step makes the state

@@ -58,7 +58,7 @@ pub fn run(args: Args) -> Result<()> {
     let this = std::env::current_exe()?;
     cmd!(
         shell,
-        "{this} reproduce --all --quick --device {device} --out {out}"
+        "{this} reproduce --quick --device {device} --out {out}"
     )
     .run()?;
 
