@@ -26,3 +26,11 @@ pub fn classification(examples: usize, width: usize, classes: usize) -> Result<R
     let names = (0..classes).map(|class| class.to_string()).collect();
     Rows::new(Values::new(features, width)?, Classes::new(labels, names)?)
 }
+
+/// The most memory that this process ever used, in MB; Linux says it, others do not.
+pub fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024.0)
+}

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use tinderbox::data::{ReadOptions, Separator};
 use tinderbox::prelude::*;
@@ -39,7 +39,9 @@ fn main() -> Result<()> {
     options.null_values.extend(args.null);
     let frame = options.read(&args.file)?;
     let start = Instant::now();
-    let rows = predictor.predict_csv(&frame, &args.out)?;
+    let rows = predictor
+        .predict_csv(&frame, &args.out)
+        .with_context(|| args.file.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{rows} rows in {seconds:.2} s ({:.0} a second)",

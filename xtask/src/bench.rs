@@ -21,43 +21,83 @@ pub struct Args {
     filter: String,
 }
 
-/// One line of a twin's output.
+/// One line of a twin's output, or of a bench that measures memory: a time or a peak of memory.
 #[derive(Deserialize)]
-struct Twin {
+struct Figure {
     name: String,
-    median: f64,
+    median: Option<f64>,
+    megabytes: Option<f64>,
+}
+
+/// Seconds and megabytes by name.
+#[derive(Default)]
+struct Figures {
+    seconds: BTreeMap<String, f64>,
+    megabytes: BTreeMap<String, f64>,
+}
+
+impl Figures {
+    /// Adds what a program printed, a JSON object a line.
+    fn add(&mut self, program: &str, text: &str) -> Result<()> {
+        for line in text.lines() {
+            let figure: Figure =
+                serde_json::from_str(line).with_context(|| format!("{program} printed: {line}"))?;
+            if let Some(seconds) = figure.median {
+                self.seconds.insert(figure.name.clone(), seconds);
+            }
+            if let Some(megabytes) = figure.megabytes {
+                self.megabytes.insert(figure.name, megabytes);
+            }
+        }
+        Ok(())
+    }
 }
 
 pub fn run(args: Args) -> Result<()> {
     let shell = Shell::new()?;
     let filter = &args.filter;
     cmd!(shell, "cargo bench --package benchmarks -- {filter}").run()?;
-    let ours = criterion_medians(&target_folder(&shell)?.join("criterion"))?;
+    let mut ours = Figures {
+        seconds: criterion_medians(&target_folder(&shell)?.join("criterion"))?,
+        ..Figures::default()
+    };
+    let peaks = cmd!(
+        shell,
+        "cargo bench --package benchmarks --bench tables -- --memory {filter}"
+    );
+    ours.add("benches/tables.rs", &peaks.read()?)?;
     let twins = match args.against_pytorch {
         true => pytorch(&shell)?,
-        false => BTreeMap::new(),
+        false => Figures::default(),
     };
-    let mut table = String::from(
-        "| bench | ours | PyTorch | ours is faster by |\n| --- | ---: | ---: | ---: |\n",
+    let mut table =
+        String::from("| bench | ours | PyTorch | PyTorch / ours |\n| --- | ---: | ---: | ---: |\n");
+    let times = (&ours.seconds, &twins.seconds, time as fn(f64) -> String);
+    let peaks = (
+        &ours.megabytes,
+        &twins.megabytes,
+        memory as fn(f64) -> String,
     );
-    for (name, seconds) in &ours {
-        if !name.contains(filter.as_str()) {
-            continue;
+    for (ours, twins, text) in [times, peaks] {
+        for (name, value) in ours {
+            if !name.contains(filter.as_str()) {
+                continue;
+            }
+            let (theirs, ratio) = match twins.get(name) {
+                Some(twin) => (text(*twin), format!("{:.1} x", twin / value)),
+                None => ("".into(), "".into()),
+            };
+            table += &format!("| {name} | {} | {theirs} | {ratio} |\n", text(*value));
         }
-        let (theirs, ratio) = match twins.get(name) {
-            Some(twin) => (time(*twin), format!("{:.1} x", twin / seconds)),
-            None => ("".into(), "".into()),
-        };
-        table += &format!("| {name} | {} | {theirs} | {ratio} |\n", time(*seconds));
     }
-    println!("\nmedian seconds a step (or a gather):\n\n{table}");
+    println!("\nmedian seconds a step (a gather, a row of a prediction), peak memory:\n\n{table}");
     if args.save {
         let date = cmd!(shell, "date +%F").read()?;
         let machine = machine();
         let cores = std::thread::available_parallelism()?;
         let path = PathBuf::from(format!("benchmarks/results/{date}.md"));
         let text = format!(
-            "# {date}\n\n{machine}, {cores} cores. Median time a step, both sides in one run of \
+            "# {date}\n\n{machine}, {cores} cores. Median time a step and peak memory, both sides in one run of \
              `cargo xtask bench --against-pytorch --save`.\n\n{table}"
         );
         tinderbox::write_atomic(&path, text)?;
@@ -106,7 +146,7 @@ fn criterion_medians(folder: &Path) -> Result<BTreeMap<String, f64>> {
 }
 
 /// Runs every twin in benchmarks/pytorch, in a virtual environment below the target folder.
-fn pytorch(shell: &Shell) -> Result<BTreeMap<String, f64>> {
+fn pytorch(shell: &Shell) -> Result<Figures> {
     let environment = target_folder(shell)?.join("pytorch");
     let python = environment.join("bin/python");
     if !python.is_file() {
@@ -117,17 +157,13 @@ fn pytorch(shell: &Shell) -> Result<BTreeMap<String, f64>> {
         "{python} -m pip install --quiet -r benchmarks/pytorch/requirements.txt"
     )
     .run()?;
-    let mut twins = BTreeMap::new();
+    let mut twins = Figures::default();
     for entry in shell.read_dir("benchmarks/pytorch")? {
         if entry.extension().is_none_or(|extension| extension != "py") {
             continue;
         }
         let text = cmd!(shell, "{python} {entry}").read()?;
-        for line in text.lines() {
-            let twin: Twin = serde_json::from_str(line)
-                .with_context(|| format!("{} printed: {line}", entry.display()))?;
-            twins.insert(twin.name, twin.median);
-        }
+        twins.add(&entry.display().to_string(), &text)?;
     }
     Ok(twins)
 }
@@ -138,6 +174,10 @@ fn machine() -> String {
     let line = text.lines().find(|line| line.starts_with("model name"));
     let name = line.and_then(|line| line.split(": ").nth(1));
     name.unwrap_or("unknown processor").to_string()
+}
+
+fn memory(megabytes: f64) -> String {
+    format!("{megabytes:.0} MB")
 }
 
 fn time(seconds: f64) -> String {
