@@ -107,11 +107,3 @@ pub struct Args {
     #[command(flatten)]
     pub common: Common,
 }
-
-/// The most memory that this program ever used, in MB; Linux says it, others do not.
-pub fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
-}

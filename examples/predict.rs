@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::Parser;
 use tinderbox::data::{ReadOptions, Separator};
 use tinderbox::prelude::*;
@@ -39,14 +39,16 @@ fn main() -> Result<()> {
     options.null_values.extend(args.null);
     let frame = options.read(&args.file)?;
     let start = Instant::now();
-    let rows = predictor.predict_csv(&frame, &args.out)?;
+    let rows = predictor
+        .predict_csv(&frame, &args.out)
+        .with_context(|| args.file.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{rows} rows in {seconds:.2} s ({:.0} a second)",
         rows as f64 / seconds
     );
     println!("written: {}", args.out.display());
-    if let Some(megabytes) = examples::peak_memory() {
+    if let Some(megabytes) = tinderbox::peak_memory() {
         println!("peak memory: {megabytes:.0} MB");
     }
     Ok(())

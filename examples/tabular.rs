@@ -5,13 +5,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use examples::Common;
 use examples::table::{Model, Training, print_columns, train};
 use polars::prelude::{IntoLazy, col};
 use tinderbox::data::{
-    FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, split, take,
+    FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, collect, split,
+    take,
 };
 use tinderbox::prelude::*;
 
@@ -60,7 +61,8 @@ fn main() -> Result<()> {
     let mut options = ReadOptions::default();
     options.separator = args.separator;
     options.null_values.extend(args.null);
-    let mut frame = options.read(&args.file)?.collect()?;
+    let mut frame = collect(&options.read(&args.file)?)?;
+    let of_file = || args.file.display().to_string();
     if frame
         .column(&args.target)
         .is_ok_and(|target| target.null_count() > 0)
@@ -86,8 +88,14 @@ fn main() -> Result<()> {
     let spec = match &args.spec {
         Some(path) => {
             let mut spec = FeatureSpec::load(path)?;
-            spec.target
-                .get_or_insert_with(|| TargetSpec::new([&args.target], task));
+            let target = (spec.target).get_or_insert_with(|| TargetSpec::new([&args.target], task));
+            ensure!(
+                target.columns == [args.target.as_str()],
+                "{}: the target is {:?}, but --target says {}; give the same name twice, or no target in the file",
+                path.display(),
+                target.columns,
+                args.target
+            );
             spec
         }
         None => {
@@ -95,13 +103,13 @@ fn main() -> Result<()> {
             if args.model == Model::Mlp {
                 inference = inference.embed_above(EMBED_ABOVE);
             }
-            FeatureSpec::infer_with(&frame, &args.target, &inference)?
+            FeatureSpec::infer_with(&frame, &args.target, &inference).with_context(of_file)?
         }
     };
     print_columns(&frame, &spec)?;
 
     let common = &args.common;
-    let strategy = match spec.fit(&frame)?.classes() {
+    let strategy = match spec.fit(&frame).with_context(of_file)?.classes() {
         Some(_) => Strategy::stratified(&frame, &args.target)?,
         None => Strategy::Random,
     };
@@ -127,7 +135,8 @@ fn main() -> Result<()> {
         batch_size: common.batch_size.unwrap_or(64),
         patience: 10,
     };
-    let trained = train(plan, &take(&frame, &parts[0])?, &take(&frame, &parts[1])?)?;
+    let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
+    let trained = train(plan, &training, &valid).with_context(of_file)?;
     println!(
         "{} rows, {} training, {} validation",
         frame.height(),

@@ -1,26 +1,29 @@
-//! Tables: from a file to tensors, and from a file through one epoch. The twin is
-//! `benchmarks/pytorch/tables.py`. The data sets are fetched first.
+//! Tables: from a file to tensors, from a file through one epoch, and from a file to predictions; times,
+//! or with `--memory` the peak of memory. The twin is `benchmarks/pytorch/tables.py`. The data sets are
+//! fetched first.
 #![recursion_limit = "256"]
 
 use std::path::PathBuf;
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use polars::prelude::{col, lit};
+use criterion::{Criterion, Throughput};
+use polars::prelude::{LazyFrame, col, lit};
 use tinderbox::data::{
-    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, Step, StreamLoader, TargetSpec, Task,
-    fetch, read,
+    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
+    TargetSpec, Task, fetch, read,
 };
 use tinderbox::prelude::*;
 use tinderbox::tabular::Predictor;
 
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
 const BATCH: usize = 1024;
 
-/// CSV to a tensor of features and one of targets, statistics fitted on the way.
+/// A CSV file to a tensor of features and one of targets, statistics fitted on the way.
 fn house_prices(criterion: &mut Criterion) {
     let device = Device::flex();
     let folder = fetch("house-prices").expect("the data set house-prices");
     let file = folder.join("kaggle_house_pred_train.csv");
-    let tensors = || -> Result<_, Box<dyn std::error::Error>> {
+    let tensors = || -> Result<_> {
         let frame = read(&file)?.collect()?;
         let features = FeatureSpec::infer(&frame, "SalePrice")?.fit(&frame)?;
         let rows = features.transform(&frame)?.regression()?;
@@ -34,10 +37,8 @@ fn house_prices(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn flights_file() -> PathBuf {
-    fetch("flights")
-        .expect("the data set flights")
-        .join("flights-1m.parquet")
+fn flights_file() -> Result<PathBuf> {
+    Ok(fetch("flights")?.join("flights-1m.parquet"))
 }
 
 /// Distance, hour, weekday and one-hot airports; the delay in minutes.
@@ -60,47 +61,99 @@ fn flights_spec() -> FeatureSpec {
     spec
 }
 
-/// Parquet through one epoch of a linear model, then predictions for every row as CSV.
-fn flights(criterion: &mut Criterion) {
+/// The flights, the file repeated so many times; delays that are hours are cut.
+fn flights_frame(repeat: usize) -> Result<LazyFrame> {
+    let frame = ReadOptions::default().read_files(&vec![flights_file()?; repeat])?;
+    Ok(frame.with_column(col("delay").clip(lit(-30), lit(120))))
+}
+
+/// Parquet through fit and one epoch of a linear model.
+fn flights_epoch(repeat: usize) -> Result<Predictor> {
     let device = Device::flex();
-    let file = flights_file();
-    let frame = || -> Result<_, Box<dyn std::error::Error>> {
-        Ok(read(&file)?.with_column(col("delay").clip(lit(-30), lit(120))))
+    let frame = flights_frame(repeat)?;
+    let features = flights_spec().fit(&frame)?;
+    let network = TableConfig::linear(&features)?.init(Seed::new(1), &device)?;
+    let loader: StreamLoader = StreamLoader::new(frame, features.clone(), BATCH)?;
+    let loader = loader.shuffle(Seed::new(2), 65_536);
+    let train = TrainConfig {
+        epochs: 1,
+        learning_rate: 0.02,
+        optimizer: OptimizerConfig::by_name("adam")?,
+        ..TrainConfig::default()
     };
-    let epoch = || -> Result<_, Box<dyn std::error::Error>> {
-        let frame = frame()?;
-        let features = flights_spec().fit(&frame)?;
-        let config = TableConfig::linear(&features)?;
-        let network = config.init(Seed::new(1), &device)?;
-        let loader: StreamLoader = StreamLoader::new(frame, features.clone(), BATCH)?;
-        let loader = loader.shuffle(Seed::new(2), 65_536);
-        let train = TrainConfig {
-            epochs: 1,
-            learning_rate: 0.02,
-            optimizer: OptimizerConfig::by_name("adam")?,
-            ..TrainConfig::default()
-        };
-        let fitted = Trainer::new(train)?.fit(network, &Regression::default(), &loader, None)?;
-        Ok((features, fitted.model))
-    };
+    let fitted = Trainer::new(train)?.fit(network, &Regression::default(), &loader, None)?;
+    Ok(Predictor::new(features, fitted.model, &device)?)
+}
+
+/// Predictions for every row as CSV.
+fn flights_predict(predictor: &Predictor) -> Result<usize> {
+    let out = std::env::temp_dir().join("tinderbox-bench-predictions.csv");
+    Ok(predictor.predict_csv(&flights_frame(1)?, out)?)
+}
+
+fn flights(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("tables");
     group.sample_size(10);
     group.bench_function("flights_epoch", |bencher| {
-        bencher.iter(|| epoch().expect("an epoch"))
+        bencher.iter(|| flights_epoch(1).expect("an epoch"))
     });
-    let (features, network) = epoch().expect("an epoch");
-    let predictor = Predictor::new(features, network, &device).expect("a predictor");
-    let out = std::env::temp_dir().join("tinderbox-bench-predictions.csv");
+    let predictor = flights_epoch(1).expect("an epoch");
     // Elements are rows, so criterion prints rows per second.
     group.throughput(Throughput::Elements(1_000_000));
     group.bench_function("flights_predict", |bencher| {
-        bencher.iter(|| {
-            let frame = frame().expect("a frame");
-            predictor.predict_csv(&frame, &out).expect("predictions")
-        })
+        bencher.iter(|| flights_predict(&predictor).expect("predictions"))
     });
     group.finish();
 }
 
-criterion_group!(benches, house_prices, flights);
-criterion_main!(benches);
+/// What the peak of memory is measured of, each in a process of its own.
+const MEMORY: [&str; 3] = [
+    "tables/flights_epoch memory",
+    "tables/flights_epoch of 4M rows memory",
+    "tables/flights_predict memory",
+];
+
+/// Runs one of [`MEMORY`] in this process, and prints the most memory that it ever used.
+fn measure(name: &str) -> Result<()> {
+    match name {
+        "tables/flights_epoch memory" => drop(flights_epoch(1)?),
+        "tables/flights_epoch of 4M rows memory" => drop(flights_epoch(4)?),
+        // The model does not matter, so it is one that has seen nothing.
+        _ => {
+            let (device, features) = (Device::flex(), flights_spec().fit(&flights_frame(1)?)?);
+            let network = TableConfig::linear(&features)?.init(Seed::new(1), &device)?;
+            flights_predict(&Predictor::new(features, network, &device)?)?;
+        }
+    }
+    if let Some(megabytes) = tinderbox::peak_memory() {
+        println!("{{\"name\": \"{name}\", \"megabytes\": {megabytes:.1}}}");
+    }
+    Ok(())
+}
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let after = |option: &str| -> Option<&str> {
+        let at = arguments.iter().position(|argument| argument == option)?;
+        Some(arguments.get(at + 1).map_or("", String::as_str))
+    };
+    if let Some(name) = after("--memory-of") {
+        return measure(name);
+    }
+    // `--memory [FILTER]`: no times, only a line of JSON for each peak.
+    if let Some(filter) = after("--memory") {
+        for name in MEMORY.iter().filter(|name| name.contains(filter)) {
+            let this = std::env::current_exe()?;
+            let child = std::process::Command::new(this).args(["--memory-of", name]);
+            if !child.status()?.success() {
+                return Err(format!("{name} failed").into());
+            }
+        }
+        return Ok(());
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    house_prices(&mut criterion);
+    flights(&mut criterion);
+    criterion.final_summary();
+    Ok(())
+}

@@ -1,13 +1,15 @@
 """The twin of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
 
 The data sets lie where `cargo xtask fetch house-prices flights` puts them. Prints one JSON object a
-line: name and seconds (best and median of several runs; a row for flights_predict).
+line: name and seconds (best and median of several runs; a row for flights_predict), then name and
+megabytes for the peaks of memory, each of a process of its own (`--memory-of NAME`).
 """
 
 import json
 import os
 import pathlib
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -84,18 +86,39 @@ def train(x, y, batch=1024):
     return model
 
 
+def predict(model):
+    out = pathlib.Path(tempfile.gettempdir()) / "pandas-bench-predictions.csv"
+    with torch.no_grad():
+        predicted = model(flights_table()[0])
+    pd.DataFrame({"delay": predicted[:, 0].numpy()}).to_csv(out, index=False)
+
+
 def flights():
     measure("tables/flights_epoch", lambda: train(*flights_table()))
     model = train(*flights_table())
-    out = pathlib.Path(tempfile.gettempdir()) / "pandas-bench-predictions.csv"
-
-    def predict():
-        with torch.no_grad():
-            predicted = model(flights_table()[0])
-        pd.DataFrame({"delay": predicted[:, 0].numpy()}).to_csv(out, index=False)
-
-    measure("tables/flights_predict", predict, elements=1_000_000)
+    measure("tables/flights_predict", lambda: predict(model), elements=1_000_000)
 
 
-house_prices()
-flights()
+MEMORY = {
+    "tables/flights_epoch memory": lambda: train(*flights_table()),
+    # The model does not matter, so it is one that has seen nothing.
+    "tables/flights_predict memory": lambda: predict(nn.Linear(flights_table()[0].shape[1], 1)),
+}
+
+
+def peak_megabytes():
+    # Not ru_maxrss: a child starts with that of its parent.
+    for line in open("/proc/self/status"):
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+
+
+if sys.argv[1:2] == ["--memory-of"]:
+    MEMORY[sys.argv[2]]()
+    print(json.dumps({"name": sys.argv[2], "megabytes": peak_megabytes()}))
+else:
+    house_prices()
+    flights()
+    if os.path.exists("/proc/self/status"):
+        for name in MEMORY:
+            subprocess.run([sys.executable, __file__, "--memory-of", name], check=True)

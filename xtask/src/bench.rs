@@ -85,11 +85,17 @@ pub fn run(args: Args) -> Result<()> {
         true => Some(python(&shell, &target)?),
         false => None,
     };
+    let peaks = cmd!(
+        shell,
+        "cargo bench --package benchmarks --bench tables -- --memory {filter}"
+    );
+    let mut ours = Figures {
+        seconds: criterion_medians(&target.join("criterion"), started)?,
+        ..Figures::default()
+    };
+    ours.add("benches/tables.rs", &peaks.read()?)?;
     let measured = Measured {
-        ours: Figures {
-            seconds: criterion_medians(&target.join("criterion"), started)?,
-            ..Figures::default()
-        },
+        ours,
         pytorch: match &python {
             Some(python) => twins(&shell, python, filter)?,
             None => Figures::default(),

@@ -17,6 +17,6 @@ mod nearest;
 mod seed;
 
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
-pub use memory::keep_memory;
+pub use memory::{keep_memory, peak_memory};
 pub use nearest::nearest;
 pub use seed::{Rng, Seed};

@@ -14,6 +14,14 @@ pub fn keep_memory() {
     ONCE.call_once(glibc::keep);
 }
 
+/// The most memory that this process ever used, in megabytes; Linux says it, others do not.
+pub fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes / 1024.0)
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)] // a declaration of glibc's, see mallopt(3)
 mod glibc {

@@ -20,6 +20,7 @@ mod table;
 mod target;
 mod transform;
 
+pub(crate) use coding::Form;
 pub use columns::Frame;
 pub(crate) use columns::select;
 pub use fitted::{Features, Output, OutputKind};
@@ -30,3 +31,4 @@ pub use spec::{
 };
 pub use summary::{ColumnSummary, Distribution, summarise};
 pub use table::{Targets, TensorTable};
+pub(crate) use transform::widen;

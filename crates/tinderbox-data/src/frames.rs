@@ -3,7 +3,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
-use polars::prelude::{DataFrame, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult, col};
+use polars::prelude::{
+    DataFrame, DslPlan, Engine, LazyFrame, PlanCallback, PolarsError, PolarsResult, ScanSources,
+    Schema, col,
+};
 
 use crate::{DataError, Result};
 
@@ -15,6 +18,8 @@ const WAITING: usize = 1;
 pub(crate) struct FrameParts {
     receiver: Option<Receiver<PolarsResult<DataFrame>>>,
     engine: Option<JoinHandle<()>>,
+    /// What an error says that was being done.
+    reading: String,
 }
 
 impl FrameParts {
@@ -24,9 +29,13 @@ impl FrameParts {
         let parts = sender.clone();
         // A closed channel means that nobody wants more: true stops the engine.
         let each = PlanCallback::new(move |part| Ok(parts.send(Ok(part)).is_err()));
-        let frame = frame
-            .sink_batches(each, true, NonZeroUsize::new(rows))
-            .map_err(polars)?;
+        let reading = reading(&frame);
+        let at = |source| DataError::Polars {
+            what: reading.clone(),
+            source,
+        };
+        let frame =
+            guarded(|| frame.sink_batches(each, true, NonZeroUsize::new(rows))).map_err(at)?;
         let engine = std::thread::Builder::new()
             .name("tinderbox-frame".into())
             .spawn(move || {
@@ -35,10 +44,11 @@ impl FrameParts {
                     let _ = sender.send(Err(error));
                 }
             })
-            .map_err(|error| polars(error.into()))?;
+            .map_err(|error| at(error.into()))?;
         Ok(Self {
             receiver: Some(receiver),
             engine: Some(engine),
+            reading,
         })
     }
 }
@@ -51,7 +61,10 @@ impl Iterator for FrameParts {
             Ok(Ok(part)) => Some(Ok(part)),
             Ok(Err(error)) => {
                 self.receiver = None;
-                Some(Err(polars(error)))
+                Some(Err(DataError::Polars {
+                    what: self.reading.clone(),
+                    source: error,
+                }))
             }
             Err(_) => {
                 self.receiver = None;
@@ -77,13 +90,27 @@ impl Drop for FrameParts {
 
 /// All rows of a frame in memory.
 ///
-/// What polars' own `collect` does, but a damaged file that makes polars panic is an error.
+/// What polars' own `collect` does, but a damaged file that makes polars panic is an error too, and
+/// an error names the files. (Rust's panic hook still prints the panic: that is the program's to set.)
 ///
 /// # Errors
 ///
 /// Whatever polars finds wrong while it reads the files behind the frame.
 pub fn collect(frame: &LazyFrame) -> Result<DataFrame> {
-    guarded(|| frame.clone().collect()).map_err(polars)
+    guarded(|| frame.clone().collect()).map_err(|source| DataError::Polars {
+        what: reading(frame),
+        source,
+    })
+}
+
+/// Names and types of the columns of a frame.
+pub(crate) fn schema(frame: &LazyFrame) -> Result<Schema> {
+    let schema = guarded(|| frame.clone().collect_schema());
+    let schema = schema.map_err(|source| DataError::Polars {
+        what: reading(frame),
+        source,
+    })?;
+    Ok(schema.as_ref().clone())
 }
 
 /// Number of rows, counted part by part.
@@ -103,6 +130,38 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<
             format!("polars stopped in the middle, the file may be damaged ({text})").into(),
         ))
     })
+}
+
+/// Files that a message names.
+const NAMED: usize = 3;
+
+/// What is being done when a frame is read: the files that its plan names.
+fn reading(frame: &LazyFrame) -> String {
+    let mut files: Vec<&str> = Vec::new();
+    for step in &frame.logical_plan {
+        if let DslPlan::Scan {
+            sources: ScanSources::Paths(paths),
+            ..
+        } = step
+        {
+            for path in paths.iter().map(|path| path.as_str()) {
+                if !files.contains(&path) {
+                    files.push(path);
+                }
+            }
+        }
+    }
+    // The plan is walked from its end.
+    files.sort_unstable();
+    match files.len() {
+        0 => "cannot read the frame".into(),
+        count if count <= NAMED => format!("cannot read {}", files.join(", ")),
+        count => format!(
+            "cannot read {} and {} more files",
+            files[..NAMED].join(", "),
+            count - NAMED
+        ),
+    }
 }
 
 pub(crate) fn polars(source: PolarsError) -> DataError {

@@ -1,21 +1,23 @@
 //! Files of every common kind as polars frames.
 
+mod address;
 mod cell;
 mod find;
 mod guess;
+mod ipc;
+mod json;
 mod options;
+mod parquet;
 mod records;
 mod table;
 mod text;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{
-    LazyFileListReader, LazyFrame, LazyJsonLineReader, PlRefPath, PlSmallStr, ScanArgsParquet,
-    UnifiedScanArgs, UnionArgs, col, concat,
+    LazyFrame, PlRefPath, PlSmallStr, ScanArgsParquet, UnifiedScanArgs, UnionArgs, col, concat,
 };
 
 use crate::frames::guarded;
@@ -30,10 +32,15 @@ pub use options::{ColumnType, Encoding, ReadOptions, Separator};
 /// file, a folder of files of one kind, or a pattern such as `data/2024-*.parquet`. Separator,
 /// header and column types are inferred; see [`ReadOptions`] to state them.
 ///
-/// Text up to 64 MiB (unpacked) is read and checked at once, every line of it. Of larger text that
-/// much is checked, and polars reads the file when the frame is used, without holding all of it:
-/// mistakes further down are then reported by polars. White-space separated and Latin-1 text, and
-/// JSON lines, are always read whole.
+/// Text and JSON lines up to 64 MiB (unpacked) are read and checked at once, every line of them. Of
+/// more, that much is checked, and polars reads the file when the frame is used, without holding all of
+/// it: mistakes further down are then reported by polars. White-space separated and Latin-1 text is
+/// always read whole. Parquet and Arrow IPC are read when the frame is used.
+///
+/// With the feature `cloud` the path may also be an address that polars reads, such as
+/// `s3://bucket/flights-*.parquet`, `gs://…`, `az://…` or `https://…`; keys come from the environment,
+/// as the tools of each cloud have them. Nothing is checked before the frame is used, and the types of
+/// a text table are inferred from its first rows.
 ///
 /// # Errors
 ///
@@ -115,11 +122,15 @@ impl ReadOptions {
     }
 
     fn read_one(&self, path: &Path) -> Result<LazyFrame> {
+        if let Some(address) = address::of(path) {
+            return address::scan(address, self);
+        }
         match Kind::of(path)? {
             Kind::Text { packed } => text::read(path, packed, self),
-            Kind::JsonLines { packed } => json_lines(path, packed),
+            Kind::JsonLines { packed } => json::read(path, packed),
             Kind::Parquet => {
                 magic(path, b"PAR1", "a Parquet file")?;
+                parquet::check(path)?;
                 LazyFrame::scan_parquet(
                     whole_path(path)?,
                     ScanArgsParquet {
@@ -131,6 +142,7 @@ impl ReadOptions {
             }
             Kind::Ipc => {
                 magic(path, b"ARROW1", "an Arrow IPC file")?;
+                ipc::check(path)?;
                 LazyFrame::scan_ipc(
                     whole_path(path)?,
                     Default::default(),
@@ -143,38 +155,6 @@ impl ReadOptions {
             }
         }
     }
-}
-
-fn json_lines(path: &Path, packed: bool) -> Result<LazyFrame> {
-    let bytes = text::load(path, packed)?.bytes;
-    let mut rows = 0;
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        rows += 1;
-        // The map form refuses arrays and bare values, which are valid JSON but no rows.
-        let row: Result<std::collections::BTreeMap<String, serde::de::IgnoredAny>, _> =
-            serde_json::from_slice(line);
-        if let Err(error) = row {
-            return Err(DataError::Line {
-                path: path.to_owned(),
-                line: index + 1,
-                problem: format!("not a JSON object ({error}); every line must be one object"),
-            });
-        }
-    }
-    if rows == 0 {
-        return Err(DataError::Format {
-            path: path.to_owned(),
-            problem: "the file is empty".into(),
-        });
-    }
-    LazyJsonLineReader::new_with_sources(text::in_memory(bytes))
-        .with_infer_schema_length(NonZeroUsize::new(rows))
-        .finish()
-        .map_err(|source| polars_at(path, source))
 }
 
 /// Checks the first and last bytes, which polars reports in terms of its own.

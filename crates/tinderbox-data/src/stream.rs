@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor};
 use polars::prelude::LazyFrame;
 use tinderbox_core::{Rng, Seed};
 
-use crate::features::select;
+use crate::features::{Form, select, widen};
 use crate::frames::{FrameParts, count, polars};
 use crate::{
     Batch, BatchIterator, Batches, Classes, DataError, Features, Frame, LastBatch, Result, Target,
@@ -49,7 +49,8 @@ impl StreamTarget for Classes {
 
 /// Batches read from a frame part by part: what is in memory does not grow with the file.
 ///
-/// Polars reads and fitted [`Features`] transform on threads of their own, a few batches ahead.
+/// Polars reads and fitted [`Features`] transform on threads of their own, a few batches ahead. A
+/// one-hot category is one number until its row is in a batch.
 /// Shuffling goes through a buffer: every row that comes in takes the place of a random one, which
 /// goes out; the order is a pure function of (seed, epoch), whatever the number of threads.
 ///
@@ -191,6 +192,7 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
         let (sender, receiver) = sync_channel(self.prefetch);
         let sorter = Sorter {
             features: Arc::clone(&self.features),
+            slots: self.features.narrow(),
             shuffle: self
                 .shuffle
                 .map(|(seed, rows)| (seed.child("stream").at(epoch as u64).rng(), rows)),
@@ -213,7 +215,8 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
     }
 }
 
-/// Rows in host memory, features and targets one after the other.
+/// Rows in host memory, features and targets one after the other. The features are narrow until the
+/// block is sent as a batch.
 #[derive(Default)]
 struct Block {
     rows: usize,
@@ -262,6 +265,8 @@ enum End {
 /// Turns parts of a frame into batches, on a thread of its own.
 struct Sorter {
     features: Arc<Features>,
+    /// What a narrow row is made of; see [`Features::narrow`].
+    slots: Vec<Option<usize>>,
     shuffle: Option<(Rng, usize)>,
     batch_size: usize,
     last_batch: LastBatch,
@@ -279,7 +284,7 @@ impl Sorter {
 
     fn work(&mut self, parts: FrameParts) -> Result<(), End> {
         let mut widths = Widths {
-            features: self.features.width(),
+            features: self.slots.len(),
             values: 0,
             labels: 0,
         };
@@ -320,7 +325,8 @@ impl Sorter {
 
     fn block(&self, part: &polars::prelude::DataFrame, first_row: usize) -> Result<Block> {
         let mut features = Vec::new();
-        self.features.append(part, first_row, &mut features)?;
+        self.features
+            .append(part, first_row, Form::Narrow, &mut features)?;
         let (values, labels) = self.features.targets_of(part, first_row)?;
         Ok(Block {
             rows: part.height(),
@@ -358,11 +364,12 @@ impl Outlet {
     }
 
     fn send(&mut self, sorter: &Sorter) -> Result<(), End> {
-        let batch = std::mem::take(&mut self.batch);
+        let mut batch = std::mem::take(&mut self.batch);
         self.made += 1;
         if self.made <= sorter.skip {
             return Ok(());
         }
+        batch.features = widen(&sorter.slots, batch.features);
         sorter.sender.send(Ok(batch)).map_err(|_| End::Unwanted)
     }
 

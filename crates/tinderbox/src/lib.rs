@@ -47,7 +47,9 @@ pub mod tabular;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
-pub use tinderbox_core::{Rng, Seed, WriteError, keep_memory, write_atomic, write_atomic_with};
+pub use tinderbox_core::{
+    Rng, Seed, WriteError, keep_memory, peak_memory, write_atomic, write_atomic_with,
+};
 pub use tinderbox_data as data;
 pub use tinderbox_models as models;
 pub use tinderbox_nn as nn;

@@ -19,6 +19,16 @@ pub(super) struct Coding {
     pub most_frequent: Option<usize>,
 }
 
+/// How the features of a row lie in memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Form {
+    /// As a model takes them.
+    Wide,
+    /// A one-hot category is one number: 0 for none, else 1 more than the place of its 1. Rows that
+    /// wait are a hundred times smaller so.
+    Narrow,
+}
+
 /// What a word is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Code {
@@ -74,7 +84,7 @@ impl Coding {
     }
 
     /// Writes the features of one row, which are zero before.
-    pub fn write(&self, code: Code, features: &mut [f32]) {
+    pub fn write(&self, code: Code, form: Form, features: &mut [f32]) {
         let words = self.vocabulary.words.len();
         let place = match code {
             Code::Word(place) => Some(place),
@@ -84,10 +94,12 @@ impl Coding {
             }
             Code::Missing | Code::None => None,
         };
-        match (self.encode, place) {
-            (_, None) => {}
-            (Encode::OneHot, Some(place)) => features[place] = 1.0,
-            (Encode::Ordinal, Some(place)) => features[0] = (place + 1) as f32,
+        match (self.encode, form, place) {
+            (_, _, None) => {}
+            (Encode::OneHot, Form::Wide, Some(place)) => features[place] = 1.0,
+            (Encode::OneHot, Form::Narrow, Some(place)) | (Encode::Ordinal, _, Some(place)) => {
+                features[0] = (place + 1) as f32;
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use polars::prelude::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::frames::{FrameParts, guarded, polars};
+use crate::frames::{FrameParts, polars, schema};
 use crate::nearest::unknown;
 use crate::{DataError, Result};
 
@@ -41,8 +41,7 @@ impl Frame for DataFrame {
 
 impl Frame for LazyFrame {
     fn columns(&self) -> Result<Schema> {
-        let schema = guarded(|| self.clone().collect_schema()).map_err(polars)?;
-        Ok(schema.as_ref().clone())
+        schema(self)
     }
 
     fn for_each_part(
@@ -100,11 +99,10 @@ pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunke
     let numeric = dtype.is_primitive_numeric() || dtype.is_bool();
     if !numeric && column.null_count() < column.len() {
         if let Ok(text) = column.str() {
-            let first = text
-                .iter()
-                .enumerate()
-                .find_map(|(row, value)| Some((row, value?)));
-            let (row, value) = first.unwrap_or((0, ""));
+            let words = || (text.iter().enumerate()).filter_map(|(row, value)| Some((row, value?)));
+            // The mistake is rather the one word than the numbers that became text with it.
+            let word = words().find(|(_, value)| value.trim().parse::<f64>().is_err());
+            let (row, value) = word.or_else(|| words().next()).unwrap_or((0, ""));
             return Err(DataError::Value {
                 column: column.name().to_string(),
                 row: first_row + row,

@@ -1,4 +1,5 @@
 use polars::prelude::DataFrame;
+use rayon::prelude::*;
 
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
 use super::dates;
@@ -46,9 +47,12 @@ impl FeatureSpec {
         };
         let mut rows = 0;
         frame.for_each_part(&names, &mut |part| {
-            for (observer, column) in observers.iter_mut().zip(&self.columns) {
-                observer.observe(column, part, rows)?;
-            }
+            // Cores share the columns; of several wrong ones the first is told.
+            let columns = observers.par_iter_mut().zip(&self.columns);
+            let observed: Vec<Result<()>> = columns
+                .map(|(observer, column)| observer.observe(column, part, rows))
+                .collect();
+            observed.into_iter().collect::<Result<()>>()?;
             if let Some(target) = &mut target {
                 target.observe(part, rows)?;
             }

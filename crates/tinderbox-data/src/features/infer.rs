@@ -1,4 +1,5 @@
-use polars::prelude::{DataFrame, DataType, PlHashSet, Schema};
+use polars::prelude::{DataFrame, DataType, PlHashMap, Schema};
+use rayon::prelude::*;
 
 use super::columns::{Frame, find, numbers, require, words};
 use super::spec::{
@@ -80,9 +81,11 @@ impl FeatureSpec {
         // With the target, so that a table of nothing else still has rows.
         let columns: Vec<String> = names.iter().cloned().chain([target.to_owned()]).collect();
         frame.for_each_part(&columns, &mut |part| {
-            for (look, name) in looks.iter_mut().zip(&names) {
-                look.look(part, name, rows, limit)?;
-            }
+            // Cores share the columns; of several wrong ones the first is told.
+            let looked: Vec<Result<()>> = (looks.par_iter_mut().zip(&names))
+                .map(|(look, name)| look.look(part, name, rows, limit))
+                .collect();
+            looked.into_iter().collect::<Result<()>>()?;
             rows += part.height();
             Ok(())
         })?;
@@ -112,7 +115,8 @@ enum Look {
         clock: bool,
     },
     Word {
-        values: PlHashSet<String>,
+        /// Different words, and whether each is a number.
+        values: PlHashMap<String, bool>,
         present: usize,
         numbers: usize,
         text: Option<(usize, String)>,
@@ -142,7 +146,7 @@ impl Look {
                 | DataType::Categorical(..)
                 | DataType::Enum(..),
             ) => Self::Word {
-                values: PlHashSet::default(),
+                values: PlHashMap::default(),
                 present: 0,
                 numbers: 0,
                 text: None,
@@ -167,7 +171,7 @@ impl Look {
                     *present += usize::from(value.is_some());
                     let row = (rows + row) as i64;
                     // Row numbers: each one more than the one before.
-                    let start = value.map(|value| value as i64 - row);
+                    let start = value.map(|value| (value as i64).wrapping_sub(row));
                     if row == 0 && *integer {
                         *counting = start;
                     } else if start != *counting {
@@ -186,13 +190,20 @@ impl Look {
                 for (row, word) in words.iter().enumerate() {
                     let Some(word) = word else { continue };
                     *present += 1;
-                    if word.trim().parse::<f64>().is_ok() {
+                    let number = match values.get(word) {
+                        Some(&number) => number,
+                        None => {
+                            let number = word.trim().parse::<f64>().is_ok();
+                            if values.len() <= limit {
+                                values.insert(word.to_owned(), number);
+                            }
+                            number
+                        }
+                    };
+                    if number {
                         *numbers += 1;
                     } else if text.is_none() {
                         *text = Some((rows + row, word.to_owned()));
-                    }
-                    if values.len() <= limit && !values.contains(word) {
-                        values.insert(word.to_owned());
                     }
                 }
             }

@@ -1,11 +1,12 @@
 use polars::prelude::{Column, DataFrame, StringChunked};
+use rayon::prelude::*;
 
-use super::coding::{Coding, PAIR};
+use super::coding::{Coding, Form, PAIR};
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
 use super::fitted::{Features, FittedColumn};
 use super::table::{Targets, TensorTable};
 use super::target::TargetRows;
-use super::{dates, fitted::Number};
+use super::{Encode, dates, fitted::Number};
 use crate::{DataError, Result, Values};
 
 impl Features {
@@ -35,7 +36,7 @@ impl Features {
         let mut rows = TargetRows::default();
         let mut first_row = 0;
         frame.for_each_part(&columns, &mut |part| {
-            self.append(part, first_row, &mut features)?;
+            self.append(part, first_row, Form::Wide, &mut features)?;
             if let Some(target) = targets {
                 target.extend(&mut rows, part, first_row)?;
             }
@@ -74,13 +75,17 @@ impl Features {
         let columns: Vec<String> = self.inputs().into_iter().map(String::from).collect();
         let (mut first_row, mut failed) = (0, None);
         let read = frame.for_each_part(&columns, &mut |part| {
-            let mut features = Vec::new();
-            self.append(part, first_row, &mut features)?;
-            first_row += part.height();
-            each(Values::new(features, self.width())?).map_err(|error| {
-                failed = Some(error);
-                DataError::WorkerEnded
-            })
+            for start in (0..part.height()).step_by(ROWS) {
+                let rows = part.slice(start as i64, ROWS);
+                let mut features = Vec::new();
+                self.append(&rows, first_row, Form::Wide, &mut features)?;
+                first_row += rows.height();
+                each(Values::new(features, self.width())?).map_err(|error| {
+                    failed = Some(error);
+                    DataError::WorkerEnded
+                })?;
+            }
+            Ok(())
         });
         match (failed, read) {
             (Some(error), _) => Err(error),
@@ -89,21 +94,84 @@ impl Features {
     }
 
     /// Appends the features of these rows to a row-major buffer.
+    ///
+    /// Cores share the rows; of several wrong values the one in the first share is told.
     pub(crate) fn append(
         &self,
         frame: &DataFrame,
         first_row: usize,
+        form: Form,
         features: &mut Vec<f32>,
     ) -> Result<()> {
-        let (start, width) = (features.len(), self.width());
+        let width = match form {
+            Form::Wide => self.width(),
+            Form::Narrow => self.narrow().len(),
+        };
+        let start = features.len();
         features.resize(start + frame.height() * width, 0.0);
-        let out = &mut features[start..];
-        let mut offset = 0;
-        for column in &self.columns {
-            offset += column.write(frame, first_row, &mut Slots { out, width, offset })?;
-        }
-        Ok(())
+        let shares = features[start..].par_chunks_mut(SHARE * width).enumerate();
+        let written: Vec<Result<()>> = shares
+            .map(|(share, out)| {
+                let row = share * SHARE;
+                let part = frame.slice(row as i64, SHARE);
+                let mut offset = 0;
+                for column in &self.columns {
+                    let mut slots = Slots {
+                        out: &mut *out,
+                        width,
+                        offset,
+                    };
+                    offset += column.write(&part, first_row + row, form, &mut slots)?;
+                }
+                Ok(())
+            })
+            .collect();
+        written.into_iter().collect()
     }
+
+    /// What each number of a narrow row is: the width of a one-hot category, or none for a feature as
+    /// it is.
+    pub(crate) fn narrow(&self) -> Vec<Option<usize>> {
+        let mut slots = Vec::new();
+        for column in &self.columns {
+            match column {
+                FittedColumn::Category { coding, .. } | FittedColumn::Cross { coding, .. }
+                    if coding.encode == Encode::OneHot =>
+                {
+                    slots.push(Some(coding.width()));
+                }
+                other => slots.extend(vec![None; other.width()]),
+            }
+        }
+        slots
+    }
+}
+
+/// Rows that are wide at a time, where only parts are wanted.
+const ROWS: usize = 4096;
+
+/// Rows that one core transforms at a time.
+const SHARE: usize = 1024;
+
+/// Narrow rows as a model takes them; `slots` is what [`Features::narrow`] gave.
+pub(crate) fn widen(slots: &[Option<usize>], rows: Vec<f32>) -> Vec<f32> {
+    if slots.iter().all(Option::is_none) || slots.is_empty() {
+        return rows;
+    }
+    let width: usize = slots.iter().map(|slot| slot.unwrap_or(1)).sum();
+    let mut wide = vec![0.0; rows.len() / slots.len() * width];
+    for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
+        let mut offset = 0;
+        for (slot, &value) in slots.iter().zip(row) {
+            match slot {
+                None => out[offset] = value,
+                Some(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
+                Some(_) => {}
+            }
+            offset += slot.unwrap_or(1);
+        }
+    }
+    wide
 }
 
 /// The places of one column's features in all rows.
@@ -121,8 +189,14 @@ impl Slots<'_> {
 }
 
 impl FittedColumn {
-    /// Writes the features of this column, and says how many there are.
-    fn write(&self, frame: &DataFrame, first_row: usize, out: &mut Slots) -> Result<usize> {
+    /// Writes the features of this column, and says how many numbers they are.
+    fn write(
+        &self,
+        frame: &DataFrame,
+        first_row: usize,
+        form: Form,
+        out: &mut Slots,
+    ) -> Result<usize> {
         match self {
             Self::Numeric {
                 name,
@@ -137,7 +211,6 @@ impl FittedColumn {
                         features[1] = 1.0;
                     }
                 }
-                Ok(1 + usize::from(*missing_indicator))
             }
             Self::Date {
                 name,
@@ -155,7 +228,6 @@ impl FittedColumn {
                         features[parts.len()] = 1.0;
                     }
                 }
-                Ok(parts.len() + usize::from(*missing_indicator))
             }
             Self::Category {
                 name,
@@ -164,9 +236,8 @@ impl FittedColumn {
             } => {
                 let values = words_of(find(frame, name)?, *kind, first_row)?;
                 for (row, word) in values.iter().enumerate() {
-                    coding.write_row(name, first_row + row, word, out.row(row))?;
+                    coding.write_row(name, first_row + row, word, form, out.row(row))?;
                 }
-                Ok(coding.width())
             }
             Self::Cross {
                 names: [a, b],
@@ -178,10 +249,28 @@ impl FittedColumn {
                 let mut pair = String::new();
                 for (row, words) in first.iter().zip(second.iter()).enumerate() {
                     let word = join(words.0, words.1, &mut pair);
-                    coding.write_row(a, first_row + row, word, out.row(row))?;
+                    coding.write_row(a, first_row + row, word, form, out.row(row))?;
                 }
-                Ok(coding.width())
             }
+        }
+        Ok(match (self, form) {
+            (Self::Category { .. } | Self::Cross { .. }, Form::Narrow) => 1,
+            _ => self.width(),
+        })
+    }
+
+    /// Number of features.
+    fn width(&self) -> usize {
+        match self {
+            Self::Numeric {
+                missing_indicator, ..
+            } => 1 + usize::from(*missing_indicator),
+            Self::Date {
+                missing_indicator,
+                parts,
+                ..
+            } => parts.len() + usize::from(*missing_indicator),
+            Self::Category { coding, .. } | Self::Cross { coding, .. } => coding.width(),
         }
     }
 }
@@ -202,6 +291,7 @@ impl Coding {
         column: &str,
         row: usize,
         word: Option<&str>,
+        form: Form,
         features: &mut [f32],
     ) -> Result<()> {
         let code = self.code(word).map_err(|problem| DataError::Value {
@@ -209,7 +299,7 @@ impl Coding {
             row,
             problem,
         })?;
-        self.write(code, features);
+        self.write(code, form, features);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
 
+use super::address;
 use crate::{DataError, Result};
 
 /// What a file holds, by its name.
@@ -41,6 +42,13 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
         path: path.to_owned(),
         source,
     };
+    if let Some(address) = address::of(path) {
+        // Polars finds what a pattern stands for there.
+        return Ok(vec![match address.strip_prefix("file://") {
+            Some(local) => local.into(),
+            None => path.to_owned(),
+        }]);
+    }
     if path.is_dir() {
         let mut found = Vec::new();
         for entry in path.read_dir().map_err(fail)? {

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use polars::prelude::{
-    LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr, ScanSources,
-    Schema,
+    IntoLazy, LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr,
+    PolarsResult, ScanSources, Schema,
 };
 
 use super::guess::{infer_separator, plain};
 use super::table::Table;
 use super::{Encoding, ReadOptions, Separator, polars_at};
+use crate::frames::guarded;
 use crate::{DataError, Result};
 
 /// Text of up to this size is read and checked whole; of a larger file, this much.
-const CHECKED: u64 = 64 << 20;
+pub(super) const CHECKED: u64 = 64 << 20;
 
 pub(super) struct Loaded {
     pub bytes: Vec<u8>,
@@ -28,7 +29,7 @@ pub(super) fn load(path: &Path, packed: bool) -> Result<Loaded> {
     load_up_to(path, packed, u64::MAX)
 }
 
-fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
+pub(super) fn load_up_to(path: &Path, packed: bool, limit: u64) -> Result<Loaded> {
     let fail = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::UnexpectedEof if packed => DataError::Format {
             path: path.to_owned(),
@@ -78,6 +79,16 @@ pub(super) fn in_memory(bytes: Vec<u8>) -> ScanSources {
     ScanSources::Buffers(Arc::new([bytes.into()]))
 }
 
+/// A table that polars parses now: what it finds wrong is told with the name of the file, and later
+/// passes over the frame find it parsed.
+pub(super) fn parsed(
+    path: &Path,
+    scan: impl FnOnce() -> PolarsResult<LazyFrame>,
+) -> Result<LazyFrame> {
+    let table = guarded(|| scan()?.collect()).map_err(|source| polars_at(path, source))?;
+    Ok(table.lazy())
+}
+
 /// A separated text table as a frame.
 ///
 /// Polars parses it; what is checked and inferred before is what polars guesses from the first
@@ -112,7 +123,8 @@ fn read_checking(
         // A tab is what white space cannot contain after it has been split.
         (Separator::Whitespace, _) => (b'\t', plain(&text.bytes, separator, b'\t')),
     };
-    let source = if text.whole || separator == Separator::Whitespace {
+    let whole = text.whole || separator == Separator::Whitespace;
+    let source = if whole {
         in_memory(bytes)
     } else {
         let path = PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))?;
@@ -129,15 +141,20 @@ fn read_checking(
         .iter()
         .map(|null| null.as_str().into())
         .collect();
-    LazyCsvReader::new_with_sources(source)
-        .with_glob(false)
-        .with_schema(Some(Arc::new(schema)))
-        .with_has_header(table.has_header)
-        .with_separator(byte)
-        .with_null_values(Some(NullValues::AllColumns(nulls)))
-        .with_decimal_comma(options.decimal_comma)
-        .finish()
-        .map_err(|source| polars_at(path, source))
+    let scan = || {
+        LazyCsvReader::new_with_sources(source)
+            .with_glob(false)
+            .with_schema(Some(Arc::new(schema)))
+            .with_has_header(table.has_header)
+            .with_separator(byte)
+            .with_null_values(Some(NullValues::AllColumns(nulls)))
+            .with_decimal_comma(options.decimal_comma)
+            .finish()
+    };
+    match whole {
+        true => parsed(path, scan),
+        false => guarded(scan).map_err(|source| polars_at(path, source)),
+    }
 }
 
 /// Refuses what is no text, and makes UTF-8 of it.

@@ -1,3 +1,4 @@
+use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
 
@@ -126,8 +127,10 @@ impl Predictor {
         frame: &impl Frame,
         mut each: impl FnMut(Predicted) -> Result<(), TabularError>,
     ) -> Result<(), TabularError> {
-        self.features
-            .transform_parts(frame, |features: Values| each(self.of(&features)?))
+        self.features.transform_parts(frame, |features: Values| {
+            let raw = self.forward(features)?;
+            each(self.finish(raw)?)
+        })
     }
 
     /// Predictions for rows that went through the features already.
@@ -135,26 +138,30 @@ impl Predictor {
     /// # Errors
     /// Rows of another width.
     pub fn of(&self, features: &Values) -> Result<Predicted, TabularError> {
-        let raw = self.raw(features)?;
+        let width = features.width();
+        let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
+        for rows in features.as_slice().chunks(ROWS * width) {
+            let raw = self.forward(Values::new(rows.to_vec(), width)?)?;
+            all.extend_from_slice(raw.as_slice());
+        }
+        self.finish(Values::new(all, self.network.outputs())?)
+    }
+
+    /// What the model gives for these rows: transformed targets, or probabilities.
+    fn forward(&self, features: Values) -> Result<Values, TabularError> {
+        let mut predicted = self.network.predict(features.into_tensor(&self.device))?;
+        if self.features.classes().is_some() {
+            predicted = softmax(predicted, 1);
+        }
+        let predicted = predicted.into_data().iter::<f32>().collect();
+        Ok(Values::new(predicted, self.network.outputs())?)
+    }
+
+    fn finish(&self, raw: Values) -> Result<Predicted, TabularError> {
         Ok(match self.features.classes() {
             Some(_) => Predicted::Probabilities(raw),
             None => Predicted::Numbers(self.features.invert_targets(&raw)?),
         })
-    }
-
-    /// What the model gives: transformed targets, or probabilities.
-    fn raw(&self, features: &Values) -> Result<Values, TabularError> {
-        let (width, outputs) = (features.width(), self.network.outputs());
-        let mut all = Vec::with_capacity(features.rows() * outputs);
-        for rows in features.as_slice().chunks(ROWS * width) {
-            let inputs = Values::new(rows.to_vec(), width)?.into_tensor(&self.device);
-            let mut predicted = self.network.predict(inputs)?;
-            if self.features.classes().is_some() {
-                predicted = softmax(predicted, 1);
-            }
-            all.extend(predicted.into_data().iter::<f32>());
-        }
-        Ok(Values::new(all, outputs)?)
     }
 
     fn wrap(&self, values: Values) -> Predicted {
@@ -236,7 +243,8 @@ impl Predictor {
                     text.push(',');
                 }
                 first = false;
-                text.push_str(&value.to_string());
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{value}");
             }
             text.push('\n');
         }

@@ -1,0 +1,365 @@
+//! `tabular` and `predict` as a user starts them, and what they say when something is wrong.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use tinderbox::data::fetch;
+
+/// The program of an example, which `cargo test` builds beside the tests.
+fn example(name: &str) -> Command {
+    let test = std::env::current_exe().unwrap();
+    let programs = test
+        .parent()
+        .and_then(Path::parent)
+        .unwrap()
+        .join("examples");
+    let program = programs.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(
+        program.is_file(),
+        "{} is not built; run `cargo build --examples`",
+        program.display()
+    );
+    let mut command = Command::new(program);
+    command.env_remove("RUST_BACKTRACE");
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs a command that is to work, and gives what it printed.
+fn works(command: &mut Command) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    assert!(status.success(), "{command:?}\n{}", text(&stderr));
+    text(&stdout)
+}
+
+/// Runs a command that is to fail with a message that has all these parts, and no panic.
+fn fails(command: &mut Command, parts: &[&str]) {
+    let output = command.output().unwrap();
+    let said = text(&output.stderr);
+    assert!(!output.status.success(), "{command:?} worked");
+    assert!(!said.contains("panicked"), "{said}");
+    for part in parts {
+        assert!(said.contains(part), "{command:?}: {said:?} lacks {part:?}");
+    }
+}
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn join(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) -> PathBuf {
+        std::fs::write(self.join(name), text).unwrap();
+        self.join(name)
+    }
+
+    /// Penguins, separated by semicolons, with question marks where values are missing.
+    fn penguins(&self) -> PathBuf {
+        let file = fetch("penguins").unwrap().join("penguins.csv");
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().map(|line| {
+            let cells = line.split(',').map(|cell| match cell {
+                "" => "?",
+                cell => cell,
+            });
+            cells.collect::<Vec<_>>().join(";") + "\n"
+        });
+        self.write("penguins.csv", &lines.collect::<String>())
+    }
+}
+
+fn tabular(file: &Path, target: &str, out: &Path) -> Command {
+    let mut command = example("tabular");
+    command
+        .arg(file)
+        .args(["--target", target, "--out"])
+        .arg(out);
+    command
+}
+
+fn predict(bundle: &Path, file: &Path, out: &Path) -> Command {
+    let mut command = example("predict");
+    command.arg(bundle).arg(file).arg("--out").arg(out);
+    command
+}
+
+/// The figure of this name in the line that begins with `of`.
+fn figure(printed: &str, of: &str, name: &str) -> f64 {
+    let line = printed
+        .lines()
+        .find(|line| line.starts_with(&format!("{of} ")));
+    let line = line.unwrap_or_else(|| panic!("no line {of} in {printed}"));
+    let mut words = line.split_whitespace().skip_while(|word| *word != name);
+    words.nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn several_classes_with_semicolons_and_question_marks() {
+    let folder = Folder::new();
+    let file = folder.penguins();
+    for model in ["linear", "mlp"] {
+        let run = folder.join(model);
+        let mut command = tabular(&file, "species", &run);
+        command.args(["--separator", ";", "--null", "?", "--model", model]);
+        command.args(["--epochs", "20", "--lr", "0.02"]);
+        let printed = works(&mut command);
+        for part in [
+            "island",
+            "one-hot",
+            "bill_length_mm",
+            "number",
+            "target",
+            "344 rows",
+        ] {
+            assert!(printed.contains(part), "{part}: {printed}");
+        }
+        assert!(
+            figure(&printed, "validation", "accuracy") > 0.9,
+            "{printed}"
+        );
+        assert!(figure(&printed, "training,", "accuracy") > 0.9, "{printed}");
+        assert!(run.join("report.html").is_file());
+
+        let out = folder.join("predictions.csv");
+        let mut command = predict(&run.join("bundle"), &file, &out);
+        let printed = works(command.args(["--separator", ";", "--null", "?"]));
+        assert!(printed.contains("344 rows"), "{printed}");
+        let predictions = std::fs::read_to_string(&out).unwrap();
+        let truth = std::fs::read_to_string(&file).unwrap();
+        let pairs = predictions.lines().zip(truth.lines()).skip(1);
+        let right =
+            pairs.filter(|(found, truth)| found.split(',').next() == truth.split(';').next());
+        assert!(right.count() > 310, "the bundle predicts as it was trained");
+        assert_eq!(predictions.lines().count(), 345);
+    }
+}
+
+#[test]
+fn two_classes_and_rows_without_a_target() {
+    let folder = Folder::new();
+    let file = folder.penguins();
+    let run = folder.join("run");
+    let mut command = tabular(&file, "sex", &run);
+    command.args([
+        "--null", "?", "--epochs", "20", "--lr", "0.02", "--task", "auto",
+    ]);
+    let printed = works(&mut command);
+    assert!(
+        printed.contains("11 rows without a target are left out"),
+        "{printed}"
+    );
+    assert!(printed.contains("333 rows"), "{printed}");
+    assert!(figure(&printed, "validation", "auc") > 0.9, "{printed}");
+    let out = folder.join("p.csv");
+    // The rows without a target are predicted all the same.
+    works(predict(&run.join("bundle"), &file, &out).args(["--null", "?"]));
+    let predictions = std::fs::read_to_string(&out).unwrap();
+    assert!(predictions.starts_with("sex,probability_FEMALE,probability_MALE\n"));
+    assert_eq!(predictions.lines().count(), 345);
+}
+
+#[test]
+fn numbers_by_both_models_beside_the_exact_solution() {
+    let folder = Folder::new();
+    let iris = fetch("iris").unwrap().join("iris.csv");
+    for (model, epochs) in [("linear", "200"), ("mlp", "40")] {
+        let run = folder.join(model);
+        let mut command = tabular(&iris, "sepal_length", &run);
+        command.args(["--model", model, "--epochs", epochs, "--lr", "0.02"]);
+        let printed = works(&mut command);
+        let trained = figure(&printed, "validation", "rmse");
+        let exact = figure(&printed, "validation, exact linear", "rmse");
+        assert!(trained < 1.5 * exact, "{printed}");
+        let out = folder.join("p.csv");
+        works(&mut predict(&run.join("bundle"), &iris, &out));
+        let predictions = std::fs::read_to_string(&out).unwrap();
+        let mut lines = predictions.lines();
+        assert_eq!(lines.next(), Some("sepal_length"));
+        let numbers: Vec<f64> = lines.map(|line| line.parse().unwrap()).collect();
+        let mean = numbers.iter().sum::<f64>() / 150.0;
+        // The mean length of a sepal in the data is 5.843 cm.
+        assert!(
+            numbers.len() == 150 && (mean - 5.843).abs() < 0.15,
+            "{mean}"
+        );
+    }
+}
+
+#[test]
+fn a_specification_from_a_file() {
+    let folder = Folder::new();
+    let iris = fetch("iris").unwrap().join("iris.csv");
+    let spec = folder.write(
+        "spec.toml",
+        "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardise\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
+    );
+    let run = folder.join("run");
+    let mut command = tabular(&iris, "species", &run);
+    command
+        .arg("--spec")
+        .arg(&spec)
+        .args(["--epochs", "30", "--lr", "0.05"]);
+    let printed = works(&mut command);
+    assert!(printed.contains("not used"), "{printed}");
+    assert!(
+        figure(&printed, "validation", "accuracy") > 0.85,
+        "{printed}"
+    );
+    let features = std::fs::read_to_string(run.join("bundle/features.json")).unwrap();
+    assert!(features.contains("log1p") && !features.contains("sepal_width"));
+
+    let refused = |name: &str, text: &str, parts: &[&str]| {
+        let spec = folder.write(name, text);
+        let mut command = tabular(&iris, "species", &folder.join("refused"));
+        fails(command.arg("--spec").arg(spec), parts);
+    };
+    refused(
+        "step.toml",
+        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n",
+        &["step.toml", "unknown variant `standardize`", "standardise"],
+    );
+    refused(
+        "target.toml",
+        "[target]\ncolumns = [\"petal_width\"]\n[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\n",
+        &["target.toml", "petal_width", "--target says species"],
+    );
+    refused(
+        "index.toml",
+        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\n[[column]]\nname = \"sepal_lenth\"\nkind = \"numeric\"\n",
+        &["iris.csv", "no column \"sepal_lenth\"", "sepal_length"],
+    );
+}
+
+#[test]
+fn what_is_wrong_with_a_table_is_told() {
+    let folder = Folder::new();
+    let iris = fetch("iris").unwrap().join("iris.csv");
+    let out = folder.join("run");
+    let run = |file: &Path, target: &str, options: &[&str], parts: &[&str]| {
+        fails(tabular(file, target, &out).args(options), parts);
+        assert!(!out.join("bundle").exists());
+    };
+    let target = [
+        "iris.csv",
+        "no column \"specis\"",
+        "did you mean",
+        "species",
+    ];
+    run(&iris, "specis", &[], &target);
+    let missing = folder.join("nowhere.csv");
+    run(&missing, "y", &[], &["nowhere.csv", "check the path"]);
+    run(
+        &iris,
+        "species",
+        &["--separator", "ab"],
+        &["separator \"ab\"", "one character"],
+    );
+    let words = [
+        "iris.csv",
+        "column \"species\", row 0",
+        "\"setosa\" is text in a numeric column",
+    ];
+    run(&iris, "species", &["--task", "regression"], &words);
+    run(&iris, "species", &["--valid", "1.5"], &["share"]);
+    let header = folder.write("header.csv", "a,b\n");
+    run(&header, "b", &[], &["header.csv", "no row"]);
+    let ragged = folder.write("ragged.csv", "a,b\n1,2\n3,4,5\n");
+    run(&ragged, "b", &[], &["ragged.csv, line 3", "3 fields"]);
+    let mut spoiled = String::from("a,b\n");
+    for row in 0..60 {
+        spoiled += &match row {
+            41 => "many,1\n".to_owned(),
+            row => format!("{row}.5,{}\n", row % 7),
+        };
+    }
+    let spoiled = folder.write("spoiled.csv", &spoiled);
+    let cell = [
+        "spoiled.csv",
+        "column \"a\", row 41",
+        "\"many\" is text in a column of numbers",
+    ];
+    run(&spoiled, "b", &[], &cell);
+    let empty = folder.write("empty.csv", "a,b\n1,\n2,\n");
+    run(&empty, "b", &[], &["empty.csv", "no rows"]);
+}
+
+#[test]
+fn what_is_wrong_with_predicting_is_told() {
+    let folder = Folder::new();
+    let iris = fetch("iris").unwrap().join("iris.csv");
+    let run = folder.join("run");
+    works(tabular(&iris, "species", &run).args(["--epochs", "2"]));
+    let (bundle, out) = (run.join("bundle"), folder.join("p.csv"));
+    let refused = |bundle: &Path, file: &Path, parts: &[&str]| {
+        fails(&mut predict(bundle, file, &out), parts);
+        assert!(!out.exists(), "a failed prediction leaves no file");
+    };
+    refused(
+        &folder.join("none"),
+        &iris,
+        &["none", "model.json", "bundle"],
+    );
+    let fewer = folder.write(
+        "fewer.csv",
+        "sepal_length,sepal_width,petal_length\n1,2,3\n",
+    );
+    refused(
+        &bundle,
+        &fewer,
+        &["fewer.csv", "no column \"petal_width\"", "petal_length"],
+    );
+    let words = "sepal_length,sepal_width,petal_length,petal_width\n1,2,3,4\n1,2,3,wide\n";
+    let words = folder.write("words.csv", words);
+    refused(
+        &bundle,
+        &words,
+        &[
+            "words.csv",
+            "column \"petal_width\", row 1",
+            "\"wide\" is text",
+        ],
+    );
+    refused(
+        &bundle,
+        &folder.join("no.csv"),
+        &["no.csv", "check the path"],
+    );
+
+    let description = bundle.join("model.json");
+    let sound = std::fs::read_to_string(&description).unwrap();
+    let other = sound.replacen("\"format\": 1", "\"format\": 7", 1);
+    assert_ne!(other, sound);
+    std::fs::write(&description, other).unwrap();
+    refused(
+        &bundle,
+        &iris,
+        &["model.json", "format 7", "this version reads format 1"],
+    );
+    std::fs::write(&description, sound).unwrap();
+    let features = bundle.join("features.json");
+    let sound = std::fs::read_to_string(&features).unwrap();
+    std::fs::write(
+        &features,
+        sound.replacen("\"format\": 1", "\"format\": 7", 1),
+    )
+    .unwrap();
+    refused(
+        &bundle,
+        &iris,
+        &["features.json", "format 7", "this version reads format 1"],
+    );
+}
