@@ -144,8 +144,8 @@ fn main() -> Result<()> {
     if let Some(filter) = after("--memory") {
         for name in MEMORY.iter().filter(|name| name.contains(filter)) {
             let this = std::env::current_exe()?;
-            let child = std::process::Command::new(this).args(["--memory-of", name]);
-            if !child.status()?.success() {
+            let mut child = std::process::Command::new(this);
+            if !child.args(["--memory-of", name]).status()?.success() {
                 return Err(format!("{name} failed").into());
             }
         }
