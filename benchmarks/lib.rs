@@ -1,8 +1,11 @@
 //! What the benches share: the data of the twins in `benchmarks/pytorch`.
 #![recursion_limit = "256"]
 
+use tinderbox::data::images::Images;
 use tinderbox::data::{Classes, Result, Rows, Values};
+use tinderbox::models::{ImageModel, ModelError, find};
 use tinderbox::prelude::*;
+use tinderbox::train::{Accuracy, TrainError};
 
 /// Standard normal features and one target, as `torch.randn` makes them.
 pub fn regression(examples: usize, width: usize) -> Result<Rows> {
@@ -27,10 +30,103 @@ pub fn classification(examples: usize, width: usize, classes: usize) -> Result<R
     Rows::new(Values::new(features, width)?, Classes::new(labels, names)?)
 }
 
-/// The most memory that this process ever used, in MB; Linux says it, others do not.
-pub fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
+/// Grey images of random bytes, as large as those of the image models' chapters, in ten classes.
+pub fn images(examples: usize, side: usize) -> Result<Images> {
+    let mut draw = Seed::new(0).rng();
+    let pixels = (0..examples * side * side).map(|_| draw.below(256) as u8);
+    let pixels = pixels.collect();
+    let labels = (0..examples).map(|_| draw.below(10) as i32).collect();
+    let names = (0..10).map(|class| class.to_string()).collect();
+    Images::new(pixels, [1, side, side], Classes::new(labels, names)?)
+}
+
+/// A training of an image model: one epoch of it is an iteration of a bench.
+pub struct ImageTraining {
+    /// The name in results.
+    pub name: &'static str,
+    /// The name in the registry.
+    pub model: &'static str,
+    /// Height and width of the images.
+    pub side: usize,
+    /// Images in a batch.
+    pub batch: usize,
+    /// Batches in an epoch.
+    pub batches: usize,
+    /// The course's learning rate.
+    pub rate: f64,
+}
+
+const fn small(
+    name: &'static str,
+    model: &'static str,
+    batches: usize,
+    rate: f64,
+) -> ImageTraining {
+    ImageTraining {
+        name,
+        model,
+        side: 28,
+        batch: 256,
+        batches,
+        rate,
+    }
+}
+
+/// The image models that are measured; `pytorch/images.py` has the same list.
+pub const IMAGE_TRAININGS: [ImageTraining; 5] = [
+    small("softmax", "softmax_regression", 60, 0.1),
+    small("mlp", "mlp", 60, 0.1),
+    small("lenet", "lenet", 10, 0.9),
+    small("lenet_batch_norm", "lenet_batch_norm", 10, 1.0),
+    ImageTraining {
+        name: "resnet18",
+        model: "resnet18_course",
+        side: 96,
+        batch: 32,
+        batches: 3,
+        rate: 0.05,
+    },
+];
+
+impl ImageTraining {
+    /// Images in an epoch.
+    pub fn examples(&self) -> usize {
+        self.batch * self.batches
+    }
+
+    /// The model with its first weights.
+    ///
+    /// # Errors
+    /// None for what is listed here.
+    pub fn model(&self, device: &Device) -> std::result::Result<ImageModel, ModelError> {
+        let config = find(self.model)?.config;
+        config([1, self.side, self.side], 10).init(Seed::new(2), device)
+    }
+
+    /// Its batches, shuffled.
+    ///
+    /// # Errors
+    /// None for what is listed here.
+    pub fn loader(&self) -> Result<Loader<Images>> {
+        let loader = Loader::new(images(self.examples(), self.side)?, self.batch)?;
+        Ok(loader.shuffle(Seed::new(1)))
+    }
+
+    /// One epoch of the whole loop: batches, forward, loss, accuracy, backward, step.
+    ///
+    /// # Errors
+    /// A loss that is not finite.
+    pub fn epoch(
+        &self,
+        model: ImageModel,
+        batches: &dyn Batches<Batch = Batch<4, Tensor<1, Int>>>,
+    ) -> std::result::Result<Fitted<ImageModel>, TrainError> {
+        let config = TrainConfig {
+            epochs: 1,
+            learning_rate: self.rate,
+            ..TrainConfig::default()
+        };
+        let trainer = Trainer::new(config)?.metric(Accuracy::default());
+        trainer.fit(model, &Classification::default(), batches, None)
+    }
 }

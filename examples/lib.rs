@@ -1,8 +1,10 @@
 //! What every example shares: the common command line and the lines that compare with a reference.
 #![recursion_limit = "256"]
+#![warn(missing_docs)]
 
 pub mod lesson;
 pub mod table;
+pub mod vision;
 
 use std::path::PathBuf;
 
@@ -104,12 +106,4 @@ pub struct Args {
     /// The options that every example takes.
     #[command(flatten)]
     pub common: Common,
-}
-
-/// The most memory that this program ever used, in MB; Linux says it, others do not.
-pub fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    let kilobytes: f64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes / 1024.0)
 }

@@ -48,7 +48,7 @@ fn main() -> Result<()> {
         rows as f64 / seconds
     );
     println!("written: {}", args.out.display());
-    if let Some(megabytes) = examples::peak_memory() {
+    if let Some(megabytes) = tinderbox::peak_memory() {
         println!("peak memory: {megabytes:.0} MB");
     }
     Ok(())

@@ -34,7 +34,7 @@ pub fn course() -> Vec<(&'static str, f64, Schedule)> {
 }
 
 /// What the section leaves out.
-fn beyond() -> Vec<(&'static str, f64, Schedule)> {
+pub fn beyond() -> Vec<(&'static str, f64, Schedule)> {
     let part = |length, schedule| ChainPart { length, schedule };
     vec![
         (
@@ -55,6 +55,14 @@ fn beyond() -> Vec<(&'static str, f64, Schedule)> {
         ),
         (
             "polynomial",
+            0.3,
+            Schedule::Polynomial {
+                beta: 0.1,
+                power: 0.5,
+            },
+        ),
+        (
+            "polynomial with an end",
             0.3,
             Schedule::PolynomialDecay {
                 length: 25,

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::{Common, expected, peak_memory};
+use examples::{Common, expected};
 use polars::prelude::{col, lit};
 use tinderbox::data::{
     ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
         "above 0.04",
         format!("{r2:.4}"),
     );
-    match peak_memory() {
+    match tinderbox::peak_memory() {
         Some(megabytes) => expected("peak memory", "below 1000 MB", format!("{megabytes:.0} MB")),
         None => println!("peak memory: this system does not say"),
     }

@@ -4,6 +4,8 @@
 use benchmarks::classification;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::hint::black_box;
+use tinderbox::data::Examples;
+use tinderbox::data::images::{Images, Transform};
 use tinderbox::prelude::*;
 
 const EXAMPLES: usize = 25_600;
@@ -64,5 +66,51 @@ fn epoch(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, gather, epoch);
+/// Bytes that become batches, to be held against the steps that they are for: those of softmax
+/// regression, LeNet and ResNet-18.
+fn images(criterion: &mut Criterion) {
+    let images = |shape: [usize; 3], transforms: Vec<Transform>| {
+        let mut draw = Seed::new(0).rng();
+        let pixels = (0..EXAMPLES * shape.iter().product::<usize>())
+            .map(|_| draw.below(256) as u8)
+            .collect();
+        let classes = Classes::new(vec![0; EXAMPLES], vec!["one".into()]).expect("labels");
+        let images = Images::new(pixels, shape, classes).expect("sizes that fit");
+        images.with_transforms(transforms).expect("transforms")
+    };
+    let resize = Transform::Resize {
+        height: 96,
+        width: 96,
+    };
+    let crop = Transform::RandomCrop {
+        height: 32,
+        width: 32,
+        padding: 4,
+    };
+    let flip = Transform::HorizontalFlip { probability: 0.5 };
+    let cases = [
+        ("256x1x28x28", 256, images([1, 28, 28], vec![])),
+        ("32x1x28x28 to 96x96", 32, images([1, 28, 28], vec![resize])),
+        (
+            "128x3x32x32, cropped and flipped",
+            128,
+            images([3, 32, 32], vec![crop, flip]),
+        ),
+    ];
+    let mut group = criterion.benchmark_group("images");
+    for (name, batch, images) in cases {
+        let order = Seed::new(1).rng().permutation(EXAMPLES);
+        let mut batches = order.chunks_exact(batch).cycle();
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(format!("gather {name}"), |bencher| {
+            bencher.iter(|| {
+                let indices = batches.next().expect("a cycle has no end");
+                images.gather(black_box(indices), Seed::new(2))
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, gather, epoch, images);
 criterion_main!(benches);

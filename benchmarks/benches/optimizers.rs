@@ -18,6 +18,7 @@ struct Matrices {
 }
 
 fn optimizer_step(criterion: &mut Criterion) {
+    tinderbox::keep_memory(); // as a trainer does
     let device = Device::flex();
     let mut group = criterion.benchmark_group("optimizer_step");
     for (size, side, count) in SIZES {

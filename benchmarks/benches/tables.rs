@@ -125,7 +125,7 @@ fn measure(name: &str) -> Result<()> {
             flights_predict(&Predictor::new(features, network, &device)?)?;
         }
     }
-    if let Some(megabytes) = benchmarks::peak_memory() {
+    if let Some(megabytes) = tinderbox::peak_memory() {
         println!("{{\"name\": \"{name}\", \"megabytes\": {megabytes:.1}}}");
     }
     Ok(())

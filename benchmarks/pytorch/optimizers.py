@@ -1,4 +1,7 @@
-"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True, gradients given.
+"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True.
+
+As in a training, gradients are made anew before every step, which is not timed, and let go with it
+(zero_grad), which is: Burn's step takes them over.
 
 Prints one JSON object a line: name and seconds a step (best and median).
 """
@@ -12,6 +15,8 @@ import torch
 
 torch.manual_seed(0)
 
+FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
+
 SIZES = [("1k", 32, 1), ("100k", 158, 4), ("11M", 512, 42)]
 OPTIMIZERS = [
     ("sgd_momentum", lambda p: torch.optim.SGD(p, lr=1e-3, momentum=0.9, foreach=True)),
@@ -20,11 +25,15 @@ OPTIMIZERS = [
 ]
 
 
-def measure(name, step, seconds=4.0):
+def measure(name, prepare, step, seconds=4.0):
+    if FILTER not in name:
+        return
     for _ in range(3):
+        prepare()
         step()  # warm up: the first step makes the state
     times, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds or len(times) < 5:
+        prepare()
         before = time.perf_counter()
         step()
         times.append(time.perf_counter() - before)
@@ -35,6 +44,15 @@ def measure(name, step, seconds=4.0):
 for size, side, count in SIZES:
     for name, make in OPTIMIZERS:
         parameters = [torch.randn(side, side, requires_grad=True) for _ in range(count)]
-        for parameter in parameters:
-            parameter.grad = torch.randn(side, side)
-        measure(f"optimizer_step/{name}_{size}", make(parameters).step)
+        gradients = [torch.randn(side, side) for _ in range(count)]
+        optimizer = make(parameters)
+
+        def prepare():
+            for parameter, gradient in zip(parameters, gradients):
+                parameter.grad = gradient * 1.0
+
+        def step():
+            optimizer.step()
+            optimizer.zero_grad()
+
+        measure(f"optimizer_step/{name}_{size}", prepare, step)

@@ -14,8 +14,12 @@ from torch import nn
 
 torch.manual_seed(0)
 
+FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
+
 
 def measure(name, epoch, steps, seconds=4.0):
+    if FILTER not in name:
+        return
     epoch()  # warm up
     times, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds or len(times) < 5:

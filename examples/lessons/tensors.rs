@@ -66,7 +66,8 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let both = vec![x.clone(), literal.clone()];
     page.show("X above Y (axis 0)", &Tensor::cat(both.clone(), 0))?;
     page.show("X beside Y (axis 1)", &Tensor::cat(both, 1))?;
-    page.show("X == Y", &x.clone().equal(literal))?;
+    page.show("X == Y", &x.clone().equal(literal.clone()))?;
+    page.show("X < Y", &x.clone().lower(literal))?;
     page.show("sum of X", &x.clone().sum())?;
     page.show("mean of X", &x.clone().mean())?;
     // A sum over an axis keeps it with length 1, ready for broadcasting; squeeze takes it away.

@@ -2,15 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
+/// A Python that has `benchmarks/pytorch/requirements.txt`, instead of a virtual environment of our own.
+const PYTHON_VARIABLE: &str = "TINDERBOX_PYTHON";
+
+/// What the names of image trainings begin with: their elements are images, not steps.
+const IMAGES: &str = "images/";
+
 /// `cargo xtask bench [--against-pytorch] [--save]`
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run the PyTorch twins too, in a virtual environment of their own.
+    /// Run the PyTorch twins too, with the Python that TINDERBOX_PYTHON names, else in a virtual environment of
+    /// their own.
     #[arg(long)]
     against_pytorch: bool,
     /// Write the table to benchmarks/results.
@@ -32,6 +40,7 @@ struct Figure {
 /// Seconds and megabytes by name.
 #[derive(Default)]
 struct Figures {
+    /// Of a step, a gather, an image.
     seconds: BTreeMap<String, f64>,
     megabytes: BTreeMap<String, f64>,
 }
@@ -53,57 +62,128 @@ impl Figures {
     }
 }
 
+/// What was measured.
+#[derive(Default)]
+struct Measured {
+    ours: Figures,
+    pytorch: Figures,
+    /// The part of a training's time that is waiting for data, by name.
+    shares: BTreeMap<String, f64>,
+}
+
 pub fn run(args: Args) -> Result<()> {
     let shell = Shell::new()?;
+    // Wherever in the repository this is started.
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
+    let root = root.context("xtask lies in the repository")?;
+    shell.change_dir(root);
+    let target = target_folder(&shell)?;
+    let started = SystemTime::now();
     let filter = &args.filter;
     cmd!(shell, "cargo bench --package benchmarks -- {filter}").run()?;
-    let mut ours = Figures {
-        seconds: criterion_medians(&target_folder(&shell)?.join("criterion"))?,
-        ..Figures::default()
+    let python = match args.against_pytorch {
+        true => Some(python(&shell, &target)?),
+        false => None,
     };
     let peaks = cmd!(
         shell,
         "cargo bench --package benchmarks --bench tables -- --memory {filter}"
     );
-    ours.add("benches/tables.rs", &peaks.read()?)?;
-    let twins = match args.against_pytorch {
-        true => pytorch(&shell)?,
-        false => Figures::default(),
+    let mut ours = Figures {
+        seconds: criterion_medians(&target.join("criterion"), started)?,
+        ..Figures::default()
     };
-    let mut table =
-        String::from("| bench | ours | PyTorch | PyTorch / ours |\n| --- | ---: | ---: | ---: |\n");
-    let times = (&ours.seconds, &twins.seconds, time as fn(f64) -> String);
-    let peaks = (
-        &ours.megabytes,
-        &twins.megabytes,
-        memory as fn(f64) -> String,
-    );
-    for (ours, twins, text) in [times, peaks] {
-        for (name, value) in ours {
-            if !name.contains(filter.as_str()) {
-                continue;
-            }
-            let (theirs, ratio) = match twins.get(name) {
-                Some(twin) => (text(*twin), format!("{:.1} x", twin / value)),
-                None => ("".into(), "".into()),
-            };
-            table += &format!("| {name} | {} | {theirs} | {ratio} |\n", text(*value));
-        }
-    }
-    println!("\nmedian seconds a step (a gather, a row of a prediction), peak memory:\n\n{table}");
+    ours.add("benches/tables.rs", &peaks.read()?)?;
+    let measured = Measured {
+        ours,
+        pytorch: match &python {
+            Some(python) => twins(&shell, python, filter)?,
+            None => Figures::default(),
+        },
+        shares: shares(&target.join("tmp/shares.json"), started)?,
+    };
+    let tables = measured.tables();
+    println!("\n{tables}");
     if args.save {
         let date = cmd!(shell, "date +%F").read()?;
-        let machine = machine();
-        let cores = std::thread::available_parallelism()?;
-        let path = PathBuf::from(format!("benchmarks/results/{date}.md"));
+        let other = match &python {
+            Some(python) => format!(", {}", pytorch_version(&shell, python)?),
+            None => String::new(),
+        };
+        let (machine, cores) = (machine(), std::thread::available_parallelism()?);
+        let mut command = String::from("cargo xtask bench");
+        for (given, option) in [
+            (args.against_pytorch, "--against-pytorch"),
+            (true, "--save"),
+        ] {
+            if given {
+                command += &format!(" {option}");
+            }
+        }
+        // A part of the benches must not take the place of a whole run.
+        let mut name = date.clone();
+        if !filter.is_empty() {
+            command += &format!(" --filter {filter}");
+            name += &format!("-{}", filter.replace(|c: char| !c.is_alphanumeric(), "-"));
+        }
+        let path = root.join("benchmarks/results").join(name + ".md");
         let text = format!(
-            "# {date}\n\n{machine}, {cores} cores. Median time a step and peak memory, both sides in one run of \
-             `cargo xtask bench --against-pytorch --save`.\n\n{table}"
+            "# {date}\n\n{machine}, {cores} cores{other}. Medians of one run of `{command}`.\n\n{tables}"
         );
         tinderbox::write_atomic(&path, text)?;
         println!("written: {}", path.display());
     }
     Ok(())
+}
+
+impl Measured {
+    fn tables(&self) -> String {
+        let seconds = &self.ours.seconds;
+        let is_image = |name: &str| name.starts_with(IMAGES);
+        let (images, others): (Vec<_>, Vec<_>) = seconds.iter().partition(|one| is_image(one.0));
+        let mut text = String::new();
+        if !others.is_empty() || !self.ours.megabytes.is_empty() {
+            text += "Median seconds a step (a gather, a row of a prediction), peak memory:\n\n\
+                     | bench | ours | PyTorch | ours is smaller by |\n| --- | ---: | ---: | ---: |\n";
+            for (name, value) in others {
+                let twin = self.pytorch.seconds.get(name).copied();
+                text += &row(name, *value, twin, time);
+            }
+            for (name, value) in &self.ours.megabytes {
+                let twin = self.pytorch.megabytes.get(name).copied();
+                text += &row(name, *value, twin, memory);
+            }
+            text += "\n";
+        }
+        if !images.is_empty() {
+            text += "Images a second, the whole training loop with its loader:\n\n\
+                     | bench | ours | PyTorch, tensors in memory | PyTorch, DataLoader | \
+                     ours is faster by, than tensors | than the DataLoader |\n\
+                     | --- | ---: | ---: | ---: | ---: | ---: |\n";
+            for (name, seconds) in images {
+                let twin = |name: &str| self.pytorch.seconds.get(name).copied();
+                let (memory, loader) = (twin(name), twin(&format!("{name} (DataLoader)")));
+                text += &format!(
+                    "| {name} | {} | {} | {} | {} | {} |\n",
+                    rate(*seconds),
+                    cell(memory, rate),
+                    cell(loader, rate),
+                    ratio(memory, *seconds),
+                    ratio(loader, *seconds),
+                );
+            }
+            text += "\n";
+        }
+        if !self.shares.is_empty() {
+            text += "Waiting for data, as a part of the training's time:\n\n\
+                     | training | waiting |\n| --- | ---: |\n";
+            for (name, share) in &self.shares {
+                text += &format!("| {name} | {:.2} % |\n", 100.0 * share);
+            }
+            text += "\n";
+        }
+        text.trim_end().to_string() + "\n"
+    }
 }
 
 fn target_folder(shell: &Shell) -> Result<PathBuf> {
@@ -117,10 +197,12 @@ fn target_folder(shell: &Shell) -> Result<PathBuf> {
         .into())
 }
 
-/// Criterion's medians, in seconds an element where a throughput in elements was set.
-fn criterion_medians(folder: &Path) -> Result<BTreeMap<String, f64>> {
+/// Criterion's medians, in seconds an element where a throughput in elements was set. What was written before this
+/// run started is of another one.
+fn criterion_medians(folder: &Path, started: SystemTime) -> Result<BTreeMap<String, f64>> {
     let mut found = BTreeMap::new();
-    let mut folders = vec![folder.to_path_buf()];
+    // Before the first bench there is none.
+    let mut folders = Vec::from_iter(folder.is_dir().then(|| folder.to_path_buf()));
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)?.flatten() {
             let path = entry.path();
@@ -128,6 +210,9 @@ fn criterion_medians(folder: &Path) -> Result<BTreeMap<String, f64>> {
                 continue;
             }
             if path.file_name().is_some_and(|name| name == "new") {
+                if !is_newer(&path.join("estimates.json"), started)? {
+                    continue;
+                }
                 let read = |name: &str| -> Result<serde_json::Value> {
                     Ok(serde_json::from_slice(&std::fs::read(path.join(name))?)?)
                 };
@@ -145,24 +230,53 @@ fn criterion_medians(folder: &Path) -> Result<BTreeMap<String, f64>> {
     Ok(found)
 }
 
-/// Runs every twin in benchmarks/pytorch, in a virtual environment below the target folder.
-fn pytorch(shell: &Shell) -> Result<Figures> {
-    let environment = target_folder(shell)?.join("pytorch");
+/// What the bench `shares` wrote in this run.
+fn shares(file: &Path, started: SystemTime) -> Result<BTreeMap<String, f64>> {
+    match file.is_file() && is_newer(file, started)? {
+        true => Ok(serde_json::from_slice(&std::fs::read(file)?)?),
+        false => Ok(BTreeMap::new()),
+    }
+}
+
+fn is_newer(file: &Path, than: SystemTime) -> Result<bool> {
+    Ok(std::fs::metadata(file)?.modified()? >= than)
+}
+
+/// A Python with PyTorch: the one that the variable names, else of a virtual environment below the target folder.
+fn python(shell: &Shell, target: &Path) -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os(PYTHON_VARIABLE).filter(|name| !name.is_empty()) {
+        let python = PathBuf::from(named);
+        let found = cmd!(shell, "{python} -c 'import torch'").quiet().run();
+        found.with_context(|| {
+            let named = python.display();
+            format!("{PYTHON_VARIABLE} names {named}, which has no PyTorch; install benchmarks/pytorch/requirements.txt there, or unset it")
+        })?;
+        return Ok(python);
+    }
+    let environment = target.join("pytorch");
     let python = environment.join("bin/python");
     if !python.is_file() {
         cmd!(shell, "python3 -m venv {environment}").run()?;
     }
-    cmd!(
-        shell,
-        "{python} -m pip install --quiet -r benchmarks/pytorch/requirements.txt"
-    )
-    .run()?;
+    let requirements = "benchmarks/pytorch/requirements.txt";
+    cmd!(shell, "{python} -m pip install --quiet -r {requirements}").run()?;
+    Ok(python)
+}
+
+fn pytorch_version(shell: &Shell, python: &Path) -> Result<String> {
+    let say =
+        "import torch; print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')";
+    Ok(cmd!(shell, "{python} -c {say}").quiet().read()?)
+}
+
+/// Runs every twin in benchmarks/pytorch.
+fn twins(shell: &Shell, python: &Path, filter: &str) -> Result<Figures> {
     let mut twins = Figures::default();
     for entry in shell.read_dir("benchmarks/pytorch")? {
         if entry.extension().is_none_or(|extension| extension != "py") {
             continue;
         }
-        let text = cmd!(shell, "{python} {entry}").read()?;
+        let text = cmd!(shell, "{python} {entry} {filter}").read()?;
         twins.add(&entry.display().to_string(), &text)?;
     }
     Ok(twins)
@@ -176,8 +290,28 @@ fn machine() -> String {
     name.unwrap_or("unknown processor").to_string()
 }
 
+/// What was measured, or an empty cell.
+fn cell(value: Option<f64>, form: fn(f64) -> String) -> String {
+    value.map(form).unwrap_or_default()
+}
+
+fn ratio(twin: Option<f64>, ours: f64) -> String {
+    twin.map(|twin| format!("{:.2} x", twin / ours))
+        .unwrap_or_default()
+}
+
+/// A line of the table: ours, the twin's, and how many times as much that is.
+fn row(name: &str, ours: f64, twin: Option<f64>, form: fn(f64) -> String) -> String {
+    let (theirs, ratio) = (cell(twin, form), ratio(twin, ours));
+    format!("| {name} | {} | {theirs} | {ratio} |\n", form(ours))
+}
+
 fn memory(megabytes: f64) -> String {
     format!("{megabytes:.0} MB")
+}
+
+fn rate(seconds: f64) -> String {
+    format!("{:.0}", 1.0 / seconds)
 }
 
 fn time(seconds: f64) -> String {
@@ -185,5 +319,75 @@ fn time(seconds: f64) -> String {
         s if s < 1e-3 => format!("{:.2} µs", s * 1e6),
         s if s < 1.0 => format!("{:.3} ms", s * 1e3),
         s => format!("{s:.2} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(pairs: &[(&str, f64)]) -> BTreeMap<String, f64> {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.to_string(), *value))
+            .collect()
+    }
+
+    #[test]
+    fn twins_stand_beside_their_benches() {
+        let mut pytorch = Figures::default();
+        let printed = [
+            r#"{"name": "linear/10x2", "median": 2e-4, "best": 1e-4}"#,
+            r#"{"name": "images/lenet", "median": 1e-4}"#,
+            r#"{"name": "images/lenet (DataLoader)", "median": 2e-4}"#,
+            r#"{"name": "tables/flights memory", "megabytes": 1200}"#,
+        ];
+        pytorch.add("a twin", &printed.join("\n")).unwrap();
+        let measured = Measured {
+            ours: Figures {
+                seconds: named(&[
+                    ("loader/gather", 4e-5),
+                    ("linear/10x2", 2e-5),
+                    ("images/lenet", 4e-4),
+                ]),
+                megabytes: named(&[("tables/flights memory", 400.0)]),
+            },
+            pytorch,
+            shares: named(&[("share/images/lenet", 0.0123)]),
+        };
+        let tables = measured.tables();
+        for line in [
+            "| linear/10x2 | 20.00 µs | 200.00 µs | 10.00 x |",
+            "| loader/gather | 40.00 µs |  |  |",
+            "| tables/flights memory | 400 MB | 1200 MB | 3.00 x |",
+            "| images/lenet | 2500 | 10000 | 5000 | 0.25 x | 0.50 x |",
+            "| share/images/lenet | 1.23 % |",
+        ] {
+            assert!(tables.contains(line), "{line} is not in\n{tables}");
+        }
+    }
+
+    #[test]
+    fn what_an_earlier_run_left_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let bench = folder.path().join("group/bench/new");
+        std::fs::create_dir_all(&bench).unwrap();
+        let write = |name, text| std::fs::write(bench.join(name), text).unwrap();
+        write("estimates.json", r#"{"median": {"point_estimate": 3e6}}"#);
+        write(
+            "benchmark.json",
+            r#"{"full_id": "group/bench", "throughput": {"Elements": 3}}"#,
+        );
+        let before = SystemTime::now() - std::time::Duration::from_secs(60);
+        let medians = criterion_medians(folder.path(), before).unwrap();
+        assert_eq!(medians, named(&[("group/bench", 1e-3)]));
+        let after = SystemTime::now() + std::time::Duration::from_secs(60);
+        assert!(criterion_medians(folder.path(), after).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_twin_that_prints_something_else_is_named() {
+        let error = Figures::default().add("images.py", "warm").unwrap_err();
+        assert_eq!(error.to_string(), "images.py printed: warm");
     }
 }

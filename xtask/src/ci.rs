@@ -43,6 +43,13 @@ pub fn run(args: Args) -> Result<()> {
         "{program} --device {device} --out {out} --trials 9 --epochs 3"
     )
     .run()?;
+    let program = example("search");
+    let out = scratch.path().join("search");
+    cmd!(
+        shell,
+        "{program} linear_regression --device {device} --out {out} --trials 3 --epochs 3 --figure valid_rmse"
+    )
+    .run()?;
     let program = example("schedules");
     let out = scratch.path().join("schedules");
     cmd!(shell, "{program} --out {out}").run()?;
@@ -51,7 +58,7 @@ pub fn run(args: Args) -> Result<()> {
     let this = std::env::current_exe()?;
     cmd!(
         shell,
-        "{this} reproduce --all --quick --device {device} --out {out}"
+        "{this} reproduce --quick --device {device} --out {out}"
     )
     .run()?;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and where their programs are written.
-const LESSONS: [(&str, &str); 11] = [
+const LESSONS: [(&str, &str); 12] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
     ("linear_algebra", "lessons/linear_algebra.rs"),
@@ -20,6 +20,7 @@ const LESSONS: [(&str, &str); 11] = [
     ),
     ("overfitting", "lessons/overfitting.rs"),
     ("weight_decay", "lessons/weight_decay.rs"),
+    ("dropout_demo", "lessons/dropout_demo.rs"),
     ("gradient_descent", "lessons/gradient_descent.rs"),
     ("batch_size", "lessons/batch_size.rs"),
     ("questions", "questions"),

@@ -26,6 +26,7 @@ lessons! {
     "../../examples/lessons/gradient_descent.rs" gradient_descent,
     "../../examples/lessons/overfitting.rs" overfitting,
     "../../examples/lessons/weight_decay.rs" weight_decay,
+    "../../examples/lessons/dropout_demo.rs" dropout_demo,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,
     "../../examples/questions/learning_rate.rs" learning_rate,
@@ -117,6 +118,10 @@ fn tensors_print_what_the_course_prints(#[values("flex", "ndarray")] device: &st
             (
                 "X == Y",
                 "[[false, true, false, true], [false, false, false, false], [false, false, false, false]]",
+            ),
+            (
+                "X < Y",
+                "[[true, false, true, false], [false, false, false, false], [false, false, false, false]]",
             ),
             ("sum of X", "[66.0]"),
             ("mean of X", "[5.5]"),
@@ -516,6 +521,44 @@ fn weight_decay_ends_in_the_published_bands(
     let norms: Vec<f64> = norms.into_iter().collect::<Result<_>>()?;
     assert!(norms.windows(2).all(|pair| pair[1] < pair[0]), "{norms:?}");
     assert_figures(page, &["lambda_0", "lambda_3"]);
+    Ok(())
+}
+
+#[rstest]
+fn dropout_prints_what_the_course_prints(#[values("flex", "ndarray")] device: &str) -> Result<()> {
+    let mut page = Page::in_memory();
+    dropout_demo::lesson(&mut page, &cpu(device), Seed::new(0))?;
+    let x = Tensor::<1, Int>::arange(0..16, &cpu(device))
+        .float()
+        .reshape([2, 8]);
+    let zeros = x.zeros_like().shown()?;
+    assert_results(
+        &page,
+        &[
+            ("p = 0", &x.shown()?),
+            ("p = 1", &zeros),
+            ("p = 0.5: each is gone or doubled", "[true]"),
+            ("0.2 / in theory", "5.0"),
+            ("0.5 / in theory", "10.0"),
+            ("0.8 / in theory", "20.0"),
+            ("in training: twice the same", "[false]"),
+            ("afterwards: twice the same", "[true]"),
+        ],
+    )?;
+    let half = page.result("p = 0.5")?;
+    assert!(half != x.shown()? && half != zeros, "{half}");
+    for (p, spread) in [("0.2", 5.0), ("0.5", 10.0), ("0.8", 20.0)] {
+        // 2,000 draws: the mean is off by a 45th of the spread, the spread by a 63rd, mostly.
+        let (mean, slack) = (format!("{p} / mean"), spread / 10.0);
+        assert_between(&page, &mean, 100.0 - slack, 100.0 + slack)?;
+        assert_between(
+            &page,
+            &format!("{p} / spread"),
+            spread - slack,
+            spread + slack,
+        )?;
+    }
+    assert_figures(&page, &["sums"]);
     Ok(())
 }
 

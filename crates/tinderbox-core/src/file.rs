@@ -41,11 +41,17 @@ fn hint(error: &io::Error) -> &'static str {
 ///
 /// Missing folders are made. After a crash at any moment the path holds either the old bytes or
 /// the new ones.
+///
+/// # Errors
+/// A folder or file that cannot be written, with its path.
 pub fn write_atomic(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> Result<(), WriteError> {
     write_atomic_with(path, |file| file.write_all(bytes.as_ref()))
 }
 
 /// Like [`write_atomic`], for contents that are written piece by piece.
+///
+/// # Errors
+/// What `write` says, and a folder or file that cannot be written, with its path.
 pub fn write_atomic_with(
     path: impl AsRef<Path>,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,

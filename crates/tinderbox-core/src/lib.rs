@@ -1,4 +1,5 @@
-//! What every Tinderbox crate needs and nothing else: explicit seeds and atomic files.
+//! What every Tinderbox crate needs and nothing else: explicit seeds, atomic files, suggestions for
+//! misspelt names.
 //!
 //! ```
 //! use tinderbox_core::Seed;
@@ -8,8 +9,14 @@
 //! assert_eq!(order, seed.child("order").at(3).rng().permutation(5));
 //! ```
 
+#![warn(missing_docs)]
+
 mod file;
+mod memory;
+mod nearest;
 mod seed;
 
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
+pub use memory::{keep_memory, peak_memory};
+pub use nearest::nearest;
 pub use seed::{Rng, Seed};

@@ -132,6 +132,9 @@ impl Catalog {
     }
 
     /// The data set with this name.
+    ///
+    /// # Errors
+    /// No data set of this name; the nearest ones are suggested.
     pub fn get(&self, name: &str) -> Result<&Dataset> {
         (self.datasets.iter())
             .find(|dataset| dataset.name == name)

@@ -178,6 +178,9 @@ impl<E: Examples> Loader<E> {
 
     /// Batches for measuring, not for training: in order, every example once, at most `at_most`
     /// examples at a time.
+    ///
+    /// # Errors
+    /// No examples.
     pub fn for_evaluation(examples: impl Into<Arc<E>>, at_most: usize) -> Result<Self> {
         let examples = examples.into();
         let batch_size = at_most.clamp(1, examples.len().max(1));

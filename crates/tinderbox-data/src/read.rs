@@ -52,11 +52,17 @@ pub fn read(path: impl AsRef<Path>) -> Result<LazyFrame> {
 
 impl ReadOptions {
     /// Reads a file, a folder of files of one kind, or a pattern; see [`read`].
+    ///
+    /// # Errors
+    /// Those of the function [`read`].
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame> {
         self.read_files(&files(path.as_ref())?)
     }
 
     /// Reads several files with the same columns as one table, in this order.
+    ///
+    /// # Errors
+    /// No file, files whose columns differ, and those of the function [`read`].
     pub fn read_files<P: AsRef<Path>>(&self, paths: &[P]) -> Result<LazyFrame> {
         let mut frames = Vec::with_capacity(paths.len());
         let mut names: Vec<PlSmallStr> = Vec::new();

@@ -15,6 +15,9 @@ pub struct Values {
 
 impl Values {
     /// Rows of `width` numbers from one buffer in row-major order.
+    ///
+    /// # Errors
+    /// A width of 0, or a buffer that is no whole number of rows.
     pub fn new(data: Vec<f32>, width: usize) -> Result<Self> {
         if width == 0 || !data.len().is_multiple_of(width) {
             return Err(DataError::Ragged {
@@ -97,6 +100,9 @@ pub struct Classes {
 
 impl Classes {
     /// Labels that index into `names`.
+    ///
+    /// # Errors
+    /// A label without a name.
     pub fn new(labels: Vec<i32>, names: Vec<String>) -> Result<Self> {
         if let Some(row) = labels
             .iter()
@@ -187,6 +193,9 @@ pub struct Rows<T = Values> {
 
 impl<T: Target> Rows<T> {
     /// Features and targets of the same examples, in the same order.
+    ///
+    /// # Errors
+    /// Another number of rows of features than of targets.
     pub fn new(features: Values, targets: T) -> Result<Self> {
         if features.rows() != targets.rows() {
             return Err(DataError::RowsDiffer {

@@ -24,16 +24,25 @@ pub enum Strategy {
 
 impl Strategy {
     /// The same share of every value of this column in each part; missing values are a class.
+    ///
+    /// # Errors
+    /// No such column.
     pub fn stratified(frame: &DataFrame, column: &str) -> Result<Self> {
         Ok(Self::Stratified(keys(frame, column)?))
     }
 
     /// Rows with the same value of this column stay together; missing values are a group.
+    ///
+    /// # Errors
+    /// No such column.
     pub fn grouped(frame: &DataFrame, column: &str) -> Result<Self> {
         Ok(Self::Grouped(keys(frame, column)?))
     }
 
     /// In the order of this column of dates, moments or whole numbers.
+    ///
+    /// # Errors
+    /// No such column, one that holds no times, or one with missing values.
     pub fn time(frame: &DataFrame, column: &str) -> Result<Self> {
         let values = find(frame, column)?.to_physical_repr();
         let wrong = |problem: String| DataError::Column {
@@ -193,6 +202,9 @@ pub fn k_fold(rows: usize, k: usize, seed: Seed, strategy: &Strategy) -> Result<
 }
 
 /// The rows of a frame with these indices, in this order.
+///
+/// # Errors
+/// An index beyond the last row.
 pub fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
     if let Some(row) = rows.iter().find(|row| **row >= frame.height()) {
         return Err(cannot(format!(

@@ -8,6 +8,9 @@ use crate::{DataError, Result, Rows, Values};
 ///
 /// Features have shape `[examples, weights.len()]`, targets `[examples, 1]`. The course's first
 /// data set is `linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed)` (chapter "Linear Regression").
+///
+/// # Errors
+/// No examples or no weights.
 pub fn linear(weights: &[f64], bias: f64, noise: f64, examples: usize, seed: Seed) -> Result<Rows> {
     check("linear", examples, weights.len())?;
     let mut inputs = seed.child("inputs").rng();
@@ -34,6 +37,9 @@ pub fn linear(weights: &[f64], bias: f64, noise: f64, examples: usize, seed: See
 /// Row `i` of the features holds `x^j / j!` for `j = 0..terms`, so that a linear model without
 /// bias on the first `k` columns is a polynomial of degree `k - 1`. The course uses coefficients
 /// `[5, 1.2, -3.4, 5.6]`, noise 0.1 and 20 terms (chapter "Underfitting and Overfitting").
+///
+/// # Errors
+/// No examples or no terms.
 pub fn polynomial(
     coefficients: &[f64],
     terms: usize,
@@ -66,6 +72,9 @@ pub fn polynomial(
 
 /// Many inputs and few examples, the course's weight-decay data: `y = 0.05 + sum_i 0.01 x_i + e`,
 /// `x_i ~ N(0, 1)`, `e ~ N(0, 0.01)` (chapter "Weight Decay": 200 inputs, 20 + 100 examples).
+///
+/// # Errors
+/// No examples or no inputs.
 pub fn high_dimensional(inputs: usize, examples: usize, seed: Seed) -> Result<Rows> {
     linear(&vec![0.01; inputs], 0.05, 0.01, examples, seed)
 }

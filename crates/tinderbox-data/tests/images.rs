@@ -92,6 +92,14 @@ fn damaged_idx_files_say_what_is_wrong_and_where() {
             .to_string()
             .contains("does not unpack")
     );
+    let packed = std::fs::read(&images).unwrap();
+    let cut = folder.join("cut.gz");
+    std::fs::write(&cut, &packed[..packed.len() - 10]).unwrap();
+    let error = read_idx(&cut).unwrap_err().to_string();
+    assert!(
+        error.contains("cut.gz: it does not unpack") && error.contains("download it again"),
+        "{error}"
+    );
     assert!(
         read_idx(folder.join("none"))
             .unwrap_err()
@@ -260,6 +268,26 @@ fn a_loader_gives_the_same_augmented_batches_whatever_the_threads() {
     assert_eq!(epoch(0, 0), epoch(2, 0));
     assert_ne!(epoch(0, 0), epoch(0, 1));
     assert_eq!(epoch(0, 0).len(), 10 * 6 * 5);
+}
+
+#[test]
+fn a_batch_made_on_all_cores_is_what_its_images_are_alone() {
+    let plain = count_up(40, [1, 96, 96]);
+    let resize = Transform::Resize {
+        height: 90,
+        width: 100,
+    };
+    let flip = Transform::HorizontalFlip { probability: 0.5 };
+    let resized = plain.clone().with_transforms(vec![resize, flip]).unwrap();
+    let order: Vec<usize> = (0..40).rev().collect();
+    for images in [plain, resized] {
+        let batch = images.gather(&order, Seed::new(2)).unwrap();
+        let alone: Vec<f32> = order
+            .iter()
+            .flat_map(|&index| images.image(index, Seed::new(2)))
+            .collect();
+        assert!(batch.pixels.len() > 300_000 && batch.pixels == alone);
+    }
 }
 
 #[test]

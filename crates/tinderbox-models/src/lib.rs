@@ -3,6 +3,25 @@
 //!
 //! A model file reads in this order: what it is, `…Config` (serde), the model, `init`, `forward`
 //! with its shapes. Every image model is tested through the [`registry`].
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use tinderbox_core::Seed;
+//! use tinderbox_models::{find, summary};
+//! use tinderbox_nn::Network;
+//!
+//! let (seed, device) = (Seed::new(42), Device::flex());
+//! let lenet = (find("lenet")?.config)([1, 28, 28], 10).init(seed, &device)?;
+//!
+//! let images = Tensor::<4>::zeros([2, 1, 28, 28], &device);
+//! assert_eq!(lenet.predict(images)?.dims(), [2, 10]); // a logit an image and class
+//!
+//! let table = summary(&lenet)?; // prints as a table: layer, output, parameters, multiply-adds
+//! assert_eq!(table.parameters, 61_706);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
 
 mod error;
 pub mod image;

@@ -1,5 +1,5 @@
 use burn::tensor::Device;
-use tinderbox_core::Seed;
+use tinderbox_core::{Seed, nearest};
 
 use crate::image::*;
 use crate::{ImageConfig, ImageModel, ModelError};
@@ -50,44 +50,12 @@ pub fn find(name: &str) -> Result<&'static Entry, ModelError> {
     if let Some(entry) = REGISTRY.iter().find(|entry| entry.name == name) {
         return Ok(entry);
     }
-    let asked = name.to_lowercase();
-    let mut all: Vec<_> = REGISTRY
-        .iter()
-        .map(|entry| (distance(&asked, entry.name), entry.name))
-        .collect();
-    all.sort();
-    // Names that share hardly a letter are no help.
-    let near = asked.chars().count() / 2 + 1;
+    let names = REGISTRY.iter().map(|entry| entry.name);
     Err(ModelError::Unknown {
         name: name.to_owned(),
-        nearest: all
-            .iter()
-            .filter(|(distance, _)| *distance <= near)
-            .take(3)
-            .map(|(_, name)| *name)
-            .collect(),
+        nearest: nearest(name, names, 3),
         among: REGISTRY.len(),
     })
-}
-
-/// Edit distance (Levenshtein 1966), where leaving off an end is cheap.
-fn distance(a: &str, b: &str) -> usize {
-    if !a.is_empty() && (b.starts_with(a) || a.starts_with(b)) {
-        return 1;
-    }
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut corner = row[0];
-        row[0] = i + 1;
-        for (j, &y) in b.iter().enumerate() {
-            let best = (corner + usize::from(x != y))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            corner = std::mem::replace(&mut row[j + 1], best);
-        }
-    }
-    row[b.len()]
 }
 
 /// An entry for the course's settings: grey images of this size, ten classes.

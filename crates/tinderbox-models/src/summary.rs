@@ -39,6 +39,9 @@ pub struct Summary {
 ///
 /// Activations and poolings appear without a name. Multiply-adds are those of convolutions, linear
 /// layers and attention; norms and activations count as nothing, as is the custom.
+///
+/// # Errors
+/// An input shape that is not that of an image.
 pub fn summary<M: Network<4>>(model: &M) -> Result<Summary, ShapeError> {
     let shape = model.input_shape();
     let [channels, height, width] = shape[..] else {

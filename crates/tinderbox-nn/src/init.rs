@@ -49,6 +49,9 @@ pub struct InitError {
 
 impl Initializer {
     /// Checks the numbers that a user wrote.
+    ///
+    /// # Errors
+    /// A number that is not finite, or a negative deviation, bound or gain.
     pub fn check(self) -> Result<(), InitError> {
         use Initializer::*;
         let fine = match self {

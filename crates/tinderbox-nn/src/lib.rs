@@ -3,6 +3,45 @@
 //! Burn draws initial weights from a global generator, at first access. Here every weight is a pure
 //! function of (shape, initialiser, seed), the same on every backend and in whatever order the
 //! weights are read.
+//!
+//! ```
+//! use burn::module::Module;
+//! use burn::nn::Linear;
+//! use burn::tensor::{Device, Tensor};
+//! use tinderbox_core::Seed;
+//! use tinderbox_nn::{Init, Initializer, Network, count_parameters, relu};
+//!
+//! #[derive(Module, Debug)]
+//! struct Mlp {
+//!     hidden: Linear,
+//!     output: Linear,
+//! }
+//!
+//! impl Network<2> for Mlp {
+//!     fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
+//!         self.output.forward(relu(self.hidden.forward(inputs)))
+//!     }
+//!     fn input_shape(&self) -> Vec<usize> {
+//!         vec![3]
+//!     }
+//!     fn outputs(&self) -> usize {
+//!         2
+//!     }
+//! }
+//!
+//! let (seed, device) = (Seed::new(42), Device::flex());
+//! let init = Init::new(seed, &device, Initializer::XavierUniform { gain: 1.0 });
+//! let mlp = Mlp {
+//!     hidden: init.linear("hidden", 3, 8),
+//!     output: init.linear("output", 8, 2),
+//! };
+//! assert_eq!(count_parameters(&mlp), 3 * 8 + 8 + 8 * 2 + 2);
+//! assert_eq!(mlp.predict(Tensor::zeros([5, 3], &device))?.dims(), [5, 2]);
+//! assert!(mlp.predict(Tensor::zeros([5, 4], &device)).is_err()); // an error, not a panic
+//! # Ok::<(), tinderbox_nn::ShapeError>(())
+//! ```
+
+#![warn(missing_docs)]
 
 mod activation;
 mod builder;

@@ -158,6 +158,13 @@ pub enum OptimError {
         /// Paths that exist.
         known: String,
     },
+
+    /// A freeze that leaves nothing to train.
+    #[error("{parts} are all parts of the model; leave one out, so that something is trained")]
+    AllFrozen {
+        /// The parts that were to be frozen.
+        parts: String,
+    },
 }
 
 fn suggestion(nearest: &Option<&'static str>) -> String {

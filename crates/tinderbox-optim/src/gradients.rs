@@ -1,7 +1,7 @@
 //! Operations on the gradients of a whole model: clipping, scaling, adding up.
 
 use crate::error::{OptimError, Result, require_positive};
-use crate::host::{CHUNK, PARALLEL_FROM, give, on_host, read, take};
+use crate::host::{PARALLEL_FROM, give, on_host, read, take};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor};
@@ -136,6 +136,9 @@ pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
     };
     tensor.square().sum().into_scalar::<f64>()
 }
+
+/// Numbers whose squares are added up at a time.
+const CHUNK: usize = 1 << 15;
 
 /// The sum of squares in `f64`: chunks of a fixed size, so that threads change nothing.
 pub(crate) fn squares(numbers: &[f32]) -> f64 {

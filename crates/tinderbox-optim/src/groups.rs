@@ -2,8 +2,9 @@ use crate::config::OptimizerConfig;
 use crate::error::{OptimError, Result, require_not_negative};
 use crate::parameters::{Parameter, parameters};
 use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
-use burn::module::{Module, ParamGroup};
+use burn::module::{Flag, Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::ModuleOptimizer;
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 /// Which parameters belong to a group.
@@ -23,13 +24,70 @@ pub enum Select {
 impl Select {
     fn matches(&self, parameter: &Parameter) -> bool {
         match self {
-            Self::Prefix(prefix) => parameter
-                .path
-                .strip_prefix(prefix.as_str())
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.')),
+            Self::Prefix(prefix) => is_below(&parameter.path, prefix),
             Self::Contains(text) => parameter.path.contains(text.as_str()),
             Self::Vectors => parameter.shape.len() < 2,
         }
+    }
+}
+
+fn is_below(path: &str, prefix: &str) -> bool {
+    let rest = path.strip_prefix(prefix);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
+/// What lies below these parts of a module: parameters, running statistics, and the flags by which
+/// batch norm and dropout know that they are being trained.
+///
+/// For [`Module::freeze_group`] and [`Module::unfreeze_group`]. Parts are named as
+/// [`Select::Prefix`] names them; without any, the group is empty.
+///
+/// # Errors
+/// A part that the module does not have, and parts that leave no parameter to be trained.
+pub fn group_below<M: Module>(module: &M, parts: &[String]) -> Result<ParamGroup> {
+    let mut paths = Paths::default();
+    module.visit(&mut paths);
+    for part in parts {
+        if !paths.parameters.iter().any(|path| is_below(path, part)) {
+            return Err(OptimError::EmptyGroup {
+                selection: format!("{part:?}"),
+                known: paths.parameters.join(", "),
+            });
+        }
+    }
+    let below = |path: &String| parts.iter().any(|part| is_below(path, part));
+    if !parts.is_empty() && paths.parameters.iter().all(below) {
+        return Err(OptimError::AllFrozen {
+            parts: parts.join(", "),
+        });
+    }
+    let all = paths.parameters.into_iter().chain(paths.flags);
+    Ok(ParamGroup::from_paths(all.filter(below).collect()))
+}
+
+/// The paths of all parameters and flags.
+#[derive(Default)]
+struct Paths {
+    path: Vec<String>,
+    parameters: Vec<String>,
+    flags: Vec<String>,
+}
+
+impl ModuleVisitor for Paths {
+    fn enter_module(&mut self, name: &str, _container_type: &str) {
+        self.path.push(name.to_string());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container_type: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
+        self.parameters.push(self.path.join("."));
+    }
+
+    fn visit_flag(&mut self, _flag: &Param<Flag>) {
+        self.flags.push(self.path.join("."));
     }
 }
 

@@ -1,11 +1,10 @@
 //! Fused loops over tensors that already lie in the memory of the processor.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use rayon::prelude::*;
 use std::fmt::{self, Write};
 
-/// Numbers a task takes at a time.
-pub(crate) const CHUNK: usize = 1 << 15;
+/// Numbers in a line of a cache, which two threads should not share.
+const LINE: usize = 16;
 
 /// From this length on threads share the work; below it waking them costs more than they save: on
 /// two busy cores a momentum step over 100,000 numbers took 87 us with threads and 19 us without.
@@ -79,20 +78,28 @@ pub(crate) fn update_slices<const N: usize>(
     if a.len() < PARALLEL_FROM {
         return run(a, b, slots, &update);
     }
-    let mut slots = slots.map(|slot| slot.chunks_mut(CHUNK));
-    let tasks: Vec<_> = a
-        .chunks_mut(CHUNK)
-        .zip(b.chunks(CHUNK))
-        .map(|(a, b)| {
-            let slots = slots
-                .each_mut()
-                .map(|chunks| chunks.next().unwrap_or_default());
-            (a, b, slots)
-        })
-        .collect();
-    tasks
-        .into_par_iter()
-        .for_each(|(a, b, slots)| run(a, b, slots, &update));
+    // A thread gets one long piece, always the same one: memory is read in order, and a core finds
+    // what its cache still holds. The first piece is this thread's own, which waits for nobody.
+    let threads = rayon::current_num_threads().max(1);
+    let piece = a.len().div_ceil(threads).next_multiple_of(LINE);
+    let mut slots = slots.map(|slot| slot.chunks_mut(piece));
+    let pieces = a.chunks_mut(piece).zip(b.chunks(piece)).map(|(a, b)| {
+        let slots = slots
+            .each_mut()
+            .map(|pieces| pieces.next().unwrap_or_default());
+        (a, b, slots)
+    });
+    let mut pieces = pieces.collect::<Vec<_>>().into_iter();
+    let first = pieces.next();
+    let update = &update;
+    rayon::in_place_scope(|scope| {
+        for (a, b, slots) in pieces {
+            scope.spawn(move |_| run(a, b, slots, update));
+        }
+        if let Some((a, b, slots)) = first {
+            run(a, b, slots, update);
+        }
+    });
 }
 
 fn run<const N: usize>(
@@ -172,7 +179,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
-        fn threads_see_the_right_numbers(length in 0usize..5 * CHUNK) {
+        fn threads_see_the_right_numbers(length in 0usize..2 * PARALLEL_FROM) {
             let b: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let (mut a, mut s, mut t) = (vec![1.0f32; length], b.clone(), vec![0.0f32; length]);
             update_slices(&mut a, &b, [&mut s, &mut t], |a, b, [s, t]| {

@@ -22,7 +22,7 @@
 //! # Ok::<(), tinderbox_optim::OptimError>(())
 //! ```
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod config;
 mod elementwise;
@@ -37,7 +37,6 @@ mod least_squares;
 mod losses;
 mod minimise;
 mod muon;
-mod names;
 mod parameters;
 mod rule;
 mod rules;
@@ -58,7 +57,7 @@ pub use config::OptimizerConfig;
 pub use ema::Ema;
 pub use error::{OptimError, Result};
 pub use gradients::{GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients};
-pub use groups::{Group, GroupRates, Select};
+pub use groups::{Group, GroupRates, Select, group_below};
 pub use lbfgs::{Lbfgs, LbfgsConfig};
 pub use least_squares::{ExactSolution, least_squares, ridge};
 pub use losses::{Loss, Reduction};

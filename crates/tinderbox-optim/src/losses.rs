@@ -1,8 +1,8 @@
 use crate::error::{OptimError, Result, require, require_positive};
-use crate::names::nearest;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
+use tinderbox_core::nearest;
 
 /// What becomes of the losses of the examples.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl Loss {
                 return Err(OptimError::UnknownName {
                     kind: "loss",
                     name: name.to_string(),
-                    nearest: nearest(name, &Self::NAMES),
+                    nearest: nearest(name, Self::NAMES, 1).pop(),
                     known: Self::NAMES.to_vec(),
                 });
             }

@@ -4,13 +4,14 @@ use crate::canvas::{Label, render, units};
 use crate::frame::{SMALL, heading};
 use crate::{PlotError, png, text};
 
-/// A picture with a line of text above it.
+/// A picture with text above it; a line break in the text begins another line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     title: String,
     width: u32,
     channels: usize,
     samples: Vec<u8>,
+    framed: bool,
 }
 
 impl Image {
@@ -66,7 +67,17 @@ impl Image {
             width,
             channels,
             samples,
+            framed: false,
         })
+    }
+
+    /// The same picture with a frame around it, to mark it among others.
+    #[must_use]
+    pub fn framed(self) -> Self {
+        Self {
+            framed: true,
+            ..self
+        }
     }
 
     /// Width and height in px within a square.
@@ -93,6 +104,7 @@ pub fn image_grid(
     cell: u32,
 ) -> Result<String, PlotError> {
     const GAP: f64 = 8.0;
+    const FRAME: f64 = 3.0;
     if images.is_empty() {
         return Err(PlotError::NothingToDraw {
             chart: "image grid",
@@ -108,17 +120,15 @@ pub fn image_grid(
     let columns = columns.min(images.len());
     let rows = images.len().div_ceil(columns);
     let side = f64::from(cell);
-    let line = if images.iter().all(|image| image.title.is_empty()) {
-        0.0
-    } else {
-        SMALL + 6.0
-    };
+    let lines = images.iter().map(|image| image.title.lines().count()).max();
+    let line = SMALL + 6.0;
+    let titles = lines.unwrap_or(0) as f64 * line;
     let top = if title.is_empty() { GAP } else { 40.0 };
     let tallest = images
         .iter()
         .map(|image| image.size(side).1)
         .fold(0.0, f64::max);
-    let row = line + tallest + GAP;
+    let row = titles + tallest + GAP;
     let width = columns as f64 * (side + GAP) + GAP;
     let height = (top + rows as f64 * row).ceil();
     render(width as u32, height as u32, title, |canvas| {
@@ -126,21 +136,36 @@ pub fn image_grid(
         for (index, image) in images.iter().enumerate() {
             let x = GAP + (index % columns) as f64 * (side + GAP);
             let y = top + (index / columns) as f64 * row;
-            let label = text::fit(&image.title, SMALL, side + GAP - 2.0);
             let style = Label::new(SMALL, HPos::Center, VPos::Center);
-            if !label.is_empty() {
-                canvas.text(&label, (x + side / 2.0, y + line / 2.0 - 1.0), style)?;
+            for (number, text) in image.title.lines().enumerate() {
+                let middle = y + (number as f64 + 0.5) * line - 1.0;
+                let label = text::fit(text, SMALL, side + GAP - 2.0);
+                if !label.is_empty() {
+                    canvas.text(&label, (x + side / 2.0, middle), style)?;
+                }
             }
             let (width, height) = image.size(side);
+            let (left, top) = (x + (side - width) / 2.0, y + titles);
             canvas.raw(&format!(
                 "<image x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" \
                  preserveAspectRatio=\"none\" style=\"image-rendering:pixelated\" href=\"{}\"/>\n",
-                units(x + (side - width) / 2.0),
-                units(y + line),
+                units(left),
+                units(top),
                 units(width),
                 units(height),
                 png::data_address(image.width, image.channels, &image.samples),
             ));
+            if image.framed {
+                canvas.raw(&format!(
+                    "<rect data-framed=\"\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" \
+                     fill=\"none\" stroke=\"#D55E00\" stroke-width=\"{}\"/>\n",
+                    units(left - FRAME / 2.0),
+                    units(top - FRAME / 2.0),
+                    units(width + FRAME),
+                    units(height + FRAME),
+                    units(FRAME),
+                ));
+            }
         }
         Ok(())
     })

@@ -17,7 +17,7 @@
 //! # Ok::<(), tinderbox_plot::PlotError>(())
 //! ```
 
-#![deny(missing_docs)]
+#![warn(missing_docs)]
 
 mod axis;
 mod bars;

@@ -216,6 +216,29 @@ fn images_are_embedded_sharp_and_small() {
 }
 
 #[test]
+fn a_framed_picture_has_its_frame_around_it_and_titles_may_have_two_lines() {
+    let image = |title: &str| Image::grey(title, (4, 2), vec![9; 8]).expect("4 x 2");
+    let images = [image("coat"), image("shirt\ncoat").framed()];
+    let svg = image_grid("", &images, 2, 40).expect("drawable");
+    let elements = parsed(&svg);
+    assert_eq!(texts(&elements), ["coat", "shirt", "coat"]);
+    let of = |name: &str, key: &str| -> Vec<i32> {
+        let named = elements.iter().filter(|e| e.name == name);
+        let framed = named.filter(|e| name == "image" || e.get("fill") == "none");
+        framed
+            .map(|e| e.get(key).parse().expect("a number"))
+            .collect()
+    };
+    for (start, size) in [("x", "width"), ("y", "height")] {
+        let (pictures, frames) = (of("image", start), of("rect", start));
+        assert_eq!(frames, [pictures[1] - 15]);
+        assert_eq!(of("rect", size), [of("image", size)[1] + 30]);
+    }
+    // Below two lines of titles, whether a picture has two or one.
+    assert_eq!(of("image", "y"), [8 * 10 + 340; 2]);
+}
+
+#[test]
 fn a_sparkline_is_a_few_bytes() {
     insta::assert_snapshot!(sparkline(&[1.0, 3.0, 2.0]).expect("drawable"), @r##"
     <svg xmlns="http://www.w3.org/2000/svg" width="120" height="24" viewBox="0 0 1200 240" role="img" aria-label="" style="max-width:100%;height:auto">

@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
-use burn_store::{BurnToPyTorchAdapter, ModuleSnapshot, PyTorchToBurnAdapter, SafetensorsStore};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_core::write_atomic;
 use tinderbox_data::Features;
 
-use crate::{Result, TrainError};
+use crate::{Result, TrainError, load_weights, save_weights};
 
 /// The description of a model beside its weights.
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,6 +34,9 @@ pub struct Bundle {
 
 impl Bundle {
     /// Writes a model and its configuration into this folder.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
     pub fn save<M: Module>(
         folder: impl Into<PathBuf>,
         name: &str,
@@ -44,28 +46,16 @@ impl Bundle {
         let bundle = Self {
             folder: folder.into(),
         };
-        let weights = bundle.weights();
-        let mut store = SafetensorsStore::from_bytes(None)
-            .with_to_adapter(BurnToPyTorchAdapter)
-            .metadata("framework", "tinderbox")
-            .metadata("model", name);
-        let fault = |reason: String| TrainError::Bundle {
-            path: weights.clone(),
-            reason,
-        };
-        model
-            .save_into(&mut store)
-            .map_err(|error| fault(error.to_string()))?;
-        let bytes = store
-            .get_bytes()
-            .map_err(|error| fault(error.to_string()))?;
         let file = ModelFile {
             format: FORMAT,
             model: name.to_string(),
             config,
         };
-        let text = serde_json::to_string_pretty(&file).map_err(|error| fault(error.to_string()))?;
-        write_atomic(&weights, bytes)?;
+        let text = serde_json::to_string_pretty(&file).map_err(|error| TrainError::Bundle {
+            path: bundle.description(),
+            reason: error.to_string(),
+        })?;
+        save_weights(model, bundle.weights())?;
         write_atomic(bundle.description(), text + "\n")?;
         Ok(bundle)
     }
@@ -93,6 +83,9 @@ impl Bundle {
     ///
     /// With them the bundle predicts for a table as it comes, and gives back what the target's
     /// transform or the classes' order hid.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save_features(&self, features: &Features) -> Result<()> {
         Ok(features.save(self.features_file())?)
     }
@@ -118,11 +111,17 @@ impl Bundle {
     }
 
     /// The name of the model.
+    ///
+    /// # Errors
+    /// A `model.json` that cannot be read.
     pub fn model_name(&self) -> Result<String> {
         Ok(self.read::<serde_json::Value>()?.model)
     }
 
     /// The configuration of the model, checked to be of the model called `name`.
+    ///
+    /// # Errors
+    /// A bundle of another model, or a `model.json` that cannot be read.
     pub fn config<C: DeserializeOwned>(&self, name: &str) -> Result<C> {
         let found = self.model_name()?;
         if found != name {
@@ -138,25 +137,8 @@ impl Bundle {
     ///
     /// # Errors
     /// Weights that are missing, unexpected, of another shape, or a damaged file.
-    pub fn load_into<M: Module>(&self, mut model: M) -> Result<M> {
-        let path = self.weights();
-        let mut store = SafetensorsStore::from_file(path.clone())
-            .with_from_adapter(PyTorchToBurnAdapter)
-            .validate(true)
-            .allow_partial(false);
-        let result = model
-            .load_from(&mut store)
-            .map_err(|error| TrainError::Bundle {
-                path: path.clone(),
-                reason: error.to_string(),
-            })?;
-        if !result.unused.is_empty() {
-            return Err(TrainError::Bundle {
-                path,
-                reason: format!("weights that the model does not have: {:?}", result.unused),
-            });
-        }
-        Ok(model)
+    pub fn load_into<M: Module>(&self, model: M) -> Result<M> {
+        load_weights(model, self.weights())
     }
 
     fn read<C: DeserializeOwned>(&self) -> Result<ModelFile<C>> {

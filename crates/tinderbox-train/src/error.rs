@@ -5,7 +5,7 @@ use tinderbox_data::DataError;
 use tinderbox_optim::OptimError;
 use tinderbox_plot::PlotError;
 
-use crate::StepError;
+use crate::{StepError, WeightsReport};
 
 /// What can go wrong while training. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -111,6 +111,25 @@ pub enum TrainError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A file of weights that cannot be used.
+    #[error("weights {}: {reason}", path.display())]
+    Weights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Weights of another model.
+    #[error(
+        "weights {} are not of this model: {report}; build the model that they are of (the same \
+         layers and classes), or load what fits with load_matching_weights", path.display()
+    )]
+    OtherWeights {
+        /// The file.
+        path: PathBuf,
+        /// The names that do not fit.
+        report: Box<WeightsReport>,
     },
     /// A search that cannot be run, or a setting that it did not choose.
     #[error("search, {what}: {problem}")]

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bool, Bytes, Device, Int, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::Batches;
-use tinderbox_optim::{GradientMean, load_state, save_state};
+use tinderbox_optim::{GradientMean, GroupRates, group_below, load_state, save_state};
 
 use crate::checkpoint::{self, BestState, Checkpoint, Header};
+use crate::evaluate::measure;
 use crate::rates::Rates;
 use crate::trainer::Trainer;
 use crate::{
@@ -31,6 +32,9 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     model: Option<M>,
     optimizer: ModuleOptimizer,
     rates: Rates,
+    /// The rate of every group, from that of the step.
+    group_rates: GroupRates,
+    frozen: ParamGroup,
     history: History,
     /// Full epochs done, batches done in the one after, optimizer steps done.
     epoch: usize,
@@ -66,8 +70,12 @@ where
     ) -> Result<Self> {
         let device = model.devices().into_iter().next().unwrap_or_default();
         let device = device.autodiff();
-        let optimizer = trainer.config.optimizer.build()?;
         let config = &trainer.config;
+        let model = model.train();
+        let frozen = group_below(&model, &config.freeze)?;
+        let model = model.freeze_group(frozen.clone());
+        let groups = &config.groups;
+        let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
         let rates = Rates::new(
             config.learning_rate,
             &config.schedule,
@@ -77,10 +85,12 @@ where
             task,
             train,
             valid,
-            model: Some(model.train()),
+            model: Some(model),
             device,
             optimizer,
             rates,
+            group_rates,
+            frozen,
             history: History::default(),
             epoch: 0,
             batch: 0,
@@ -230,7 +240,8 @@ where
                 clip.apply(self.model(), &mut gradients)?;
             }
             let model = self.model.take().expect("it is put back below");
-            self.model = Some(self.optimizer.step(rate, model, gradients));
+            let rates = self.group_rates.at(rate);
+            self.model = Some(self.optimizer.step(rates, model, gradients));
             self.step += 1;
             let info = StepInfo {
                 epoch: self.epoch + 1,
@@ -327,31 +338,18 @@ where
         let Some(valid) = self.valid else {
             return Ok(Vec::new());
         };
-        let model = self.model().valid();
-        let mut loss = Mean::default();
-        for metric in &mut self.trainer.valid_metrics {
-            metric.reset();
-        }
-        let device = self.device.clone().inner();
-        for (index, batch) in valid.epoch(0, 0, &device)?.enumerate() {
-            let step = self.task.step(&model, batch?);
-            let step = step.map_err(|source| TrainError::Step {
-                epoch: self.epoch + 1,
-                batch: index + 1,
-                source,
-            })?;
-            loss.add(step.loss.mean.into_scalar(), step.loss.count);
-            for metric in &mut self.trainer.valid_metrics {
-                metric.update(&step.output);
-            }
-        }
-        if loss.value().is_nan() && loss == Mean::default() {
-            return Err(TrainError::NoBatches {
-                which: "the validation data",
-                epoch: self.epoch + 1,
-            });
-        }
-        let mut figures = vec![("valid_loss".to_string(), loss.value())];
+        let model = self
+            .model
+            .as_ref()
+            .expect("it is put back after every step");
+        let metrics = &mut self.trainer.valid_metrics;
+        let mut metrics: Vec<&mut dyn Metric<O>> = metrics
+            .iter_mut()
+            .map(|metric| &mut **metric as &mut dyn Metric<O>)
+            .collect();
+        let of = ("the validation data", self.epoch + 1);
+        let loss = measure(model, self.task, valid, &mut metrics, of)?;
+        let mut figures = vec![("valid_loss".to_string(), loss)];
         figures.extend(named("valid", &self.trainer.valid_metrics));
         Ok(figures)
     }
@@ -415,7 +413,7 @@ where
             model = load_model(model, weights, Path::new("best weights"))?;
         }
         Ok(Fitted {
-            model: model.valid(),
+            model: model.unfreeze_group(self.frozen).valid(),
             history: self.history,
             ended,
             best,
@@ -444,6 +442,9 @@ where
             "clipping": config.clip,
             "accumulation": config.accumulate,
             "divisor of the loss": config.divide,
+            // Absent from checkpoints of runs without them.
+            "groups": (!config.groups.is_empty()).then_some(&config.groups),
+            "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
             "batches an epoch": self.train.batches(),
             "examples an epoch": self.train.examples(),
             "figures": self.figures,
@@ -521,7 +522,9 @@ where
             }
         }
         self.model = Some(load_model(self.model().clone(), checkpoint.model, path)?);
-        let optimizer = self.trainer.config.optimizer.build()?;
+        let config = &self.trainer.config;
+        let groups = &config.groups;
+        let (optimizer, _) = config.optimizer.build_with_groups(groups, self.model())?;
         self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
             .map_err(|error| foreign(error.to_string()))?;
         if let Some(state) = header.best {

@@ -15,6 +15,9 @@ impl StopFlag {
 
     /// The flag that Ctrl-C (SIGINT, SIGTERM) sets. A second Ctrl-C ends the program at once, as
     /// it would have without us.
+    ///
+    /// # Errors
+    /// A handler that another part of the program has set already.
     pub fn on_ctrl_c() -> Result<Self> {
         static FLAG: OnceLock<StopFlag> = OnceLock::new();
         if let Some(flag) = FLAG.get() {

@@ -49,6 +49,9 @@ pub struct LrSearch {
 
 impl LrSearch {
     /// The losses over the rates, with the suggestion marked, as SVG.
+    ///
+    /// # Errors
+    /// No loss that is a finite number.
     pub fn plot(&self) -> Result<String> {
         let plot = Plot::new("Learning-rate finder").labels("learning rate", "loss (smoothed)");
         let svg = tinderbox_plot::learning_rates(&plot, &self.losses, self.suggestion)?;
@@ -74,6 +77,7 @@ impl LrFinder {
         T: Task<M, B>,
     {
         self.check()?;
+        tinderbox_core::keep_memory();
         let device = model
             .devices()
             .into_iter()

@@ -1,9 +1,11 @@
 mod classification;
+mod confusion;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Logits, Predictions};
-pub use classification::{Auc, LogLoss};
+pub use classification::{Auc, LogLoss, TopK};
+pub use confusion::{ClassScore, ClassScores, ConfusionMatrix};
 
 /// A figure of an epoch: a mean over examples, never over batches.
 ///

@@ -35,6 +35,9 @@ impl Run {
     }
 
     /// Makes a new numbered folder below `parent`: `parent/001`, `parent/002`, ….
+    ///
+    /// # Errors
+    /// A folder that cannot be made.
     pub fn next(parent: impl AsRef<Path>) -> Result<Self> {
         let parent = parent.as_ref();
         let number = numbers(parent).into_iter().max().unwrap_or(0) + 1;
@@ -42,6 +45,9 @@ impl Run {
     }
 
     /// The newest numbered folder below `parent`.
+    ///
+    /// # Errors
+    /// There is no run below `parent`.
     pub fn latest(parent: impl AsRef<Path>) -> Result<Self> {
         let parent = parent.as_ref();
         let number = numbers(parent).into_iter().max();
@@ -52,6 +58,9 @@ impl Run {
     }
 
     /// The folder of a run that goes on, made if it is missing.
+    ///
+    /// # Errors
+    /// A folder that cannot be made.
     pub fn open(folder: impl Into<PathBuf>) -> Result<Self> {
         let folder = folder.into();
         let run = Self { folder };
@@ -76,6 +85,9 @@ impl Run {
     }
 
     /// Writes the settings of the run.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write_config(&self, config: &impl Serialize) -> Result<()> {
         let path = self.folder.join("config.json");
         let text = serde_json::to_string_pretty(config);
@@ -84,6 +96,9 @@ impl Run {
     }
 
     /// Writes the history as CSV and as JSON lines.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write_history(&self, history: &History) -> Result<()> {
         write_atomic(self.folder.join("history.csv"), history.to_csv())?;
         write_atomic(self.folder.join("history.jsonl"), history.to_json_lines())?;
@@ -91,6 +106,9 @@ impl Run {
     }
 
     /// Writes the page that shows the run; returns its path.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write_report(&self, report: &Report) -> Result<PathBuf> {
         let path = self.folder.join("report.html");
         write_atomic(&path, report.to_html())?;
@@ -98,6 +116,9 @@ impl Run {
     }
 
     /// Draws the loss curves; nothing is drawn before the first epoch.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn write_curves(&self, history: &History) -> Result<()> {
         if let Some(svg) = curves::loss_curves(history)? {
             write_atomic(self.folder.join("curves.svg"), svg)?;

@@ -27,7 +27,7 @@ pub struct Step<O = ()> {
 }
 
 impl Step {
-    /// A loss that is a mean over `count` examples, and nothing for metrics.
+    /// A loss, a tensor of one number, that is a mean over `count` examples, and nothing for metrics.
     pub fn mean(mean: Tensor<1>, count: usize) -> Self {
         Self {
             loss: StepLoss { mean, count },
@@ -114,11 +114,76 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression 
 }
 
 /// Prediction of a class by any [`Network`] with one logit a class; the loss is the cross-entropy.
+///
+/// With label smoothing `e` and `K` classes the loss of an example is
+/// `(1 - e) * -ln p(true class) + e / K * sum of -ln p(class)`, as in PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Classification {
     /// Label smoothing in `[0, 1)`; 0 for none (Szegedy et al. 2016).
     #[serde(default)]
     pub label_smoothing: f32,
+}
+
+/// Settings or labels that a [`Classification`] cannot work with.
+#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClassificationError {
+    /// A label smoothing that makes no loss.
+    #[error("label_smoothing = {0}: it must be at least 0 and less than 1; 0.1 is a common choice")]
+    LabelSmoothing(f32),
+    /// A label that no class of the model has.
+    #[error(
+        "example {example} of the batch has label {label}, but the model has {classes} classes, so labels \
+         go from 0 to {}; give the model as many classes as the data has",
+        classes - 1
+    )]
+    Label {
+        /// The example in the batch, counted from 1.
+        example: usize,
+        /// Its label.
+        label: i64,
+        /// Classes of the model.
+        classes: usize,
+    },
+    /// Another number of labels than of inputs.
+    #[error("{labels} labels for {examples} examples; a batch needs one label an example")]
+    Count {
+        /// Labels of the batch.
+        labels: usize,
+        /// Examples of the batch.
+        examples: usize,
+    },
+}
+
+impl Classification {
+    /// Checks the settings, and labels against the logits they belong to.
+    fn check(
+        &self,
+        logits: &Tensor<2>,
+        targets: &Tensor<1, Int>,
+    ) -> Result<(), ClassificationError> {
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(ClassificationError::LabelSmoothing(self.label_smoothing));
+        }
+        let [examples, classes] = logits.dims();
+        let [labels] = targets.dims();
+        if labels != examples {
+            return Err(ClassificationError::Count { labels, examples });
+        }
+        let targets = targets.to_data();
+        let wrong = targets
+            .iter::<i64>()
+            .enumerate()
+            .find(|(_, label)| *label < 0 || *label as usize >= classes);
+        match wrong {
+            None => Ok(()),
+            Some((place, label)) => Err(ClassificationError::Label {
+                example: place + 1,
+                label,
+                classes,
+            }),
+        }
+    }
 }
 
 impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classification {
@@ -127,6 +192,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classi
     fn step(&self, model: &M, batch: Batch<D, Tensor<1, Int>>) -> Result<Step<Logits>, StepError> {
         model.check_inputs(&batch.inputs)?;
         let logits = model.forward(batch.inputs);
+        self.check(&logits, &batch.targets)?;
         let count = logits.dims()[0];
         let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
         let mean = CrossEntropyLossConfig::new()

@@ -18,6 +18,9 @@ pub struct EventWriter {
 impl EventWriter {
     /// A new event file in this folder. `first_step` is 0 for a new run; for a resumed one it tells
     /// TensorBoard to forget what an earlier file of the folder says from that step on.
+    ///
+    /// # Errors
+    /// A file that cannot be made or written.
     pub fn create(folder: &Path, first_step: usize) -> io::Result<Self> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -43,6 +46,9 @@ impl EventWriter {
     }
 
     /// One number under this tag.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn scalar(&mut self, tag: &str, step: usize, value: f64) -> io::Result<()> {
         let mut point = Message::default();
         point.bytes(1, tag.as_bytes()).float(2, value as f32);
@@ -50,6 +56,9 @@ impl EventWriter {
     }
 
     /// A text, shown as Markdown on the tab "Text".
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn text(&mut self, tag: &str, step: usize, text: &str) -> io::Result<()> {
         const DT_STRING: u64 = 7;
         let (mut plugin, mut metadata) = (Message::default(), Message::default());
@@ -69,6 +78,9 @@ impl EventWriter {
     }
 
     /// All figures of an epoch: `train_loss` as `loss/train`, so that the two curves share a chart.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn epoch(&mut self, record: &EpochRecord) -> io::Result<()> {
         for (name, value) in &record.figures {
             let tag = match name.split_once('_') {

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batches;
-use tinderbox_optim::{OptimizerConfig, RateSchedule};
+use tinderbox_optim::{Group, OptimizerConfig, RateSchedule};
 
 use crate::fit::Fit;
 use crate::{
@@ -32,6 +32,15 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// What divides the sum of the losses of a batch.
     pub divide: Divide,
+    /// Parameters that are optimized in their own way: a new head with ten times the rate.
+    pub groups: Vec<Group>,
+    /// Parts of the model that stay as they are, by the start of their path: `conv1`, `layer1.0`.
+    ///
+    /// Their weights are not changed, by weight decay neither; their batch norms predict with the
+    /// running statistics they have and keep them (in PyTorch that takes `eval()` beside
+    /// `requires_grad_(false)`); their dropout drops nothing. In the model that comes back of the
+    /// training they can be trained again.
+    pub freeze: Vec<String>,
 }
 
 impl Default for TrainConfig {
@@ -46,6 +55,8 @@ impl Default for TrainConfig {
             clip: None,
             accumulate: 1,
             divide: Divide::Examples,
+            groups: Vec::new(),
+            freeze: Vec::new(),
         }
     }
 }
@@ -274,10 +285,12 @@ impl<M: Module, O> Trainer<M, O> {
 
     /// Trains the model.
     ///
-    /// `valid`, if given, is measured after every epoch and never trained on.
+    /// `valid`, if given, is measured after every epoch and never trained on. Memory that a step
+    /// frees is kept for the next ([`tinderbox_core::keep_memory`]).
     ///
     /// # Errors
-    /// See [`TrainError`]. Whatever happens, checkpoints that were written before stay usable.
+    /// See [`TrainError`]; groups and frozen parts that the model does not have are among them.
+    /// Whatever happens, checkpoints that were written before stay usable.
     pub fn fit<B, T>(
         self,
         model: M,
@@ -288,6 +301,7 @@ impl<M: Module, O> Trainer<M, O> {
     where
         T: Task<M, B, Output = O>,
     {
+        tinderbox_core::keep_memory();
         Fit::start(self, model, task, train, valid)?.go()
     }
 }

@@ -12,15 +12,44 @@
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
+//! | [`image`] | image classifiers: from a bundle to probabilities for picture files |
 //! | [`tabular`] | models of tables: from fitted features to predictions and a report |
+//!
+//! ```
+//! use tinderbox::data::synthetic;
+//! use tinderbox::prelude::*;
+//!
+//! let device = device(None)?;
+//! let seed = Seed::new(42);
+//!
+//! // y = 2 a - 3.4 b + 4.2 + noise: 800 examples to learn from, 200 held out.
+//! let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
+//! let part = |rows: std::ops::Range<usize>| data.gather(&rows.collect::<Vec<_>>());
+//! let train = Loader::new(part(0..800), 10)?.shuffle(seed.child("order"));
+//! let valid = Loader::for_evaluation(part(800..1000), 200)?;
+//!
+//! let model = LinearRegressionConfig::new(2).init(seed.child("weights"), &device)?;
+//! let fitted = Trainer::new(TrainConfig { epochs: 3, learning_rate: 0.03, ..TrainConfig::default() })?
+//!     .metric(RegressionMetrics::new(&[RegressionMetric::R2]))
+//!     .fit(model, &Regression::default(), &train, Some(&valid))?;
+//! let last = fitted.history.last().expect("three epochs");
+//! assert!(last.get("valid_r2").is_some_and(|r2| r2 > 0.999));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! A file of your own, a run folder and a bundle: see the README.
 #![recursion_limit = "256"]
+#![warn(missing_docs)]
 
 mod device;
+pub mod image;
 pub mod tabular;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
-pub use tinderbox_core::{Rng, Seed, WriteError, write_atomic, write_atomic_with};
+pub use tinderbox_core::{
+    Rng, Seed, WriteError, keep_memory, peak_memory, write_atomic, write_atomic_with,
+};
 pub use tinderbox_data as data;
 pub use tinderbox_models as models;
 pub use tinderbox_nn as nn;

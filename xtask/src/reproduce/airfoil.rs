@@ -4,7 +4,7 @@
 use anyhow::Result;
 use tinderbox::prelude::*;
 
-use super::{Band, Experiment, Setting, at_most, band};
+use super::{Band, Experiment, Setting, Work, at_most, band};
 
 /// The very file that a learner reads and runs.
 #[path = "../../../examples/optimizers.rs"]
@@ -35,7 +35,7 @@ pub const OPTIMIZERS: Experiment = Experiment {
         loss("Adam, concise", 0.244, 0.248),
         loss("Yogi", 0.244, 0.248),
     ],
-    run: optimizers,
+    work: Work::Figures(optimizers),
 };
 
 /// No published run goes below 0.242; the exact solver says why. Nothing is drawn: one seed is enough.
@@ -48,7 +48,7 @@ pub const FLOOR: Experiment = Experiment {
         0.242,
         0.2425,
     )],
-    run: floor,
+    work: Work::Figures(floor),
 };
 
 const fn loss(figure: &'static str, median: f64, high: f64) -> Band {

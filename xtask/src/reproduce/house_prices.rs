@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use tinderbox::data::{ColumnSpec, ColumnType, FeatureSpec, ReadOptions, Strategy, fetch, k_fold};
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, at_most};
+use super::{Experiment, Setting, Work, at_most};
 
 pub const HOUSE_PRICES: Experiment = Experiment {
     name: "kaggle-house-price",
@@ -19,7 +19,7 @@ pub const HOUSE_PRICES: Experiment = Experiment {
         at_most("valid, mean of 5 folds", 0.1702, 0.1706, 0.1710),
         at_most("train, all rows", 0.1622, 0.1625, 0.1628),
     ],
-    run: house_prices,
+    work: Work::Figures(house_prices),
 };
 
 fn house_prices(setting: &Setting) -> Result<Vec<f64>> {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, ensure};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, at_most, band};
+use super::{Experiment, Setting, Work, at_most, band};
 
 /// The very file that a learner reads and runs.
 #[path = "../../../examples/linear_regression_scratch.rs"]
@@ -24,7 +24,7 @@ pub const SCRATCH: Experiment = Experiment {
         at_most("largest error of a weight", 1.4e-4, 5e-4, 1.2e-3),
         at_most("error of the bias", 3e-5, 5e-4, 1.1e-3),
     ],
-    run: scratch,
+    work: Work::Figures(scratch),
 };
 
 /// The squared error without the half: the effective step is twice as long.
@@ -38,7 +38,7 @@ pub const CONCISE: Experiment = Experiment {
         at_most("largest error of a weight", 1e-4, 6e-4, 1.3e-3),
         at_most("error of the bias", 3e-5, 4e-4, 1.2e-3),
     ],
-    run: concise,
+    work: Work::Figures(concise),
 };
 
 fn scratch(setting: &Setting) -> Result<Vec<f64>> {

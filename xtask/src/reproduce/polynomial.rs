@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, at_most, band};
+use super::{Experiment, Setting, Work, at_most, band};
 
 pub const POLYNOMIAL: Experiment = Experiment {
     name: "polynomial",
@@ -28,7 +28,7 @@ pub const POLYNOMIAL: Experiment = Experiment {
         at_most("degree 19: train loss", 0.0085, 0.0121, 0.0132),
         at_most("degree 19: test loss", 0.009, 0.0178, 0.1035),
     ],
-    run: polynomial,
+    work: Work::Figures(polynomial),
 };
 
 fn polynomial(setting: &Setting) -> Result<Vec<f64>> {

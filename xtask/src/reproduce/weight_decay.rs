@@ -9,7 +9,7 @@ use tinderbox::data::synthetic;
 use tinderbox::optim::{GradientsParams, Group, Reduction};
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, at_most, band};
+use super::{Experiment, Setting, Work, at_most, band};
 
 /// The penalty as a term of the loss.
 ///
@@ -26,7 +26,7 @@ pub const SCRATCH: Experiment = Experiment {
         band("lambda 3: test loss", 0.062, 0.085, 0.160),
         band("lambda 3: norm of w", 0.320, 0.356, 0.392),
     ],
-    run: |setting| run(setting, Version::Scratch),
+    work: Work::Figures(|setting| run(setting, Version::Scratch)),
 };
 
 /// The penalty in the optimizer.
@@ -39,7 +39,7 @@ pub const CONCISE: Experiment = Experiment {
         band("weight_decay 3: test loss", 0.152, 0.354, 2.36),
         band("weight_decay 3: norm of w", 0.350, 0.389, 0.428),
     ],
-    run: |setting| run(setting, Version::Concise),
+    work: Work::Figures(|setting| run(setting, Version::Concise)),
 };
 
 #[derive(Clone, Copy, PartialEq)]

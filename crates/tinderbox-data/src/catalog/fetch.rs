@@ -117,6 +117,9 @@ impl Fetcher {
     /// Gets all files of a data set and says in which folder they are; see [`fetch`](super::fetch).
     ///
     /// What already is in place with the right digest is used where it is.
+    ///
+    /// # Errors
+    /// Those of [`fetch`](super::fetch).
     pub fn fetch(&self, dataset: &Dataset) -> Result<PathBuf> {
         if let Some(folder) = self.present(dataset) {
             return Ok(folder);

@@ -197,6 +197,9 @@ impl Features {
     }
 
     /// The fitted features as JSON, which [`Features::from_json`] reads back to the last bit.
+    ///
+    /// # Errors
+    /// Numbers that JSON cannot hold.
     pub fn to_json(&self) -> Result<String> {
         serde_json::to_string_pretty(self)
             .map_err(|error| stored("the features", &error.to_string()))
@@ -212,11 +215,17 @@ impl Features {
     }
 
     /// Writes the fitted features as a JSON file.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         Ok(tinderbox_core::write_atomic(path, self.to_json()?)?)
     }
 
     /// Reads a JSON file that [`Features::save`] wrote.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and what [`Features::from_json`] refuses.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|source| DataError::File {

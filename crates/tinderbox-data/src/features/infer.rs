@@ -61,6 +61,9 @@ impl FeatureSpec {
     }
 
     /// Like [`FeatureSpec::infer`], with a say in it.
+    ///
+    /// # Errors
+    /// Those of [`FeatureSpec::infer`].
     pub fn infer_with(frame: &impl Frame, target: &str, inference: &Inference) -> Result<Self> {
         let schema = frame.columns()?;
         require(&schema, [target])?;

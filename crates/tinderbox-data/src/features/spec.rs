@@ -362,6 +362,9 @@ impl FeatureSpec {
     }
 
     /// A spec from a TOML file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and what [`FeatureSpec::from_toml`] refuses.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let text = std::fs::read_to_string(path).map_err(|source| DataError::File {
@@ -375,6 +378,9 @@ impl FeatureSpec {
     }
 
     /// The spec as TOML, which [`FeatureSpec::from_toml`] reads back.
+    ///
+    /// # Errors
+    /// What TOML cannot hold.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|error| DataError::Spec {
             problem: error.to_string(),

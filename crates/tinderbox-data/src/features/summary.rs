@@ -180,7 +180,10 @@ mod tests {
         assert_eq!(whole[2].values, Distribution::Words(flags));
         assert_eq!((whole[3].rows, whole[3].dtype.as_str()), (4, "i32"));
         let error = summarise(&frame, &["aera"]).unwrap_err().to_string();
-        assert!(error.contains("did you mean one of area"), "{error}");
+        assert!(
+            error.contains("did you mean") && error.contains("area"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rayon::prelude::*;
 use tinderbox_core::Seed;
 
-use super::transform::Step;
+use super::transform::{Bench, Step};
 use super::{Resizer, Transform};
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
@@ -95,17 +96,7 @@ impl Images {
         let resizer = Resizer::new([rows, columns], [height, width]);
         let mut pixels = Vec::with_capacity(self.len() * channels * height * width);
         for example in 0..self.len() {
-            let image: Vec<f32> = self
-                .pixels(example)
-                .iter()
-                .map(|&byte| byte.into())
-                .collect();
-            let image = resizer.apply(&image);
-            pixels.extend(
-                image
-                    .iter()
-                    .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8),
-            );
+            pixels.extend(resizer.apply_to_bytes(self.pixels(example)));
         }
         Self::new(pixels, [channels, height, width], self.classes.clone())
     }
@@ -143,6 +134,11 @@ impl Images {
         self.shape
     }
 
+    /// Channels, height and width of an image in memory, before the transforms.
+    pub fn stored_shape(&self) -> [usize; 3] {
+        self.stored
+    }
+
     /// Labels and names of the classes.
     pub fn classes(&self) -> &Classes {
         &self.classes
@@ -162,15 +158,31 @@ impl Images {
 
     /// One image after the transforms, as it is in the batches of this epoch.
     pub fn image(&self, index: usize, epoch: Seed) -> Vec<f32> {
-        let scaled = self
-            .pixels(index)
-            .iter()
-            .map(|&byte| f32::from(byte) / 255.0);
+        let mut bench = Bench::default();
+        self.make(index, epoch, &mut bench);
+        bench.image
+    }
+
+    /// Makes an image on the bench.
+    fn make(&self, index: usize, epoch: Seed, bench: &mut Bench) {
+        bench.image.clear();
+        bench.image.extend(scaled(self.pixels(index)));
         let draws = epoch.at(self.at(index) as u64);
-        let steps = self.steps.iter().enumerate();
-        steps.fold(scaled.collect(), |image, (step, transform)| {
-            transform.apply(image, draws.at(step as u64))
-        })
+        for (step, transform) in self.steps.iter().enumerate() {
+            transform.apply(bench, draws.at(step as u64));
+        }
+    }
+
+    /// Puts an image into its place in a batch.
+    fn put(&self, index: usize, epoch: Seed, bench: &mut Bench, place: &mut [f32]) {
+        if self.steps.is_empty() {
+            for (number, scaled) in place.iter_mut().zip(scaled(self.pixels(index))) {
+                *number = scaled;
+            }
+        } else {
+            self.make(index, epoch, bench);
+            place.copy_from_slice(&bench.image);
+        }
     }
 
     /// Where an example of this view is among the stored ones.
@@ -178,6 +190,14 @@ impl Images {
         self.index.as_ref().map_or(index, |all| all[index])
     }
 }
+
+/// Bytes as numbers from 0 to 1.
+fn scaled(bytes: &[u8]) -> impl Iterator<Item = f32> {
+    bytes.iter().map(|&byte| f32::from(byte) / 255.0)
+}
+
+/// A batch of fewer numbers is made before a second core has woken up.
+const WORTH_SHARING: usize = 256 * 1024;
 
 /// Draws of transforms come from `epoch.at(example).at(transform)`, where the example is counted
 /// among all stored images: a subset sees the same crops as the whole.
@@ -191,14 +211,18 @@ impl Examples for Images {
 
     fn gather(&self, indices: &[usize], epoch: Seed) -> Result<ImageBatch> {
         let [channels, height, width] = self.shape;
-        let mut pixels = Vec::with_capacity(indices.len() * channels * height * width);
-        for &index in indices {
-            if self.steps.is_empty() {
-                let bytes = self.pixels(index);
-                pixels.extend(bytes.iter().map(|&byte| f32::from(byte) / 255.0));
-            } else {
-                pixels.extend(self.image(index, epoch));
+        let size = channels * height * width;
+        let mut pixels = vec![0.0; indices.len() * size];
+        if pixels.len() < WORTH_SHARING {
+            let mut bench = Bench::default();
+            for (place, &index) in pixels.chunks_exact_mut(size).zip(indices) {
+                self.put(index, epoch, &mut bench, place);
             }
+        } else {
+            let places = pixels.par_chunks_exact_mut(size).zip(indices);
+            places.for_each_init(Bench::default, |bench, (place, &index)| {
+                self.put(index, epoch, bench, place);
+            });
         }
         Ok(ImageBatch {
             pixels,
@@ -211,6 +235,14 @@ impl Examples for Images {
         Batch {
             inputs: Tensor::from_data(TensorData::new(host.pixels, host.shape), device),
             targets: host.labels.into_tensor(device),
+        }
+    }
+
+    fn batch_bytes(&self, batch_size: usize) -> usize {
+        if self.steps.is_empty() {
+            batch_size * self.shape.iter().product::<usize>() * size_of::<f32>()
+        } else {
+            usize::MAX
         }
     }
 }

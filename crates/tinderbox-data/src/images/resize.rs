@@ -52,15 +52,15 @@ impl Resizer {
         }
     }
 
-    /// Resizes every channel of an image of shape `[channels, height, width]`.
-    pub(crate) fn apply(&self, image: &[f32]) -> Vec<f32> {
-        let (width, new_width) = (self.columns.input, self.columns.output());
-        // Rows first are summed whole, which the compiler turns into vector instructions.
+    /// Resizes every channel of an image of shape `[channels, height, width]` and appends the result
+    /// to `output`. `row` is room for a line, to be used again for the next image.
+    pub(crate) fn apply(&self, image: &[f32], row: &mut Vec<f32>, output: &mut Vec<f32>) {
+        let width = self.columns.input;
         let plane = self.rows.input * width;
-        let mut output =
-            Vec::with_capacity(image.len() / plane.max(1) * self.rows.output() * new_width);
-        let mut row = vec![0.0f32; width];
+        output.reserve(image.len() / plane * self.rows.output() * self.columns.output());
+        row.resize(width, 0.0);
         for channel in image.chunks_exact(plane) {
+            // Rows first are summed whole, which the compiler turns into vector instructions.
             for (first, weights) in &self.rows.weights {
                 row.fill(0.0);
                 for (line, &weight) in channel.chunks_exact(width).skip(*first).zip(weights) {
@@ -74,7 +74,17 @@ impl Resizer {
                 }));
             }
         }
-        output
+    }
+
+    /// Resizes bytes, and rounds the result to bytes.
+    pub(crate) fn apply_to_bytes(&self, image: &[u8]) -> Vec<u8> {
+        let image: Vec<f32> = image.iter().map(|&byte| byte.into()).collect();
+        let mut resized = Vec::new();
+        self.apply(&image, &mut Vec::new(), &mut resized);
+        let rounded = resized
+            .iter()
+            .map(|pixel| (pixel + 0.5).clamp(0.0, 255.0) as u8);
+        rounded.collect()
     }
 }
 
@@ -89,6 +99,12 @@ mod tests {
         (0..5)
             .flat_map(|r| (0..7).map(move |c| pixel(r, c)))
             .collect()
+    }
+
+    fn resize(image: &[f32], from: [usize; 2], to: [usize; 2]) -> Vec<f32> {
+        let (mut row, mut output) = (Vec::new(), Vec::new());
+        Resizer::new(from, to).apply(image, &mut row, &mut output);
+        output
     }
 
     /// From `torch.nn.functional.interpolate` (torch 2.x) of the same pattern.
@@ -112,13 +128,13 @@ mod tests {
             ),
         ];
         for (size, expected) in cases {
-            let resized = Resizer::new([5, 7], size).apply(&pattern());
+            let resized = resize(&pattern(), [5, 7], size);
             assert_eq!(resized.len(), expected.len());
             for (ours, theirs) in resized.iter().zip(expected) {
                 assert!((ours - theirs).abs() < 1e-5, "{size:?}: {ours} {theirs}");
             }
         }
-        let larger = Resizer::new([5, 7], [10, 9]).apply(&pattern());
+        let larger = resize(&pattern(), [5, 7], [10, 9]);
         let expected = [
             0.0, 0.028758, 0.177342, 0.304139, 0.160784, 0.621351, 0.541612, 0.342484,
         ];
@@ -138,11 +154,8 @@ mod tests {
     fn channels_are_resized_one_by_one_and_a_flat_image_stays_flat() {
         let mut two = pattern();
         two.extend(vec![0.25; 35]);
-        let resized = Resizer::new([5, 7], [4, 4]).apply(&two);
-        assert_eq!(
-            resized[..16],
-            Resizer::new([5, 7], [4, 4]).apply(&pattern())
-        );
+        let resized = resize(&two, [5, 7], [4, 4]);
+        assert_eq!(resized[..16], resize(&pattern(), [5, 7], [4, 4]));
         assert!(
             resized[16..]
                 .iter()

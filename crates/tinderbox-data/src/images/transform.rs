@@ -64,6 +64,14 @@ pub(super) enum Step {
 }
 
 impl Transform {
+    /// Whether it draws: such transforms are for training alone.
+    pub fn is_random(&self) -> bool {
+        match self {
+            Self::RandomCrop { .. } | Self::HorizontalFlip { .. } => true,
+            Self::Resize { .. } | Self::Normalize { .. } => false,
+        }
+    }
+
     /// The step for images of this shape.
     pub(super) fn check(&self, shape: [usize; 3]) -> Result<Step> {
         let [channels, height, width] = shape;
@@ -142,16 +150,24 @@ impl Step {
         }
     }
 
-    /// Applies the step; what it draws comes from `seed` alone.
-    pub(super) fn apply(&self, mut image: Vec<f32>, seed: Seed) -> Vec<f32> {
+    /// Applies the step to the image on the bench; what it draws comes from `seed` alone.
+    pub(super) fn apply(&self, bench: &mut Bench, seed: Seed) {
+        let Bench { image, made, row } = bench;
         match self {
-            Self::Resize { resizer, .. } => resizer.apply(&image),
-            Self::Crop { from, to, padding } => crop(&image, *from, *to, *padding, &mut seed.rng()),
+            Self::Resize { resizer, .. } => {
+                made.clear();
+                resizer.apply(image, row, made);
+                std::mem::swap(image, made);
+            }
+            Self::Crop { from, to, padding } => {
+                made.clear();
+                crop(image, *from, *to, *padding, &mut seed.rng(), made);
+                std::mem::swap(image, made);
+            }
             Self::Flip { width, probability } => {
                 if seed.rng().uniform() < *probability {
                     image.chunks_exact_mut(*width).for_each(<[f32]>::reverse);
                 }
-                image
             }
             Self::Normalize { plane, mean, std } => {
                 let planes = image.chunks_exact_mut(*plane).zip(mean.iter().zip(std));
@@ -160,38 +176,52 @@ impl Step {
                         *pixel = (*pixel - mean) / std;
                     }
                 }
-                image
             }
         }
     }
 }
 
+/// The image that is being worked on, and room for the steps, kept from image to image.
+#[derive(Debug, Default)]
+pub(super) struct Bench {
+    /// The image.
+    pub(super) image: Vec<f32>,
+    /// What a step makes of it, before the two change places.
+    made: Vec<f32>,
+    row: Vec<f32>,
+}
+
+/// Appends a part of the image, drawn by `rng`, to `output`.
 fn crop(
     image: &[f32],
     from: [usize; 3],
     to: [usize; 2],
     padding: usize,
     rng: &mut Rng,
-) -> Vec<f32> {
-    let [_, height, width] = from;
+    output: &mut Vec<f32>,
+) {
+    let [channels, height, width] = from;
     let mut start = |side: usize, part: usize| {
         // As an offset into the image; negative where it starts in the padding.
         rng.below((side + 2 * padding - part + 1) as u64) as isize - padding as isize
     };
     let (top, left) = (start(height, to[0]), start(width, to[1]));
-    let mut output = Vec::with_capacity(from[0] * to[0] * to[1]);
-    let inside = |at: isize, side: usize| (0..side as isize).contains(&at).then_some(at as usize);
+    // The part of the image that is seen, in columns of the image: a line copied whole.
+    let place = |at: isize| at.clamp(0, width as isize) as usize;
+    let (first, last) = (place(left), place(left + to[1] as isize));
+    let before = (first as isize - left).clamp(0, to[1] as isize) as usize;
+    output.reserve(channels * to[0] * to[1]);
     for channel in image.chunks_exact(height * width) {
-        for row in 0..to[0] {
-            let line =
-                inside(top + row as isize, height).map(|row| &channel[row * width..][..width]);
-            output.extend((0..to[1]).map(|column| {
-                let column = inside(left + column as isize, width);
-                line.zip(column).map_or(0.0, |(line, column)| line[column])
-            }));
+        for row in 0..to[0] as isize {
+            let end = output.len() + to[1];
+            let row = top + row;
+            if (0..height as isize).contains(&row) {
+                output.resize(output.len() + before, 0.0);
+                output.extend_from_slice(&channel[row as usize * width..][first..last]);
+            }
+            output.resize(end, 0.0);
         }
     }
-    output
 }
 
 #[cfg(test)]
@@ -199,10 +229,13 @@ mod tests {
     use super::*;
 
     fn apply(transform: &Transform, shape: [usize; 3], image: &[f32], seed: u64) -> Vec<f32> {
-        transform
-            .check(shape)
-            .unwrap()
-            .apply(image.to_vec(), Seed::new(seed))
+        let mut bench = Bench {
+            image: image.to_vec(),
+            ..Bench::default()
+        };
+        let step = transform.check(shape).unwrap();
+        step.apply(&mut bench, Seed::new(seed));
+        bench.image
     }
 
     #[test]
@@ -250,6 +283,30 @@ mod tests {
         different.sort_by(|a, b| a.partial_cmp(b).unwrap());
         different.dedup();
         assert_eq!(different.len(), 9, "three offsets down, three across");
+    }
+
+    #[test]
+    fn a_crop_with_wide_padding_is_a_part_of_the_padded_image() {
+        let crop = Transform::RandomCrop {
+            height: 2,
+            width: 1,
+            padding: 3,
+        };
+        let mut padded = [[0.0; 8]; 8];
+        (padded[3][3], padded[3][4], padded[4][3], padded[4][4]) = (1.0, 2.0, 3.0, 4.0);
+        let parts: Vec<[f32; 2]> = (0..7)
+            .flat_map(|row| (0..8).map(move |column| (row, column)))
+            .map(|(row, column)| [padded[row][column], padded[row + 1][column]])
+            .collect();
+        let drawn: Vec<_> = (0..400)
+            .map(|seed| apply(&crop, [1, 2, 2], &[1.0, 2.0, 3.0, 4.0], seed))
+            .collect();
+        for part in &drawn {
+            assert!(parts.iter().any(|one| one[..] == part[..]), "{part:?}");
+        }
+        for part in &parts {
+            assert!(drawn.iter().any(|one| part[..] == one[..]), "{part:?}");
+        }
     }
 
     #[test]

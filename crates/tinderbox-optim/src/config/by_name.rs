@@ -1,7 +1,7 @@
 use super::{OptimizerConfig, defaults};
 use crate::error::{OptimError, Result};
 use crate::muon::MuonScale;
-use crate::names::nearest;
+use tinderbox_core::nearest;
 
 impl OptimizerConfig {
     /// The names that [`OptimizerConfig::by_name`] knows.
@@ -97,7 +97,7 @@ impl OptimizerConfig {
                 return Err(OptimError::UnknownName {
                     kind: "optimizer",
                     name: name.to_string(),
-                    nearest: nearest(name, &Self::NAMES),
+                    nearest: nearest(name, Self::NAMES, 1).pop(),
                     known: Self::NAMES.to_vec(),
                 });
             }

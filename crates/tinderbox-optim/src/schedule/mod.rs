@@ -206,6 +206,9 @@ impl RateSchedule {
     }
 
     /// Checks every setting; see [`Schedule::check`].
+    ///
+    /// # Errors
+    /// Those of [`Schedule::check`].
     pub fn check(&self) -> Result<()> {
         self.schedule.check()
     }

@@ -107,10 +107,104 @@ fn muon_treats_every_rank() {
     );
 }
 
+/// Steps from 1 with rate 0.1 whose numbers come out by hand.
+#[test]
+fn steps_worked_out_by_hand() {
+    let cases: [(&str, [f64; 3], [f64; 3]); 8] = [
+        // The gradients with the penalty are 1.1, 1.089 and 1.07261, the velocities 1.1, 1.639, 1.89211.
+        (
+            r#"{"name": "sgd", "momentum": 0.5, "weight_decay": 0.1}"#,
+            [1.0; 3],
+            [0.89, 0.7261, 0.536889],
+        ),
+        // The steps are gradient + velocity / 2: 1.65, 1.90025, 2.00512125.
+        (
+            r#"{"name": "sgd", "momentum": 0.5, "nesterov": true, "weight_decay": 0.1}"#,
+            [1.0; 3],
+            [0.835, 0.644975, 0.444462875],
+        ),
+        // The roots of the sums of squares are 3, 5 and 13.
+        (
+            r#"{"name": "adagrad"}"#,
+            [3.0, 4.0, 12.0],
+            [0.9, 0.82, 0.82 - 1.2 / 13.0],
+        ),
+        // The means of squares are 1, 1.75 and 2.3125.
+        (
+            r#"{"name": "rmsprop", "alpha": 0.75, "epsilon": 1e-12}"#,
+            [2.0; 3],
+            [0.8, 0.648_814_211_2, 0.517_295_021],
+        ),
+        // The velocity of the same steps: 2, 1 + 2 / 1.3228757, ….
+        (
+            r#"{"name": "rmsprop", "alpha": 0.75, "epsilon": 1e-12, "momentum": 0.5}"#,
+            [2.0; 3],
+            [0.8, 0.548_814_211_2, 0.291_702_126],
+        ),
+        // The corrected moments of a gradient that stays the same are the gradient and its square.
+        (
+            r#"{"name": "adam", "epsilon": 1e-12}"#,
+            [-5.0; 3],
+            [1.1, 1.2, 1.3],
+        ),
+        (
+            r#"{"name": "adamw", "epsilon": 1e-12, "weight_decay": 0.1}"#,
+            [5.0; 3],
+            [0.89, 0.7811, 0.673289],
+        ),
+        // Only the sign counts.
+        (
+            r#"{"name": "lion", "weight_decay": 0.1}"#,
+            [0.01; 3],
+            [0.89, 0.7811, 0.673289],
+        ),
+    ];
+    for (device, (dtype, tolerance)) in pairs() {
+        for (json, gradients, expected) in cases {
+            let config: OptimizerConfig = serde_json::from_str(json).unwrap();
+            let mut optimizer = config.build().unwrap();
+            let mut model = parameter(&[1.0], [1], &device, dtype);
+            for (step, (gradient, expected)) in gradients.into_iter().zip(expected).enumerate() {
+                let mut grads = GradientsParams::new();
+                grads.register(model.id, tensor(&[gradient], [1], &device, dtype));
+                model = optimizer.step(0.1, model, grads);
+                let what = format!("{json} on {device:?} in {dtype:?}, step {step}");
+                let tolerance = tolerance.max(1e-9); // the roots above have ten digits
+                assert_close(&vec(model.val()), &[expected], tolerance, &what);
+            }
+        }
+    }
+}
+
 /// The formulas of the papers, in plain `f64`, one number at a time.
 #[test]
-fn yogi_and_lion_follow_their_papers() {
+fn adadelta_adam_yogi_and_lion_follow_their_papers() {
     let (rate, decay) = (0.1, 0.1);
+    let adadelta = |steps: usize, index: usize| {
+        let (mut p, mut squares, mut moves) = (start(6)[index], 0.0f64, 0.0f64);
+        for t in 0..steps {
+            let g = gradient(t, 6)[index] + decay * p;
+            squares = 0.9 * squares + 0.1 * g * g;
+            let step = ((moves + 1e-6) / (squares + 1e-6)).sqrt() * g;
+            moves = 0.9 * moves + 0.1 * step * step;
+            p -= rate * step;
+        }
+        p
+    };
+    let adam = |steps: usize, index: usize| {
+        let (mut p, mut m, mut v) = (start(6)[index], 0.0f64, 0.0f64);
+        for t in 1..=steps {
+            let g = gradient(t - 1, 6)[index] + decay * p;
+            m = 0.9 * m + 0.1 * g;
+            v = 0.999 * v + 0.001 * g * g;
+            let (m, v) = (
+                m / (1.0 - 0.9f64.powi(t as i32)),
+                v / (1.0 - 0.999f64.powi(t as i32)),
+            );
+            p -= rate * m / (v.sqrt() + 1e-8);
+        }
+        p
+    };
     let yogi = |steps: usize, index: usize| {
         let (mut p, mut m, mut v) = (start(6)[index], 0.0f64, 0.0f64);
         for t in 1..=steps {
@@ -135,6 +229,8 @@ fn yogi_and_lion_follow_their_papers() {
         }
         p
     };
+    follow("adadelta", decay, rate, adadelta);
+    follow("adam", decay, rate, adam);
     follow("yogi", decay, rate, yogi);
     follow("lion", decay, rate, lion);
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Mean, Metric, restore};
-use crate::Logits;
+use crate::{Logits, Result, TrainError};
 
 /// The mean of `-ln p(true class)` over examples, without label smoothing.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,79 @@ impl Metric<Logits> for LogLoss {
 
     fn values(&self) -> Vec<(String, f64)> {
         vec![("log_loss".into(), self.value())]
+    }
+
+    fn reset(&mut self) {
+        self.mean = Mean::default();
+    }
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::json!(self.mean)
+    }
+
+    fn restore(&mut self, state: &serde_json::Value) -> bool {
+        restore(&mut self.mean, state)
+    }
+}
+
+/// The share of examples whose true class is among the `k` highest logits.
+///
+/// Of equal logits the one of the lower class counts as the higher, so that `k = 1` is
+/// [`Accuracy`](crate::Accuracy). A NaN is no hit. With as many classes as `k` or fewer it is 1.
+#[derive(Clone, Debug)]
+pub struct TopK {
+    k: usize,
+    mean: Mean,
+}
+
+impl TopK {
+    /// Among the `k` highest.
+    ///
+    /// # Errors
+    /// `k` is 0.
+    pub fn new(k: usize) -> Result<Self> {
+        if k == 0 {
+            return Err(TrainError::Config {
+                field: "k of the top-k accuracy",
+                value: "0".into(),
+                rule: "it must be at least 1; 5 is common for a thousand classes",
+            });
+        }
+        Ok(Self {
+            k,
+            mean: Mean::default(),
+        })
+    }
+
+    /// Adds rows of `classes` logits and their true classes.
+    pub fn add(&mut self, logits: &[f32], classes: usize, targets: &[i64]) {
+        for (row, &target) in logits.chunks_exact(classes).zip(targets) {
+            let (before, after) = row.split_at(target as usize);
+            let own = row[target as usize];
+            let higher = before.iter().filter(|x| **x >= own || x.is_nan()).count()
+                + after[1..]
+                    .iter()
+                    .filter(|x| **x > own || x.is_nan())
+                    .count();
+            let hit = higher < self.k && !own.is_nan();
+            self.mean.add(f64::from(u8::from(hit)), 1);
+        }
+    }
+
+    /// The share so far; NaN before the first example.
+    pub fn value(&self) -> f64 {
+        self.mean.value()
+    }
+}
+
+impl Metric<Logits> for TopK {
+    fn update(&mut self, output: &Logits) {
+        let (logits, classes, targets) = host(output);
+        self.add(&logits, classes, &targets);
+    }
+
+    fn values(&self) -> Vec<(String, f64)> {
+        vec![(format!("top_{}_accuracy", self.k), self.value())]
     }
 
     fn reset(&mut self) {
@@ -190,6 +263,30 @@ mod tests {
             "{}",
             loss.value()
         );
+    }
+
+    #[test]
+    fn the_true_class_among_the_highest() {
+        // The example of scikit-learn's documentation of top_k_accuracy_score.
+        let rows = [
+            0.5f32, 0.2, 0.2, 0.3, 0.4, 0.2, 0.2, 0.4, 0.3, 0.7, 0.2, 0.1,
+        ];
+        for (k, expected) in [(1, 0.5), (2, 0.75), (3, 1.0), (9, 1.0)] {
+            let mut top = TopK::new(k).unwrap();
+            top.add(&rows[..3], 3, &[0]);
+            top.add(&rows[3..], 3, &[1, 2, 2]);
+            assert_eq!(top.value(), expected);
+            assert_eq!(top.values()[0].0, format!("top_{k}_accuracy"));
+        }
+        // A model that says the same of every class has guessed the first ones, not all of them.
+        let mut top = TopK::new(2).unwrap();
+        top.add(&[0.0; 20], 5, &[0, 1, 2, 3]);
+        assert_eq!(top.value(), 0.5);
+        let nan = f32::NAN;
+        let mut top = TopK::new(2).unwrap();
+        top.add(&[nan, nan, 1.0, 0.0, nan, 1.0], 3, &[2, 1]);
+        assert_eq!(top.value(), 0.0, "NaN is no hit, and never below one");
+        assert!(TopK::new(0).unwrap_err().to_string().contains("at least 1"));
     }
 
     #[test]

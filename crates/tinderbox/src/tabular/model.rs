@@ -80,6 +80,9 @@ impl TableConfig {
     }
 
     /// The model with its first weights: a pure function of (config, seed), equal on every backend.
+    ///
+    /// # Errors
+    /// Sizes that make no model.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<TableNetwork, TabularError> {
         Ok(match self {
             Self::Linear(config) => TableNetwork::Linear(config.init(seed, device)?),
@@ -88,6 +91,9 @@ impl TableConfig {
     }
 
     /// Writes model and features as a bundle, which [`Predictor`](super::Predictor) opens.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
     pub fn save(
         &self,
         folder: impl Into<std::path::PathBuf>,

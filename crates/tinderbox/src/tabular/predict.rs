@@ -176,6 +176,9 @@ impl Predictor {
     /// Numbers are a column a target, named as the target; classes are the column of the target with
     /// the most probable class, then `probability_CLASS` for each. The frame may be larger than
     /// memory; the file is there whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Predictor::predict`], and a file that cannot be written.
     pub fn predict_csv(
         &self,
         frame: &impl Frame,

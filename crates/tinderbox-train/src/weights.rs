@@ -1,0 +1,331 @@
+//! Weights as files that PyTorch writes and reads.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
+use burn_store::burn_pack;
+use burn_store::pytorch_reader::{PickleValue, PytorchReader};
+use burn_store::{
+    BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleContext, ModuleSnapshot,
+    ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, bridge,
+};
+use tinderbox_core::write_atomic;
+
+use crate::{Result, TrainError};
+
+/// What became of the names in a file of weights, each list sorted.
+///
+/// Names and shapes are those of PyTorch: `bn1.weight`, and `[outputs, inputs]` of a linear layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WeightsReport {
+    /// What was loaded.
+    pub loaded: Vec<String>,
+    /// What the model has and the file has not.
+    pub missing: Vec<String>,
+    /// What the file has and the model has not.
+    pub unexpected: Vec<String>,
+    /// What both have, in another shape.
+    pub misshapen: Vec<Misshapen>,
+}
+
+/// Weights that have another shape in the file than in the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Misshapen {
+    /// Their name.
+    pub name: String,
+    /// Their shape in the file.
+    pub file: Vec<usize>,
+    /// Their shape in the model.
+    pub model: Vec<usize>,
+}
+
+impl WeightsReport {
+    /// Whether everything in the file was loaded and the model needs nothing else.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
+    }
+}
+
+impl fmt::Display for Misshapen {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { name, file, model } = self;
+        write!(f, "{name} {file:?} instead of {model:?}")
+    }
+}
+
+/// One line with the names that do not fit, at most ten of a kind.
+impl fmt::Display for WeightsReport {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} fit", self.loaded.len())?;
+        list(f, "missing", &self.missing)?;
+        list(f, "unexpected", &self.unexpected)?;
+        list(f, "of another shape", &self.misshapen)
+    }
+}
+
+fn list(f: &mut fmt::Formatter, what: &str, all: &[impl fmt::Display]) -> fmt::Result {
+    const SHOWN: usize = 10;
+    if all.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = all.iter().take(SHOWN).map(ToString::to_string).collect();
+    write!(f, "; {} {what}: {}", all.len(), shown.join(", "))?;
+    if all.len() > SHOWN {
+        write!(f, ", …")?;
+    }
+    Ok(())
+}
+
+/// Puts the weights of a file into a model: a `.safetensors` file, or a state dict that `torch.save`
+/// wrote (`.pt`, `.pth`), under PyTorch's names.
+///
+/// A state dict may be an entry of a dictionary, as in a checkpoint of a training (`state_dict`,
+/// `model`, …): the entry with most of the model's names is taken. If all names start with
+/// `module.`, as those of `DataParallel` do, that is left off. The counters of batch norms
+/// (`num_batches_tracked`) are passed over: Burn has none. Numbers of another precision become the
+/// model's.
+///
+/// # Errors
+/// A file that cannot be read or is damaged; names that are missing or unexpected, or shapes that
+/// differ: all of them are in the error. [`load_matching_weights`] loads the rest.
+pub fn load_weights<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M> {
+    let path = path.as_ref();
+    let (tensors, report) = compare(&model, path)?;
+    if !report.is_complete() {
+        return Err(TrainError::OtherWeights {
+            path: path.to_owned(),
+            report: Box::new(report),
+        });
+    }
+    apply(model, tensors, path)
+}
+
+/// As [`load_weights`], but what is missing, unexpected or of another shape is passed over and
+/// reported: for a model whose head was replaced.
+///
+/// # Errors
+/// A file that cannot be read or is damaged, or one that shares nothing with the model.
+pub fn load_matching_weights<M: Module>(
+    model: M,
+    path: impl AsRef<Path>,
+) -> Result<(M, WeightsReport)> {
+    let path = path.as_ref();
+    let (tensors, report) = compare(&model, path)?;
+    if report.loaded.is_empty() {
+        return Err(TrainError::OtherWeights {
+            path: path.to_owned(),
+            report: Box::new(report),
+        });
+    }
+    Ok((apply(model, tensors, path)?, report))
+}
+
+/// Writes the weights of a model as a `.safetensors` file that PyTorch's
+/// `load_state_dict(load_file(path), strict=True)` takes: with PyTorch's names, linear weights as
+/// `[outputs, inputs]`.
+///
+/// Counters of batch norms (`num_batches_tracked`) are not in it. PyTorch asks for them only in
+/// state dicts that carry the version of the module, which those from safetensors never do.
+///
+/// # Errors
+/// A file that cannot be written, numbers that the format does not have (quantised ones).
+pub fn save_weights<M: Module>(model: &M, path: impl AsRef<Path>) -> Result<()> {
+    let path = path.as_ref();
+    // What PyTorch's libraries look for to know whose names these are.
+    let mut store = SafetensorsStore::from_bytes(None)
+        .with_to_adapter(BurnToPyTorchAdapter)
+        .skip_enum_variants(true)
+        .metadata("format", "pt")
+        .metadata("framework", "tinderbox");
+    model
+        .save_into(&mut store)
+        .map_err(|error| fault(path, error))?;
+    let bytes = store.get_bytes().map_err(|error| fault(path, error))?;
+    Ok(write_atomic(path, bytes)?)
+}
+
+fn fault(path: &Path, reason: impl fmt::Display) -> TrainError {
+    TrainError::Weights {
+        path: path.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+/// The tensors of a file that fit the model, and what became of all names.
+fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>, WeightsReport)> {
+    let mut names = Names::default();
+    model.visit(&mut names);
+    let mut missing = names.found;
+    let found = read(path, &missing)?;
+    let mut report = WeightsReport::default();
+    let mut fitting = Vec::new();
+    for (name, tensor) in found {
+        match missing.remove(&name) {
+            Some(shape) if shape == tensor.shape.to_vec() => {
+                report.loaded.push(name);
+                fitting.push(tensor);
+            }
+            Some(shape) => report.misshapen.push(Misshapen {
+                name,
+                file: tensor.shape.to_vec(),
+                model: shape,
+            }),
+            None => report.unexpected.push(name),
+        }
+    }
+    report.missing = missing.into_keys().collect();
+    Ok((fitting, report))
+}
+
+fn apply<M: Module>(mut model: M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> Result<M> {
+    let device = model.devices().into_iter().next().unwrap_or_default();
+    let float: DType = device.settings().float_dtype.into();
+    let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(float));
+    let result = model.apply(tensors, None, Some(Box::new(adapter)), true);
+    match result.errors.first() {
+        Some(error) => Err(fault(path, error)),
+        None => Ok(model),
+    }
+}
+
+/// The names and shapes that PyTorch has for the tensors of a module; draws no weights.
+#[derive(Default)]
+struct Names {
+    path: Vec<String>,
+    containers: Vec<String>,
+    found: BTreeMap<String, Vec<usize>>,
+}
+
+impl Names {
+    fn add(&mut self, shape: Shape, dtype: DType) {
+        // The adapter says name and shape from those of Burn; it does not look at the numbers.
+        let nothing = || Err(burn_pack::Error::ValidationError("no numbers".into()));
+        let tensor = bridge::deferred(self.path.join("."), dtype, shape, None, nothing);
+        let tensor = BurnToPyTorchAdapter.adapt(tensor, ModuleContext::new(&self.containers));
+        self.found.insert(tensor.name, tensor.shape.to_vec());
+    }
+}
+
+impl ModuleVisitor for Names {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.add(param.lazy_shape(), DType::F32);
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        self.add(param.lazy_shape(), DType::I64);
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        self.add(param.lazy_shape(), DType::Bool(BoolStore::Native));
+    }
+
+    fn enter_module(&mut self, name: &str, container_type: &str) {
+        self.containers.push(container_type.to_owned());
+        // PyTorch has no enums, so their variants are not in its names.
+        if !container_type.starts_with("Enum:") {
+            self.path.push(name.to_owned());
+        }
+    }
+
+    fn exit_module(&mut self, _name: &str, container_type: &str) {
+        self.containers.pop();
+        if !container_type.starts_with("Enum:") {
+            self.path.pop();
+        }
+    }
+}
+
+type Tensors = BTreeMap<String, burn_pack::Tensor>;
+
+/// The tensors of a file by name, their numbers unread.
+fn read(path: &Path, expected: &BTreeMap<String, Vec<usize>>) -> Result<Tensors> {
+    let mut tensors = if is_safetensors(path)? {
+        let mut store = SafetensorsStore::from_file(path);
+        let all = store
+            .get_all_tensors()
+            .map_err(|error| fault(path, error))?;
+        all.clone()
+    } else {
+        read_pytorch(path, expected)?
+    };
+    if tensors.keys().all(is_wrapped) && !expected.keys().all(is_wrapped) {
+        let unwrap = |(name, mut tensor): (String, burn_pack::Tensor)| {
+            tensor.name = name[WRAPPED.len()..].to_owned();
+            (tensor.name.clone(), tensor)
+        };
+        tensors = tensors.into_iter().map(unwrap).collect();
+    }
+    let counters: Vec<String> = tensors
+        .keys()
+        .filter(|name| {
+            name.strip_suffix("num_batches_tracked")
+                .is_some_and(|norm| tensors.contains_key(&format!("{norm}running_mean")))
+        })
+        .cloned()
+        .collect();
+    for counter in counters {
+        tensors.remove(&counter);
+    }
+    Ok(tensors)
+}
+
+/// What `DataParallel` puts before every name.
+const WRAPPED: &str = "module.";
+
+#[allow(clippy::ptr_arg)] // for the keys of a map
+fn is_wrapped(name: &String) -> bool {
+    name.starts_with(WRAPPED)
+}
+
+/// Whether a file starts as one of safetensors does: the length of its header in 8 bytes, then the
+/// header, which is JSON.
+fn is_safetensors(path: &Path) -> Result<bool> {
+    let mut start = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(9).read_to_end(&mut start));
+    read.map_err(|source| TrainError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(start.get(8) == Some(&b'{'))
+}
+
+/// The state dict of a file that `torch.save` wrote.
+fn read_pytorch(path: &Path, expected: &BTreeMap<String, Vec<usize>>) -> Result<Tensors> {
+    let unreadable = |error: &dyn fmt::Display| {
+        fault(
+            path,
+            format!("{error}; give a .safetensors file, or a state dict that torch.save wrote"),
+        )
+    };
+    let tensors = |store: PytorchStore| -> Result<Tensors> {
+        // Ours have the numbers that PyTorch's have, with the same gaps.
+        let mut store = store.map_indices_contiguous(false);
+        let all = store.get_all_tensors();
+        Ok(all.map_err(|error| unreadable(&error))?.clone())
+    };
+    let known = |tensors: &Tensors| {
+        let names = tensors.keys();
+        names.filter(|name| expected.contains_key(*name)).count()
+    };
+    let mut best = tensors(PytorchStore::from_file(path))?;
+    let top = PytorchReader::read_pickle_data(path, None).map_err(|error| unreadable(&error))?;
+    if let PickleValue::Dict(entries) = top {
+        let nested = |(key, value): (String, PickleValue)| {
+            matches!(value, PickleValue::Dict(_)).then_some(key)
+        };
+        let mut keys: Vec<String> = entries.into_iter().filter_map(nested).collect();
+        keys.sort();
+        for key in keys {
+            let entry = tensors(PytorchStore::from_file(path).with_top_level_key(key))?;
+            if known(&entry) > known(&best) {
+                best = entry;
+            }
+        }
+    }
+    Ok(best)
+}

@@ -1,0 +1,71 @@
+//! The image models: a table of all of them, or the layers of one.
+//!
+//! `cargo run --release --example models`
+//! `cargo run --release --example models -- --summary resnet18`
+
+use anyhow::Result;
+use clap::Parser;
+use tinderbox::models::{Entry, find, registry, summary};
+use tinderbox::prelude::*;
+
+#[derive(Parser, Debug)]
+#[command(about = "Lists the image models, or the layers of one.")]
+struct Args {
+    /// The model whose layers are listed: output shape, parameters and multiply-adds of each.
+    #[arg(long, value_name = "MODEL")]
+    summary: Option<String>,
+    /// Height and width of the images of the summary; default: those of the course or the paper.
+    #[arg(long, requires = "summary")]
+    side: Option<usize>,
+    /// Classes of the summary; default: those of the course or the paper.
+    #[arg(long, requires = "summary")]
+    classes: Option<usize>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let Some(name) = &args.summary else {
+        list();
+        return Ok(());
+    };
+    let entry = find(name)?;
+    let [channels, height, width] = entry.input;
+    let input = [
+        channels,
+        args.side.unwrap_or(height),
+        args.side.unwrap_or(width),
+    ];
+    let config = (entry.config)(input, args.classes.unwrap_or(entry.classes));
+    let model = config.init(Seed::new(0), &device(None)?)?;
+    println!("{name}: {}\n", entry.paper);
+    let layers = summary(&model)?;
+    print!("{layers}");
+    if args.side.is_none() && args.classes.is_none() {
+        examples::expected("parameters", entry.parameters, layers.parameters);
+        examples::expected("multiply-adds", entry.multiply_adds, layers.multiply_adds);
+    }
+    Ok(())
+}
+
+/// A line a model.
+fn list() {
+    println!(
+        "{:<20} {:>13} {:>7} {:>12} {:>15}  source",
+        "model", "image", "classes", "parameters", "multiply-adds"
+    );
+    for entry in registry() {
+        let Entry {
+            name,
+            paper,
+            input: [channels, height, width],
+            classes,
+            parameters,
+            multiply_adds,
+            ..
+        } = entry;
+        let image = format!("{channels} x {height} x {width}");
+        println!(
+            "{name:<20} {image:>13} {classes:>7} {parameters:>12} {multiply_adds:>15}  {paper}"
+        );
+    }
+}

@@ -1,0 +1,180 @@
+//! A search over the settings of any other example: its command line is what can be chosen, its run folder
+//! says how good that was.
+//!
+//! `cargo build --release --examples`, then
+//! `cargo run --release --example search -- linear_regression --figure valid_rmse`
+
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use examples::expected;
+use tinderbox::prelude::*;
+use tinderbox::train::{
+    Goal, Range, Search, SearchStrategy, SettingValue, Space, StepError, Trial,
+};
+
+#[derive(Parser)]
+#[command(about = "Random search with successive halving over the options of another example.")]
+struct Args {
+    /// The example to search settings for.
+    example: String,
+    /// One of its options with a range (equal ratios equally likely, if it starts above 0) or with choices:
+    /// lr=1e-4..1, batch-size=16,64.
+    #[arg(
+        long = "set",
+        value_name = "OPTION=VALUES",
+        value_parser = setting,
+        default_values = ["lr=1e-4..1", "batch-size=16,64,256"]
+    )]
+    settings: Vec<(String, Range)>,
+    /// The figure of the last epoch by which settings are compared.
+    #[arg(long, default_value = "valid_loss")]
+    figure: String,
+    /// Large is good: an accuracy.
+    #[arg(long)]
+    largest: bool,
+    /// Settings to begin with.
+    #[arg(long, default_value_t = 9)]
+    trials: usize,
+    /// Trials at the same time, each a process with one thread; default: as many as there are cores.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Runs of every trial, each with a seed of its own, whose median counts.
+    #[arg(long, default_value_t = 1)]
+    runs: usize,
+    #[command(flatten)]
+    common: examples::Common,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let program = std::env::current_exe()?.with_file_name(&args.example);
+    ensure!(
+        program.is_file(),
+        "{} is not built: cargo build --release --example {}",
+        program.display(),
+        args.example
+    );
+    let run = args.common.run(&format!("search/{}", args.example))?;
+    let mut space = Space::new();
+    for (name, range) in &args.settings {
+        space = space.with(name, range.clone());
+    }
+
+    // One run of the example, with options of ours on top of its own choices.
+    let score = |options: &[String], epochs: usize, seed: Seed, folder: &str| -> Result<f64> {
+        let folder = run.folder().join("trials").join(folder);
+        let device = args.common.device.iter();
+        let output = Command::new(&program)
+            .args(options)
+            .args(device.map(|device| format!("--device={device}")))
+            .args([
+                format!("--epochs={epochs}"),
+                format!("--seed={}", seed.value()),
+            ])
+            .arg("--out")
+            .arg(&folder)
+            .env("RAYON_NUM_THREADS", "1")
+            .output()?;
+        if !output.status.success() {
+            let message = String::from_utf8_lossy(&output.stderr);
+            bail!("{}", message.lines().next_back().unwrap_or("it failed"));
+        }
+        last_figure(&folder, &args.figure)
+    };
+
+    let most = args.common.epochs.unwrap_or(27);
+    let mut search = Search::new(SearchStrategy::SuccessiveHalving {
+        trials: args.trials,
+        least: (most / 9).max(1),
+        most,
+        factor: 3,
+    });
+    search.seed = args.common.seed();
+    search.runs = args.runs;
+    search.threads = args.threads.unwrap_or(search.threads);
+    if args.largest {
+        search.goal = Goal::Maximize;
+    }
+    let options = |trial: &Trial<'_>| -> Result<Vec<String>> {
+        let names = space.ranges().iter().map(|(name, _)| name);
+        let option = |name: &String| -> Result<String> {
+            Ok(match trial.settings.get(name)? {
+                SettingValue::Number(value) => format!("--{name}={value}"),
+                SettingValue::Text(text) => format!("--{name}={text}"),
+            })
+        };
+        names.map(option).collect()
+    };
+    let report = search.run(&space, |trial| {
+        let folder = format!("{}-{}-{:x}", trial.number, trial.budget, trial.seed.value());
+        options(trial)
+            .and_then(|options| score(&options, trial.budget, trial.seed, &folder))
+            .map_err(StepError::from)
+    })?;
+    println!("{}", report.to_markdown());
+    tinderbox::write_atomic(run.folder().join("trials.md"), report.to_markdown())?;
+    tinderbox::write_atomic(run.folder().join("trials.csv"), report.to_csv())?;
+    for (name, _) in space.ranges() {
+        let file = run.folder().join(format!("{name}.svg"));
+        tinderbox::write_atomic(file, report.plot(name)?)?;
+    }
+    println!("table and plots: {}", run.folder().display());
+
+    let best = report.best();
+    println!("best: {}", best.settings);
+    let seed = search.seed.child("run").at(0);
+    let own = score(&[], best.budget, seed, "own")?;
+    expected(
+        &args.figure,
+        format!("{own:.4} with the example's own settings"),
+        best.score
+            .map_or("none".into(), |score| format!("{score:.4}")),
+    );
+    Ok(())
+}
+
+/// `lr=1e-4..1` or `batch-size=16,64`.
+pub fn setting(text: &str) -> Result<(String, Range)> {
+    let (name, values) = text
+        .split_once('=')
+        .context("write an option and its values: lr=1e-4..1, or batch-size=16,64")?;
+    let range = if let Some((low, high)) = values.split_once("..") {
+        let (low, high) = (low.parse()?, high.parse()?);
+        if low > 0.0 {
+            Range::LogUniform { low, high }
+        } else {
+            Range::Uniform { low, high }
+        }
+    } else {
+        let value = |text: &str| match text.parse::<f64>() {
+            Ok(number) => number.into(),
+            Err(_) => text.into(),
+        };
+        Range::Choice(values.split(',').map(value).collect())
+    };
+    Ok((name.to_owned(), range))
+}
+
+/// A figure of the last epoch in the history of a run folder.
+pub fn last_figure(folder: &Path, figure: &str) -> Result<f64> {
+    let path = folder.join("history.csv");
+    let history = std::fs::read_to_string(&path)
+        .with_context(|| format!("the example left no {}", path.display()))?;
+    let mut lines = history.lines();
+    let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let place = names.iter().position(|name| *name == figure);
+    let place = place.with_context(|| {
+        let names = names.join(", ");
+        format!("no figure is called '{figure}'; the example has: {names}")
+    })?;
+    let value = lines
+        .next_back()
+        .and_then(|line| line.split(',').nth(place));
+    let value = value.context("the example finished no epoch")?;
+    value
+        .parse()
+        .with_context(|| format!("'{value}' is not a number"))
+}
