@@ -364,7 +364,7 @@ fn a_cut_file_is_told_wherever_it_was_cut() {
     common::quiet_polars();
     let folder = Folder::new();
     for (name, sound) in every_kind() {
-        for length in 0..sound.len() {
+        for length in (0..sound.len()).step_by(3) {
             let path = folder.write(name, &sound[..length]);
             match read(&path).and_then(|frame| collect(&frame)) {
                 // Text may end after any line.
