@@ -178,8 +178,9 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
 
     let schema = train.columns()?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+    let targets = predictor.features().target_names().join(", ");
     let report = TableReport {
-        title: plan.name,
+        title: &format!("Predicting {targets}"),
         spec: &spec,
         columns: &summarise(train, &names)?,
         history: &fitted.history,

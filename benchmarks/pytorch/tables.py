@@ -20,6 +20,9 @@ from torch import nn
 
 torch.manual_seed(0)
 
+# The names that contain it are measured.
+FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
+
 
 def folder(name):
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -31,6 +34,8 @@ def folder(name):
 
 
 def measure(name, run, elements=1, seconds=4.0):
+    if FILTER not in name:
+        return
     run()  # warm up
     times, start = [], time.perf_counter()
     while time.perf_counter() - start < seconds or len(times) < 5:
@@ -95,6 +100,8 @@ def predict(model):
 
 def flights():
     measure("tables/flights_epoch", lambda: train(*flights_table()))
+    if FILTER not in "tables/flights_predict":
+        return
     model = train(*flights_table())
     measure("tables/flights_predict", lambda: predict(model), elements=1_000_000)
 
@@ -113,12 +120,12 @@ def peak_megabytes():
             return int(line.split()[1]) / 1024
 
 
-if sys.argv[1:2] == ["--memory-of"]:
+if FILTER == "--memory-of":
     MEMORY[sys.argv[2]]()
     print(json.dumps({"name": sys.argv[2], "megabytes": peak_megabytes()}))
 else:
     house_prices()
     flights()
     if os.path.exists("/proc/self/status"):
-        for name in MEMORY:
+        for name in filter(lambda name: FILTER in name, MEMORY):
             subprocess.run([sys.executable, __file__, "--memory-of", name], check=True)

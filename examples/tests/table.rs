@@ -88,6 +88,7 @@ fn penguins_are_told_apart_and_the_bundle_says_the_same() {
 
         let page = std::fs::read_to_string(&trained.report).unwrap();
         for part in [
+            "<title>Predicting species</title>",
             "bill_length_mm",
             "Confusion matrix",
             "Permutation importance",

@@ -1,7 +1,7 @@
 //! Whatever a file or a frame holds, reading, fitting and transforming end with a result or an error.
 //!
-//! A few cases in every run of the tests; TINDERBOX_FUZZ_SECONDS=600 goes on for that long (see
-//! CONTRIBUTING.md). The file of the case under way is kept, for the day when a process just ends.
+//! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test goes on for that
+//! long (see CONTRIBUTING.md). The file of the case under way is kept, for the day when a process just ends.
 
 mod common;
 

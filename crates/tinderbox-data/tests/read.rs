@@ -346,15 +346,13 @@ fn one_wrong_byte_gives_a_table_or_an_error_with_the_name_of_the_file() {
         assert!(frame(folder.write(name, &sound)).height() > 0, "{name}");
         let mut refused = 0;
         for place in 0..sound.len() {
-            for wrong in [sound[place] ^ 0x80, sound[place] ^ 1, 0xff] {
-                let mut bytes = sound.clone();
-                bytes[place] = wrong;
-                let path = folder.write(name, bytes);
-                if let Err(error) = read(&path).and_then(|frame| collect(&frame)) {
-                    let error = error.to_string();
-                    assert!(error.contains(name), "byte {place} of {name}: {error}");
-                    refused += 1;
-                }
+            let mut bytes = sound.clone();
+            bytes[place] = [bytes[place] ^ 0x80, bytes[place] ^ 1, 0xff][place % 3];
+            let path = folder.write(name, bytes);
+            if let Err(error) = read(&path).and_then(|frame| collect(&frame)) {
+                let error = error.to_string();
+                assert!(error.contains(name), "byte {place} of {name}: {error}");
+                refused += 1;
             }
         }
         assert!(refused > sound.len() / 10, "{name}: {refused}");
@@ -366,7 +364,7 @@ fn a_cut_file_is_told_wherever_it_was_cut() {
     common::quiet_polars();
     let folder = Folder::new();
     for (name, sound) in every_kind() {
-        for length in 0..sound.len() {
+        for length in (0..sound.len()).step_by(3) {
             let path = folder.write(name, &sound[..length]);
             match read(&path).and_then(|frame| collect(&frame)) {
                 // Text may end after any line.

@@ -47,7 +47,8 @@ impl Cell {
     }
 }
 
-/// Colours by role, once for light and once for dark pages; figures bring their own white card.
+/// Colours by role, once for light and once for dark pages; figures bring their own white card. On a
+/// phone tables and figures keep a size that can be read, and are pushed sideways.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--text:#1c1c1e;--soft:#62626a;--line:#dcdce2;--page:#fff}\
 @media(prefers-color-scheme:dark){:root{--text:#ececf0;--soft:#a0a0aa;--line:#3a3a42;--page:#17171a}}\
@@ -56,7 +57,8 @@ h1{font-size:1.6rem;margin:0 0 1rem}h2{font-size:1.15rem;margin:2rem 0 .6rem}p{c
 .wide{overflow-x:auto}table{border-collapse:collapse;width:100%}\
 th,td{padding:.3rem .7rem;border-bottom:1px solid var(--line);text-align:left;vertical-align:middle}\
 th{font-weight:600;color:var(--soft)}.n{text-align:right;font-variant-numeric:tabular-nums}\
-figure{margin:.8rem 0}svg{max-width:100%;height:auto;border-radius:4px}td svg{display:block}";
+figure{margin:.8rem 0;overflow-x:auto}svg{max-width:100%;height:auto;border-radius:4px}td svg{display:block}\
+@media(max-width:40rem){body{padding:1rem}th,td{padding:.3rem .5rem;white-space:nowrap}figure svg{min-width:34rem}}";
 
 impl Report {
     /// An empty page with this title.

@@ -103,19 +103,16 @@ impl Observer {
 
     fn observe(&mut self, column: &ColumnSpec, frame: &DataFrame, first_row: usize) -> Result<()> {
         let name = column.names()[0].to_owned();
-        let at = |row: usize| {
-            let column = name.clone();
-            move |problem: String| DataError::Value {
-                column,
-                row: first_row + row,
-                problem,
-            }
+        let at = |row: usize, problem: String| DataError::Value {
+            column: name.clone(),
+            row: first_row + row,
+            problem,
         };
         match (self, column) {
             (Self::Numeric(observer), _) => {
                 let values = numbers(find(frame, &name)?, first_row)?;
                 for (row, value) in values.iter().enumerate() {
-                    observer.add(value).map_err(at(row))?;
+                    observer.add(value).map_err(|problem| at(row, problem))?;
                 }
             }
             (Self::Date(parts), _) => {
@@ -123,7 +120,7 @@ impl Observer {
                 for (row, moment) in moments.iter().enumerate() {
                     for (part, observer) in parts.iter_mut() {
                         let value = moment.map(|moment| dates::part(moment, *part));
-                        observer.add(value).map_err(at(row))?;
+                        observer.add(value).map_err(|problem| at(row, problem))?;
                     }
                 }
             }
@@ -136,8 +133,8 @@ impl Observer {
                 let mut pair = String::new();
                 for (row, (a, b)) in first.iter().zip(second.iter()).enumerate() {
                     let word = join(a, b, &mut pair);
-                    forbid_missing(word, spec.missing).map_err(at(row))?;
-                    counts.add(&name, word)?;
+                    forbid_missing(word, spec.missing).map_err(|problem| at(row, problem))?;
+                    counts.add(&name, word, 1)?;
                 }
             }
             (Self::Words { kinds, counts }, _) => {
@@ -147,10 +144,17 @@ impl Observer {
                     ColumnSpec::Category(spec) => spec.missing,
                     _ => Missing::default(),
                 };
+                // The same word often follows: it is counted once for all of them.
+                let mut run = (None, 0);
                 for (row, word) in values.iter().enumerate() {
-                    forbid_missing(word, missing).map_err(at(row))?;
-                    counts.add(&name, word)?;
+                    forbid_missing(word, missing).map_err(|problem| at(row, problem))?;
+                    if word != run.0 {
+                        counts.add(&name, run.0, run.1)?;
+                        run = (word, 0);
+                    }
+                    run.1 += 1;
                 }
+                counts.add(&name, run.0, run.1)?;
             }
         }
         Ok(())

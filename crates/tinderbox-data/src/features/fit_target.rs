@@ -93,7 +93,7 @@ impl TargetObserver {
                             problem: MISSING.into(),
                         });
                     }
-                    counts.add(column, word)?;
+                    counts.add(column, word, 1)?;
                 }
                 Ok(())
             }

@@ -20,10 +20,10 @@ impl Counts {
         }
     }
 
-    pub fn add(&mut self, column: &str, word: Option<&str>) -> Result<()> {
+    pub fn add(&mut self, column: &str, word: Option<&str>, times: u64) -> Result<()> {
         let Some(word) = word else { return Ok(()) };
         if let Some(count) = self.counts.get_mut(word) {
-            *count += 1;
+            *count += times;
             return Ok(());
         }
         if self.counts.len() == self.limit {
@@ -35,7 +35,7 @@ impl Counts {
                 ),
             });
         }
-        self.counts.insert(word.to_owned(), 1);
+        self.counts.insert(word.to_owned(), times);
         Ok(())
     }
 

@@ -187,19 +187,22 @@ impl Look {
                 text,
             } => {
                 let (_, words) = words(column, rows)?;
+                let mut last = (None, false);
                 for (row, word) in words.iter().enumerate() {
                     let Some(word) = word else { continue };
                     *present += 1;
-                    let number = match values.get(word) {
-                        Some(&number) => number,
-                        None => {
-                            let number = word.trim().parse::<f64>().is_ok();
-                            if values.len() <= limit {
-                                values.insert(word.to_owned(), number);
-                            }
-                            number
+                    let number = if last.0 == Some(word) {
+                        last.1
+                    } else if let Some(&number) = values.get(word) {
+                        number
+                    } else {
+                        let number = word.trim().parse::<f64>().is_ok();
+                        if values.len() <= limit {
+                            values.insert(word.to_owned(), number);
                         }
+                        number
                     };
+                    last = (Some(word), number);
                     if number {
                         *numbers += 1;
                     } else if text.is_none() {

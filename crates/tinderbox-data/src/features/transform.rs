@@ -1,7 +1,7 @@
 use polars::prelude::{Column, DataFrame, StringChunked};
 use rayon::prelude::*;
 
-use super::coding::{Coding, Form, PAIR};
+use super::coding::{Code, Coding, Form, PAIR};
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
 use super::fitted::{Features, FittedColumn};
 use super::table::{Targets, TensorTable};
@@ -235,8 +235,15 @@ impl FittedColumn {
                 coding,
             } => {
                 let values = words_of(find(frame, name)?, *kind, first_row)?;
+                // The same word often follows.
+                let mut last = None;
                 for (row, word) in values.iter().enumerate() {
-                    coding.write_row(name, first_row + row, word, form, out.row(row))?;
+                    let code = match last {
+                        Some((same, code)) if same == word => code,
+                        _ => coding.code_at(name, first_row + row, word)?,
+                    };
+                    last = Some((word, code));
+                    coding.write(code, form, out.row(row));
                 }
             }
             Self::Cross {
@@ -249,7 +256,8 @@ impl FittedColumn {
                 let mut pair = String::new();
                 for (row, words) in first.iter().zip(second.iter()).enumerate() {
                     let word = join(words.0, words.1, &mut pair);
-                    coding.write_row(a, first_row + row, word, form, out.row(row))?;
+                    let code = coding.code_at(a, first_row + row, word)?;
+                    coding.write(code, form, out.row(row));
                 }
             }
         }
@@ -286,21 +294,13 @@ impl Number {
 }
 
 impl Coding {
-    fn write_row(
-        &self,
-        column: &str,
-        row: usize,
-        word: Option<&str>,
-        form: Form,
-        features: &mut [f32],
-    ) -> Result<()> {
-        let code = self.code(word).map_err(|problem| DataError::Value {
+    /// The category of a word, or an error with its place.
+    fn code_at(&self, column: &str, row: usize, word: Option<&str>) -> Result<Code> {
+        self.code(word).map_err(|problem| DataError::Value {
             column: column.to_owned(),
             row,
             problem,
-        })?;
-        self.write(code, form, features);
-        Ok(())
+        })
     }
 }
 

@@ -52,13 +52,10 @@ pub(super) fn is_number(cell: &[u8], decimal_comma: bool) -> bool {
     bit(cell, decimal_comma) & (INTEGER | FLOAT) != 0
 }
 
-/// Whether a cell means a missing value.
-pub(super) fn is_null(cell: &[u8], options: &ReadOptions) -> bool {
-    cell.is_empty()
-        || options
-            .null_values
-            .iter()
-            .any(|null| null.as_bytes() == cell)
+/// Which of the words for a missing value a cell is.
+pub(super) fn null(cell: &[u8], options: &ReadOptions) -> Option<usize> {
+    let mut nulls = options.null_values.iter();
+    nulls.position(|null| null.as_bytes() == cell)
 }
 
 fn bit(cell: &[u8], decimal_comma: bool) -> u8 {

@@ -12,6 +12,9 @@ use crate::{DataError, Result};
 pub(super) struct Table {
     pub names: Vec<String>,
     pub types: Vec<ColumnType>,
+    /// The words for a missing value that are there, by their place in the options: polars compares
+    /// every cell with each that it is given.
+    pub nulls: Vec<bool>,
     pub has_header: bool,
     /// See [`Records::loose`].
     pub loose: bool,
@@ -53,6 +56,7 @@ impl Table {
             }
         }
         let mut seen = vec![Seen::default(); names.len()];
+        let mut nulls = vec![false; options.null_values.len()];
         let mut more = !has_header || next(path, &mut records, &mut fields, text.whole)?;
         if !more {
             return Err(DataError::Format {
@@ -73,8 +77,11 @@ impl Table {
             }
             for (index, field) in fields.iter().enumerate() {
                 let stated = types[index];
-                if stated.is_none() && seen[index].is_text() || cell::is_null(field.bytes, options)
-                {
+                if let Some(null) = cell::null(field.bytes, options) {
+                    nulls[null] = true;
+                    continue;
+                }
+                if field.bytes.is_empty() || stated.is_none() && seen[index].is_text() {
                     continue;
                 }
                 match stated {
@@ -104,6 +111,7 @@ impl Table {
         Ok(Self {
             names,
             types,
+            nulls,
             has_header,
             loose: records.loose,
         })

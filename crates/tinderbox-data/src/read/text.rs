@@ -136,10 +136,9 @@ fn read_checking(
         .zip(&table.types)
         .map(|(name, kind)| (PlSmallStr::from(name.as_str()), kind.data_type()))
         .collect();
-    let nulls = options
-        .null_values
-        .iter()
-        .map(|null| null.as_str().into())
+    let nulls = (options.null_values.iter().zip(&table.nulls))
+        .filter(|(_, seen)| !whole || **seen)
+        .map(|(null, _)| null.as_str().into())
         .collect();
     let scan = || {
         LazyCsvReader::new_with_sources(source)

@@ -68,7 +68,7 @@ impl TableReport<'_> {
         let rows = self.scores.iter().map(|(of, scores)| {
             let value = |name: &&str| {
                 let value = scores.get(name);
-                Cell::number(value.map_or_else(String::new, |value| format!("{value:.4}")))
+                Cell::number(value.map_or_else(String::new, score))
             };
             std::iter::once(Cell::text(*of))
                 .chain(names.iter().map(value))
@@ -229,6 +229,14 @@ fn values(values: &Distribution) -> String {
         }
         Distribution::Words(words) => format!("{} different", words.len()),
         Distribution::Other => String::new(),
+    }
+}
+
+/// Four digits behind the point, but not behind hundreds.
+fn score(value: f64) -> String {
+    match value.abs() {
+        size if size < 100.0 => format!("{value:.4}"),
+        _ => format!("{value:.1}"),
     }
 }
 
