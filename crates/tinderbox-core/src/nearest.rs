@@ -20,7 +20,7 @@ pub fn nearest<'a>(
 
 /// Edit distance (Levenshtein 1966), where leaving off an end is one edit.
 fn distance(a: &str, b: &str) -> usize {
-    if !a.is_empty() && a != b && (b.starts_with(a) || a.starts_with(b)) {
+    if !a.is_empty() && !b.is_empty() && a != b && (b.starts_with(a) || a.starts_with(b)) {
         return 1;
     }
     let b: Vec<char> = b.chars().collect();

@@ -567,7 +567,14 @@ fn events_error(folder: &Path, source: std::io::Error) -> TrainError {
     tinderbox_core::WriteError::new(folder.join("events.out.tfevents"), source).into()
 }
 
+/// Burn keeps the last update of running statistics aside until the next forward pass. Here it is
+/// taken over: a record would leave it out, and what is loaded would be overwritten by it.
+fn settle<M: Module>(model: &M) {
+    drop(model.valid());
+}
+
 fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
+    settle(model);
     let bytes = model.clone().into_record().into_bytes();
     let bytes = bytes.map_err(|error| TrainError::Bundle {
         path: path.to_path_buf(),
@@ -577,6 +584,7 @@ fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
 }
 
 fn load_model<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M> {
+    settle(&model);
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
     let loaded = record.and_then(|record| model.try_load_record(record));
     loaded.map_err(|error| TrainError::ForeignCheckpoint {

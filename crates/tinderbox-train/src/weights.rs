@@ -310,7 +310,8 @@ fn read_pytorch(path: &Path, expected: &BTreeMap<String, Vec<usize>>) -> Result<
     };
     let known = |tensors: &Tensors| {
         let names = tensors.keys();
-        names.filter(|name| expected.contains_key(*name)).count()
+        let bare = names.map(|name| name.strip_prefix(WRAPPED).unwrap_or(name));
+        bare.filter(|name| expected.contains_key(*name)).count()
     };
     let mut best = tensors(PytorchStore::from_file(path))?;
     let top = PytorchReader::read_pickle_data(path, None).map_err(|error| unreadable(&error))?;
