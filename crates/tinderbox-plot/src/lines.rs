@@ -26,7 +26,7 @@ pub fn line(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
 /// ```
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn curves(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
     lines("training curves", plot, series, (false, true))
 }
@@ -38,7 +38,7 @@ pub fn curves(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
 /// Learning Rates", section 3.3.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn learning_rates(
     plot: &Plot,
     losses: &[(f64, f64)],

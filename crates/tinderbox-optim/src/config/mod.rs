@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every optimizer of the framework with its settings, as written in a configuration file.
 ///
-/// All of them implement Burn's `Optimizer` and run in stock Burn's [`ModuleOptimizer`]. The
+/// All of them implement Burn's `Optimizer` and run in stock Burn's [`ModuleOptimizer`](burn::optim::ModuleOptimizer). The
 /// learning rate is not in here: it comes with every step. A setting that is left out has the
 /// value of the paper or of PyTorch; `weight_decay` is an L2 penalty in the gradient for all but
 /// AdamW, Lion, LAMB and Muon, where it is decoupled from the moments.
