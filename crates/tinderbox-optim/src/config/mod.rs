@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 /// Every optimizer of the framework with its settings, as written in a configuration file.
 ///
-/// All of them implement Burn's `Optimizer` and run in stock Burn's [`ModuleOptimizer`](burn::optim::ModuleOptimizer). The
-/// learning rate is not in here: it comes with every step. A setting that is left out has the
-/// value of the paper or of PyTorch; `weight_decay` is an L2 penalty in the gradient for all but
-/// AdamW, Lion, LAMB and Muon, where it is decoupled from the moments.
+/// All of them implement Burn's `Optimizer` and run in stock Burn's
+/// `ModuleOptimizer`. The learning rate is not in here: it comes
+/// with every step. A setting that is left out has the value of the paper or of PyTorch;
+/// `weight_decay` is an L2 penalty in the gradient for all but AdamW, Lion, LAMB and Muon, where it
+/// is decoupled from the moments.
 ///
 /// They differ from Burn's own in three ways: coefficients such as `1 - beta_2^t` are computed in
 /// `f64`, the defaults are PyTorch's, and on a CPU a step is one pass over memory, not ten.
