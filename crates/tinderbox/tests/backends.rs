@@ -1,5 +1,5 @@
 //! Every backend that is compiled in, held against arithmetic without any backend and against the
-//! others: `cargo test -p tinderbox --test backends --features ndarray`, `--features wgpu`.
+//! others: `cargo test -p tinderbox --test backends --features ndarray`, or `wgpu`.
 #![recursion_limit = "256"]
 
 use tinderbox::burn::module::{ModuleVisitor, Param};
