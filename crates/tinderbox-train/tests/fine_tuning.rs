@@ -1,5 +1,7 @@
 //! Frozen parts and a head with its own learning rate.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear};
 use burn::tensor::{Device, Tensor};
@@ -59,6 +61,12 @@ fn data() -> Rows {
     synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 40, Seed::new(1)).unwrap()
 }
 
+/// Dropout draws from one generator of the process: no two of these trainings at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn config(epochs: usize) -> TrainConfig {
     TrainConfig {
         epochs,
@@ -94,6 +102,7 @@ fn bits<M: Module>(module: &M) -> Vec<u32> {
 
 #[test]
 fn a_frozen_part_does_not_move_by_a_bit_and_the_rest_learns() {
+    let _alone = alone();
     let before = bits(&net().backbone);
     let freeze = vec!["backbone".to_string()];
     for name in ["sgd", "momentum", "adamw"] {
@@ -114,6 +123,7 @@ fn a_frozen_part_does_not_move_by_a_bit_and_the_rest_learns() {
 
 #[test]
 fn a_frozen_part_predicts_while_the_rest_is_trained() {
+    let _alone = alone();
     // With batch statistics or dropout the head would get other inputs, and so other weights.
     let config = TrainConfig {
         freeze: vec!["backbone".into()],
@@ -127,6 +137,7 @@ fn a_frozen_part_predicts_while_the_rest_is_trained() {
 
 #[test]
 fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
+    let _alone = alone();
     let config_of = |freeze: &[&str]| TrainConfig {
         freeze: freeze.iter().map(|part| part.to_string()).collect(),
         ..config(1)
@@ -146,6 +157,7 @@ fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
 
 #[test]
 fn the_rate_of_the_head_is_multiplied_and_no_other() {
+    let _alone = alone();
     let step = |factor: f64| {
         let head = Group {
             rate_factor: factor,
@@ -176,6 +188,7 @@ fn the_rate_of_the_head_is_multiplied_and_no_other() {
 
 #[test]
 fn groups_and_frozen_parts_are_resumed_and_cannot_be_exchanged() {
+    let _alone = alone();
     let config = |epochs| TrainConfig {
         optimizer: OptimizerConfig::by_name("adam").unwrap(),
         groups: vec![Group {
@@ -215,6 +228,7 @@ fn groups_and_frozen_parts_are_resumed_and_cannot_be_exchanged() {
 
 #[test]
 fn parts_that_do_not_exist_and_nothing_left_to_train_are_errors() {
+    let _alone = alone();
     let refuse = |freeze: &[&str]| {
         let config = TrainConfig {
             freeze: freeze.iter().map(|part| part.to_string()).collect(),
