@@ -4,10 +4,9 @@
 //! publishes. No optimizer can get below the exact solution, which is printed first.
 //! `cargo run --release --example optimizers`
 
-use std::time::Instant;
-
 use anyhow::{Context, Result};
 use clap::Parser;
+use tinderbox::Timer;
 use tinderbox::data::{FeatureSpec, ReadOptions, TargetStep, fetch};
 use tinderbox::optim::{GradientsParams, Reduction, least_squares};
 use tinderbox::plot::{self, Plot, Scale, Series};
@@ -181,10 +180,11 @@ pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<T
             Loss::HalfSquared.forward(predicted, targets.clone(), Reduction::MeanOverExamples)?;
         Ok(loss.try_into_scalar()?)
     };
-    let (mut curve, mut seen, mut seconds) = (vec![(0.0, measure(&model)?)], 0, 0.0);
+    let (mut curve, mut seen) = (vec![(0.0, measure(&model)?)], 0);
+    let mut timer = Timer::new();
     for epoch in 0..entry.epochs {
         for batch in loader.epoch(epoch, 0, &device)? {
-            let start = Instant::now();
+            timer.start();
             let Batch { inputs, targets } = batch?;
             let examples = inputs.dims()[0];
             let predicted = model.forward(inputs);
@@ -193,7 +193,7 @@ pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<T
                 .forward(predicted, targets, Reduction::MeanOverExamples)?;
             let gradients = GradientsParams::from_grads(loss.backward(), &model);
             model = optimizer.step(entry.rate, model, gradients);
-            seconds += start.elapsed().as_secs_f64();
+            timer.stop();
             let before = seen / 200;
             seen += examples;
             if seen / 200 > before || seen == entry.epochs * data.len() {
@@ -203,7 +203,7 @@ pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<T
     }
     Ok(Trained {
         curve,
-        seconds_an_epoch: seconds / entry.epochs as f64,
+        seconds_an_epoch: timer.total() / entry.epochs as f64,
     })
 }
 

@@ -17,6 +17,9 @@ use tinderbox::train::Accuracy;
 
 type Failure = Box<dyn Error>;
 
+/// Epochs of a training: the first one begins with nothing at hand, as in life.
+const EPOCHS: usize = 5;
+
 /// How long each training is measured.
 const SECONDS: f64 = 3.0;
 
@@ -43,7 +46,7 @@ fn main() -> std::result::Result<(), Failure> {
         let model = LinearRegressionConfig::new(width).init(Seed::new(2), &device)?;
         measure(&format!("linear_regression/{batch}x{width}"), &|clock| {
             let metrics = [RegressionMetric::Mse, RegressionMetric::Mae];
-            Trainer::new(one_epoch(0.01))?
+            Trainer::new(epochs(0.01))?
                 .metric(RegressionMetrics::new(&metrics))
                 .fit(
                     model.clone(),
@@ -61,14 +64,12 @@ fn main() -> std::result::Result<(), Failure> {
     };
     let model = model.init(Seed::new(2), &device)?;
     measure("softmax_regression/256x784", &|clock| {
-        Trainer::new(one_epoch(0.1))?
-            .metric(Accuracy::default())
-            .fit(
-                model.clone(),
-                &Classification::default(),
-                &clock.on(&loader),
-                None,
-            )?;
+        Trainer::new(epochs(0.1))?.metric(Accuracy::default()).fit(
+            model.clone(),
+            &Classification::default(),
+            &clock.on(&loader),
+            None,
+        )?;
         Ok(())
     })?;
     for training in &IMAGE_TRAININGS {
@@ -89,9 +90,9 @@ fn main() -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-fn one_epoch(rate: f64) -> TrainConfig {
+fn epochs(rate: f64) -> TrainConfig {
     TrainConfig {
-        epochs: 1,
+        epochs: EPOCHS,
         learning_rate: rate,
         ..TrainConfig::default()
     }

@@ -27,8 +27,8 @@ fn house_prices(criterion: &mut Criterion) {
         let frame = read(&file)?.collect()?;
         let features = FeatureSpec::infer(&frame, "SalePrice")?.fit(&frame)?;
         let rows = features.transform(&frame)?.regression()?;
-        let targets = rows.targets().clone().into_tensor(&device);
-        Ok((rows.features().clone().into_tensor(&device), targets))
+        let (features, targets) = rows.into_parts();
+        Ok((features.into_tensor(&device), targets.into_tensor(&device)))
     };
     let mut group = criterion.benchmark_group("tables");
     group.bench_function("house_prices", |bencher| {

@@ -3,11 +3,10 @@
 //! Dive into Deep Learning, chapters "Linear Regression" and "Minibatch Stochastic Gradient Descent".
 //! `cargo run --release --example batch_size`
 
-use std::time::Instant;
-
 use anyhow::{Context, Result};
 use clap::Parser;
 use examples::lesson::Page;
+use tinderbox::Timer;
 use tinderbox::data::synthetic;
 use tinderbox::plot::{self, Plot};
 use tinderbox::prelude::*;
@@ -33,19 +32,19 @@ fn why_batches(page: &mut Page, device: &Device) -> Result<()> {
         Tensor::<1>::ones([10_000], device),
         Tensor::<1>::ones([10_000], device),
     );
-    let started = Instant::now();
+    let mut timer = Timer::new();
     let parts: Vec<Tensor<1>> = (0..10_000)
         .map(|i| a.clone().slice(i..i + 1) + b.clone().slice(i..i + 1))
         .collect();
     let one_by_one = Tensor::cat(parts, 0).try_into_vec_as::<f32>()?;
-    let slow = started.elapsed().as_secs_f64();
-    let started = Instant::now();
+    let slow = timer.stop().as_secs_f64();
     let at_once = (a + b).try_into_vec_as::<f32>()?;
-    let fast = started.elapsed().as_secs_f64();
+    let fast = timer.stop().as_secs_f64();
     page.show("same result", &(one_by_one == at_once))?;
     page.show("one by one", &format!("{:.3} ms", 1e3 * slow))?;
     page.show("at once", &format!("{:.3} ms", 1e3 * fast))?;
-    page.show("times faster", &format!("{:.0}", slow / fast))
+    page.show("times faster", &format!("{:.0}", slow / fast))?;
+    page.show("both together", &format!("{:.3} ms", 1e3 * timer.total()))
 }
 
 fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
@@ -64,10 +63,10 @@ fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) ->
         (100, 0.3),
         (1000, 0.9),
     ] {
-        let started = Instant::now();
+        let mut timer = Timer::new();
         let loader = Loader::new(data.clone(), batch_size)?.shuffle(seed.child("order"));
         let fit = descend(&loader, rate, 3, None, device)?;
-        let epoch = started.elapsed().as_secs_f64() / 3.0;
+        let epoch = timer.stop().as_secs_f64() / 3.0;
         rows.push(vec![
             format!("{batch_size}, rate {rate}"),
             (3 * loader.num_batches()).to_string(),

@@ -67,6 +67,8 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     )?;
     page.show("sum over both", &a.clone().sum_dims(&[0, 1]).reshape([1]))?;
     page.show("mean of A", &a.clone().mean())?;
+    let elements = a.shape().num_elements() as f64;
+    page.show("its sum divided by 20", &(a.clone().sum() / elements))?;
     page.show("mean over the rows", &a.clone().mean_dim(0).squeeze::<1>())?;
     // The axis that is kept makes the division fit: 5 x 4 by 5 x 1. Squeezed to 5 it would not.
     let share = a.clone() / a.clone().sum_dim(1);

@@ -37,6 +37,12 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         errors.map(|error| error * error).sum::<f64>() / y.len() as f64
     };
     let loader = Loader::new(data.clone(), 10)?.shuffle(seed.child("order"));
+    page.show("features", &[data.len(), data.features().width()])?;
+    page.show("labels", &[data.len(), data.targets().width()])?;
+    let first = loader.epoch(0, 0, device)?.next();
+    let Batch { inputs, targets } = first.context("an epoch has a batch")??;
+    page.show("features of a batch", &inputs.dims())?;
+    page.show("labels of a batch", &targets.dims())?;
 
     page.section("By hand: half the squared error, rate 0.03")?;
     let mut draw = seed.child("weights").rng();

@@ -1,9 +1,8 @@
 //! Why first-order methods and not Newton's?
 
-use std::time::Instant;
-
 use anyhow::Result;
 use examples::lesson::Page;
+use tinderbox::Timer;
 use tinderbox::optim::least_squares;
 use tinderbox::plot::{self, Plot, Scale, Series};
 use tinderbox::prelude::*;
@@ -22,12 +21,11 @@ pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
         let examples = 2 * parameters;
         let x: Vec<f64> = (0..examples * parameters).map(|_| draw.normal()).collect();
         let y: Vec<f64> = (0..examples).map(|_| draw.normal()).collect();
-        let started = Instant::now();
+        let mut timer = Timer::new();
         least_squares(&x, parameters, &y, 1)?;
-        let solved = 1e3 * started.elapsed().as_secs_f64();
-        let started = Instant::now();
+        let solved = 1e3 * timer.stop().as_secs_f64();
         gradient(&x, parameters, &y);
-        let stepped = 1e3 * started.elapsed().as_secs_f64();
+        let stepped = 1e3 * timer.stop().as_secs_f64();
         points.push((parameters as f64, solved, stepped));
         rows.push(vec![
             parameters.to_string(),

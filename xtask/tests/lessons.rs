@@ -213,6 +213,7 @@ fn linear_algebra_prints_what_the_course_prints(
             ),
             ("sum over both", "[190.0]"),
             ("mean of A", "[9.5]"),
+            ("its sum divided by 20", "[9.5]"),
             ("mean over the rows", "[8.0, 9.0, 10.0, 11.0]"),
             (
                 "sums of the rows, axis kept",
@@ -378,6 +379,10 @@ fn batch_size_shows_its_price(#[values("flex", "ndarray")] device: &str) -> Resu
     batch_size::lesson(&mut page, &cpu(device), Seed::new(0))?;
     assert_eq!(page.result("same result")?, "true");
     assert!(page.number("times faster")? > 0.0);
+    let milliseconds =
+        |what: &str| -> Result<f64> { Ok(page.result(what)?.trim_end_matches(" ms").parse()?) };
+    let sum = milliseconds("one by one")? + milliseconds("at once")?;
+    assert!((milliseconds("both together")? - sum).abs() <= 0.002);
     // The floor of the noise is 0.00005; three steps of rate 0.03 are not enough by far.
     for size in ["1, rate 0.03", "10, rate 0.03", "100, rate 0.3"] {
         assert_between(&page, &format!("{size} / loss"), 4e-5, 8e-5)?;
@@ -425,6 +430,15 @@ fn linear_regression_ends_in_the_published_bands(
 ) -> Result<()> {
     let mut page = Page::in_memory();
     linear_regression_exact::lesson(&mut page, &cpu(device), Seed::new(0))?;
+    assert_results(
+        &page,
+        &[
+            ("features", "[1000, 2]"),
+            ("labels", "[1000, 1]"),
+            ("features of a batch", "[10, 2]"),
+            ("labels of a batch", "[10, 1]"),
+        ],
+    )?;
     // The published p5 to p95, a little wider: this is one run.
     assert_between(
         &page,

@@ -1,5 +1,5 @@
 //! What every Tinderbox crate needs and nothing else: explicit seeds, atomic files, suggestions for
-//! misspelt names.
+//! misspelt names, a stopwatch.
 //!
 //! ```
 //! use tinderbox_core::Seed;
@@ -9,14 +9,14 @@
 //! assert_eq!(order, seed.child("order").at(3).rng().permutation(5));
 //! ```
 
-#![warn(missing_docs)]
-
 mod file;
 mod memory;
 mod nearest;
 mod seed;
+mod timer;
 
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
 pub use memory::{keep_memory, peak_memory};
 pub use nearest::nearest;
 pub use seed::{Rng, Seed};
+pub use timer::Timer;

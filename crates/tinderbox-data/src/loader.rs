@@ -1,7 +1,7 @@
 use std::ops::Range;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
@@ -83,7 +83,11 @@ pub trait Examples: Send + Sync + 'static {
 /// A batch of fewer bytes is gathered faster than another thread is woken.
 const WORTH_A_THREAD: usize = 64 * 1024;
 
-/// Batches gathered ahead when the loader decides: one in hand, one in the making.
+/// Bytes gathered ahead when the loader decides, if that is more than [`AHEAD`] batches: waking a
+/// thread costs as much as a short step, so short steps get several batches at each waking.
+const BYTES_AHEAD: usize = 4 * 1024 * 1024;
+
+/// Batches gathered ahead at the least: one is ready, one in the making.
 const AHEAD: usize = 2;
 
 /// What to do with the last batch when the examples are not a multiple of the batch size.
@@ -118,13 +122,11 @@ pub enum LastBatch {
 /// ```
 pub struct Loader<E: Examples> {
     examples: Arc<E>,
-    /// The examples of this loader, by index; all of them when `None`.
-    subset: Option<Arc<[usize]>>,
-    batch_size: usize,
-    seed: Option<Seed>,
-    last_batch: LastBatch,
+    plan: Plan,
     /// Batches gathered ahead; the loader decides when `None`.
     prefetch: Option<usize>,
+    /// The thread of the epoch before, which makes the beginning of this one.
+    before: Mutex<Option<Worker<E::Host>>>,
     /// For Burn's trait, which counts epochs by calls and keeps the device with the loader.
     burn_epoch: Arc<AtomicUsize>,
     burn_device: Option<Device>,
@@ -134,11 +136,9 @@ impl<E: Examples> Clone for Loader<E> {
     fn clone(&self) -> Self {
         Self {
             examples: Arc::clone(&self.examples),
-            subset: self.subset.clone(),
-            batch_size: self.batch_size,
-            seed: self.seed,
-            last_batch: self.last_batch,
+            plan: self.plan.clone(),
             prefetch: self.prefetch,
+            before: Mutex::default(),
             burn_epoch: Arc::new(AtomicUsize::new(0)),
             burn_device: self.burn_device.clone(),
         }
@@ -166,11 +166,15 @@ impl<E: Examples> Loader<E> {
         }
         Ok(Self {
             examples,
-            subset: None,
-            batch_size,
-            seed: None,
-            last_batch: LastBatch::Keep,
+            plan: Plan {
+                subset: None,
+                examples: count,
+                batch_size,
+                seed: None,
+                last_batch: LastBatch::Keep,
+            },
             prefetch: None,
+            before: Mutex::default(),
             burn_epoch: Arc::new(AtomicUsize::new(0)),
             burn_device: None,
         })
@@ -189,13 +193,15 @@ impl<E: Examples> Loader<E> {
 
     /// Shuffles anew in every epoch; the order of epoch `e` is drawn from `seed.at(e)`.
     pub fn shuffle(mut self, seed: Seed) -> Self {
-        self.seed = Some(seed);
+        self.plan.seed = Some(seed);
+        self.before = Mutex::default();
         self
     }
 
     /// What to do with a last batch that is not full.
     pub fn last_batch(mut self, policy: LastBatch) -> Self {
-        self.last_batch = policy;
+        self.plan.last_batch = policy;
+        self.before = Mutex::default();
         self
     }
 
@@ -208,28 +214,39 @@ impl<E: Examples> Loader<E> {
     }
 
     fn ahead(&self) -> usize {
-        let large = self.examples.batch_bytes(self.batch_size) >= WORTH_A_THREAD;
-        self.prefetch.unwrap_or(if large { AHEAD } else { 0 })
+        let bytes = self.examples.batch_bytes(self.plan.batch_size);
+        self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
+            0
+        } else {
+            (BYTES_AHEAD / bytes).max(AHEAD)
+        })
+    }
+
+    /// What the thread of the epoch before made for this one, if it did.
+    fn beginning(&self, epoch: usize) -> Option<Beginning<E::Host>> {
+        let worker = self.before().take();
+        let worker = worker.filter(|worker| worker.next == epoch)?;
+        // A thread that panicked made nothing.
+        worker.handle.join().ok()?
+    }
+
+    fn before(&self) -> std::sync::MutexGuard<'_, Option<Worker<E::Host>>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Number of examples.
     pub fn num_examples(&self) -> usize {
-        self.subset
-            .as_ref()
-            .map_or_else(|| self.examples.len(), |subset| subset.len())
+        self.plan.num_examples()
     }
 
     /// Number of batches in an epoch.
     pub fn num_batches(&self) -> usize {
-        match self.last_batch {
-            LastBatch::Drop => self.num_examples() / self.batch_size,
-            LastBatch::Keep | LastBatch::Wrap => self.num_examples().div_ceil(self.batch_size),
-        }
+        self.plan.num_batches()
     }
 
     /// Examples in a full batch.
     pub fn batch_size(&self) -> usize {
-        self.batch_size
+        self.plan.batch_size
     }
 
     /// The examples themselves.
@@ -239,10 +256,44 @@ impl<E: Examples> Loader<E> {
 
     /// The indices of the examples in the order of this epoch.
     pub fn order(&self, epoch: usize) -> Vec<usize> {
-        let mut order: Vec<usize> = match &self.subset {
+        self.plan.order(epoch)
+    }
+}
+
+/// Which examples go into which batch of which epoch.
+#[derive(Clone)]
+struct Plan {
+    /// The examples, by index; all of them when `None`.
+    subset: Option<Arc<[usize]>>,
+    examples: usize,
+    batch_size: usize,
+    seed: Option<Seed>,
+    last_batch: LastBatch,
+}
+
+impl Plan {
+    fn num_examples(&self) -> usize {
+        self.subset
+            .as_ref()
+            .map_or(self.examples, |subset| subset.len())
+    }
+
+    fn num_batches(&self) -> usize {
+        match self.last_batch {
+            LastBatch::Drop => self.num_examples() / self.batch_size,
+            LastBatch::Keep | LastBatch::Wrap => self.num_examples().div_ceil(self.batch_size),
+        }
+    }
+
+    fn unshuffled(&self) -> Vec<usize> {
+        match &self.subset {
             Some(subset) => subset.to_vec(),
-            None => (0..self.examples.len()).collect(),
-        };
+            None => (0..self.examples).collect(),
+        }
+    }
+
+    fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut order = self.unshuffled();
         if let Some(seed) = self.seed {
             seed.at(epoch as u64).rng().shuffle(&mut order);
         }
@@ -256,15 +307,12 @@ impl<E: Examples> Loader<E> {
             let missing = batches * self.batch_size - order.len();
             order.extend_from_within(..missing);
         }
+        let draws = self.seed.unwrap_or(Seed::new(0)).child("draws");
         Schedule {
             order,
             batch_size: self.batch_size,
             batches,
-            draws: self
-                .seed
-                .unwrap_or(Seed::new(0))
-                .child("draws")
-                .at(epoch as u64),
+            draws: draws.at(epoch as u64),
         }
     }
 }
@@ -273,9 +321,9 @@ impl<E: Examples> Batches for Loader<E> {
     type Batch = E::Batch;
 
     fn examples(&self) -> Option<usize> {
-        Some(match self.last_batch {
+        Some(match self.plan.last_batch {
             LastBatch::Keep => self.num_examples(),
-            LastBatch::Drop | LastBatch::Wrap => self.num_batches() * self.batch_size,
+            LastBatch::Drop | LastBatch::Wrap => self.num_batches() * self.plan.batch_size,
         })
     }
 
@@ -314,55 +362,128 @@ struct LoaderIterator<'a, E: Examples> {
     loader: &'a Loader<E>,
     device: Device,
     next: usize,
-    batches: usize,
     seen: usize,
+    schedule: Arc<Schedule>,
     source: Source<E>,
 }
 
 enum Source<E: Examples> {
-    Here(Arc<Schedule>),
+    Here,
     Thread {
-        batches: Receiver<Result<E::Host>>,
-        worker: Option<JoinHandle<()>>,
-        sizes: Arc<Schedule>,
+        groups: Receiver<Group<E::Host>>,
+        group: std::vec::IntoIter<Result<E::Host>>,
+        worker: Option<Worker<E::Host>>,
     },
     Failed,
 }
 
+/// Batches that follow each other.
+type Group<H> = Vec<Result<H>>;
+
+/// The thread that gathers the batches of an epoch, and then the beginning of the next one, so that
+/// no epoch but the first starts with nothing at hand.
+struct Worker<H> {
+    handle: JoinHandle<Option<Beginning<H>>>,
+    /// The epoch whose beginning it makes.
+    next: usize,
+}
+
+/// The order of an epoch and its first batches.
+struct Beginning<H> {
+    schedule: Arc<Schedule>,
+    group: Group<H>,
+}
+
 impl<'a, E: Examples> LoaderIterator<'a, E> {
     fn new(loader: &'a Loader<E>, epoch: usize, skip: usize, device: &Device) -> Self {
-        let schedule = Arc::new(loader.schedule(epoch));
-        let batches = schedule.batches;
+        let beginning = loader.beginning(epoch).filter(|_| skip == 0);
+        let Beginning {
+            schedule,
+            mut group,
+        } = beginning.unwrap_or_else(|| Beginning {
+            schedule: Arc::new(loader.plan.schedule(epoch)),
+            group: Vec::new(),
+        });
         let ahead = loader.ahead();
-        let source = if ahead == 0 {
-            Source::Here(schedule)
+        let source = if ahead == 0 || skip >= schedule.batches {
+            Source::Here
         } else {
-            let (send, receive) = sync_channel(ahead);
+            let largest = (ahead / 2).max(1);
+            // The first batch is gathered here if need be: the thread has yet to start.
+            let from = skip + group.len().max(1);
+            // One group waits to be taken while another one is made.
+            let (send, receive) = sync_channel(1);
             let examples = Arc::clone(&loader.examples);
-            let plan = Arc::clone(&schedule);
-            let worker = std::thread::spawn(move || {
-                for batch in skip..plan.batches {
-                    let host = examples.gather(plan.indices(batch), plan.draws);
+            let plan = loader.plan.clone();
+            let this = Arc::clone(&schedule);
+            let gather = move |schedule: &Schedule, batches: Range<usize>| {
+                let mut group = Vec::with_capacity(batches.len());
+                for batch in batches {
+                    let host = examples.gather(schedule.indices(batch), schedule.draws);
                     let failed = host.is_err();
-                    // The receiver is gone when the epoch was left early: nothing more to do.
-                    if send.send(host).is_err() || failed {
-                        return;
+                    group.push(host);
+                    if failed {
+                        break;
                     }
                 }
+                group
+            };
+            let mut size = group.len().max(1);
+            let named = std::thread::Builder::new().name("loader".into());
+            let handle = named.spawn(move || {
+                let mut batch = from;
+                while batch < this.batches {
+                    let end = (batch + size).min(this.batches);
+                    let group = gather(&this, batch..end);
+                    let failed = group.last().is_some_and(Result::is_err);
+                    // The receiver is gone when the epoch was left early: nothing more to do.
+                    if send.send(group).is_err() || failed {
+                        return None;
+                    }
+                    batch = end;
+                    // Slowly, so that the larger group is ready when the one before is used up.
+                    size = (size + size.div_ceil(2)).min(largest);
+                }
+                drop(send);
+                plan.seed?;
+                let schedule = Arc::new(plan.schedule(epoch + 1));
+                let group = gather(&schedule, 0..largest.min(schedule.batches));
+                Some(Beginning { schedule, group })
             });
-            Source::Thread {
-                batches: receive,
-                worker: Some(worker),
-                sizes: schedule,
+            match handle {
+                Ok(handle) => {
+                    if group.is_empty() {
+                        let indices = schedule.indices(skip);
+                        group.push(loader.examples.gather(indices, schedule.draws));
+                    }
+                    let next = epoch + 1;
+                    Source::Thread {
+                        groups: receive,
+                        group: group.into_iter(),
+                        worker: Some(Worker { handle, next }),
+                    }
+                }
+                // A system that gives no more threads.
+                Err(_) => Source::Here,
             }
         };
         Self {
             loader,
             device: device.clone(),
             next: skip,
-            batches,
             seen: 0,
+            schedule,
             source,
+        }
+    }
+}
+
+impl<E: Examples> Drop for LoaderIterator<'_, E> {
+    fn drop(&mut self) {
+        if let Source::Thread { worker, .. } = &mut self.source
+            && self.next >= self.schedule.batches
+        {
+            *self.loader.before() = worker.take();
         }
     }
 }
@@ -371,35 +492,33 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
     type Item = Result<E::Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.batches {
+        if self.next >= self.schedule.batches {
             return None;
         }
-        let (host, size) = match &mut self.source {
-            Source::Here(schedule) => {
-                let indices = schedule.indices(self.next);
-                (
-                    self.loader.examples.gather(indices, schedule.draws),
-                    indices.len(),
-                )
-            }
+        let indices = self.schedule.indices(self.next);
+        let host = match &mut self.source {
+            Source::Here => self.loader.examples.gather(indices, self.schedule.draws),
             Source::Thread {
-                batches,
+                groups,
+                group,
                 worker,
-                sizes,
             } => {
-                let host = batches.recv().unwrap_or_else(|_| {
+                let host = group.next().or_else(|| {
+                    *group = groups.recv().ok()?.into_iter();
+                    group.next()
+                });
+                host.unwrap_or_else(|| {
                     // The worker ended without a word: it panicked, and the panic is ours to pass on.
-                    match worker.take().map(JoinHandle::join) {
+                    match worker.take().map(|worker| worker.handle.join()) {
                         Some(Err(panic)) => std::panic::resume_unwind(panic),
                         _ => Err(DataError::WorkerEnded),
                     }
-                });
-                (host, sizes.indices(self.next).len())
+                })
             }
             Source::Failed => return None,
         };
+        self.seen += indices.len();
         self.next += 1;
-        self.seen += size;
         if host.is_err() {
             self.source = Source::Failed;
         }
@@ -407,7 +526,7 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.batches - self.next;
+        let left = self.schedule.batches.saturating_sub(self.next);
         (0, Some(left))
     }
 }
@@ -453,13 +572,10 @@ impl<E: Examples> DataLoader<E::Batch> for Loader<E> {
     }
 
     fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<E::Batch>> {
-        let all: Vec<usize> = match &self.subset {
-            Some(subset) => subset.to_vec(),
-            None => (0..self.examples.len()).collect(),
-        };
+        let all = self.plan.unshuffled();
         let end = end.min(all.len());
         let mut loader = self.clone();
-        loader.subset = Some(all[start.min(end)..end].into());
+        loader.plan.subset = Some(all[start.min(end)..end].into());
         Arc::new(loader)
     }
 }

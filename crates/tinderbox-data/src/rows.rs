@@ -1,7 +1,6 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rayon::prelude::*;
 use tinderbox_core::Seed;
 
 use crate::{Batch, DataError, Examples, Result};
@@ -61,23 +60,20 @@ impl Values {
 
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
-        let numbers = indices.len() * self.width;
-        let data = if numbers < WORTH_SHARING {
-            let mut data = Vec::with_capacity(numbers);
-            for &index in indices {
+        let mut data = Vec::with_capacity(indices.len() * self.width);
+        for rows in indices.chunks(TOGETHER) {
+            // Rows of a shuffled order lie anywhere: asked for one after the other, each is waited for.
+            // A look at all their lines first lets them come together.
+            let mut seen = 0;
+            for &index in rows {
+                let lines = self.row(index).iter().take(LOOK).step_by(LINE);
+                seen ^= lines.fold(0, |seen, number| seen ^ number.to_bits());
+            }
+            std::hint::black_box(seen);
+            for &index in rows {
                 data.extend_from_slice(self.row(index));
             }
-            data
-        } else {
-            let mut data = vec![0.0; numbers];
-            let rows = data.par_chunks_mut(self.width * SHARE);
-            rows.zip(indices.par_chunks(SHARE)).for_each(|(to, from)| {
-                for (row, &index) in to.chunks_mut(self.width).zip(from) {
-                    row.copy_from_slice(self.row(index));
-                }
-            });
-            data
-        };
+        }
         Self {
             data,
             width: self.width,
@@ -85,11 +81,14 @@ impl Values {
     }
 }
 
-/// A gather of fewer numbers is done before a second core has woken up.
-const WORTH_SHARING: usize = 64 * 1024;
+/// Rows that are fetched from memory together.
+const TOGETHER: usize = 16;
 
-/// Rows that one core copies at a time.
-const SHARE: usize = 32;
+/// Numbers in a line of the cache.
+const LINE: usize = 16;
+
+/// Numbers of a row that are looked at ahead; the rest of a long row follows by itself.
+const LOOK: usize = 8 * LINE;
 
 /// Class labels `0..classes`, one a row, with the names of the classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -224,6 +223,11 @@ impl<T: Target> Rows<T> {
     /// The targets.
     pub fn targets(&self) -> &T {
         &self.targets
+    }
+
+    /// Features and targets, for instance to make one tensor of each.
+    pub fn into_parts(self) -> (Values, T) {
+        (self.features, self.targets)
     }
 
     /// The examples with these indices, in this order.

@@ -16,6 +16,7 @@ pub struct Init {
     device: Device,
     convolutions: Initializer,
     linears: Initializer,
+    biases: Initializer,
 }
 
 impl Init {
@@ -26,12 +27,19 @@ impl Init {
             device: device.clone(),
             convolutions: weights,
             linears: weights,
+            biases: Initializer::Zeros,
         }
     }
 
     /// Another initialiser for the linear layers.
     pub fn linears(mut self, weights: Initializer) -> Self {
         self.linears = weights;
+        self
+    }
+
+    /// Another initialiser than zeros for the biases of convolutions and linear layers.
+    pub fn biases(mut self, biases: Initializer) -> Self {
+        self.biases = biases;
         self
     }
 
@@ -56,12 +64,18 @@ impl Init {
         &self.device
     }
 
-    /// A convolution; its bias, if it has one, starts at 0.
+    /// A convolution; its bias, if it has one, starts at 0 unless [`Init::biases`] says otherwise.
     pub fn conv2d(&self, name: &str, conv: Conv) -> Conv2d {
-        conv2d(conv, self.convolutions, self.seed.child(name), &self.device)
+        let seed = self.seed.child(name);
+        let layer = conv2d(conv, self.convolutions, seed, &self.device);
+        let bias = layer.bias.is_some();
+        Conv2d {
+            bias: bias.then(|| self.bias(conv.outputs(), conv.fans(), seed)),
+            ..layer
+        }
     }
 
-    /// A linear layer; its bias starts at 0.
+    /// A linear layer; its bias starts at 0 unless [`Init::biases`] says otherwise.
     pub fn linear(&self, name: &str, inputs: usize, outputs: usize) -> Linear {
         self.linear_with_bias(name, inputs, outputs, true)
     }
@@ -78,7 +92,20 @@ impl Init {
             bias,
             weight: self.linears,
         };
-        linear(inputs, outputs, init, self.seed.child(name), &self.device)
+        let seed = self.seed.child(name);
+        let fans = Fans {
+            fan_in: inputs,
+            fan_out: outputs,
+        };
+        Linear {
+            bias: bias.then(|| self.bias(outputs, fans, seed)),
+            ..linear(inputs, outputs, init, seed, &self.device)
+        }
+    }
+
+    fn bias(&self, outputs: usize, fans: Fans, seed: Seed) -> Param<Tensor<1>> {
+        self.biases
+            .param([outputs], fans, seed.child("bias"), &self.device)
     }
 
     /// A batch norm that starts as the identity of normalised input (Ioffe and Szegedy 2015).

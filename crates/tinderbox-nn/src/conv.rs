@@ -68,6 +68,16 @@ impl Conv {
         (side + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
+    /// Inputs and outputs of a unit as PyTorch counts them: `inputs / groups * kernel²` inputs, and
+    /// `outputs * kernel²` outputs see an input.
+    pub const fn fans(&self) -> Fans {
+        let window = self.kernel * self.kernel;
+        Fans {
+            fan_in: self.inputs / self.groups * window,
+            fan_out: self.outputs * window,
+        }
+    }
+
     /// Channels of the output.
     pub const fn outputs(&self) -> usize {
         self.outputs
@@ -77,8 +87,7 @@ impl Conv {
 /// Burn's 2-D convolution with weights that are a pure function of the seed, and a bias of zeros.
 ///
 /// # Shapes
-/// Weight `[outputs, inputs / groups, kernel, kernel]`. Fans as PyTorch counts them: a unit sees
-/// `inputs / groups * kernel²` inputs, and `outputs * kernel²` outputs see an input.
+/// Weight `[outputs, inputs / groups, kernel, kernel]`, drawn for the fans of [`Conv::fans`].
 pub fn conv2d(conv: Conv, weight: Initializer, seed: Seed, device: &Device) -> Conv2d {
     let Conv {
         inputs,
@@ -89,10 +98,7 @@ pub fn conv2d(conv: Conv, weight: Initializer, seed: Seed, device: &Device) -> C
         groups,
         bias,
     } = conv;
-    let fans = Fans {
-        fan_in: inputs / groups * kernel * kernel,
-        fan_out: outputs * kernel * kernel,
-    };
+    let fans = conv.fans();
     let shape = [outputs, inputs / groups, kernel, kernel];
     let zeros = || Initializer::Zeros.param([outputs], fans, seed.child("bias"), device);
     Conv2d {

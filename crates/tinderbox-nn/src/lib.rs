@@ -41,8 +41,6 @@
 //! # Ok::<(), tinderbox_nn::ShapeError>(())
 //! ```
 
-#![warn(missing_docs)]
-
 mod activation;
 mod builder;
 mod channels_first;

@@ -6,6 +6,9 @@ use std::fmt::{self, Write};
 /// Numbers in a line of a cache, which two threads should not share.
 const LINE: usize = 16;
 
+/// Numbers that are updated side by side.
+const WIDE: usize = 16;
+
 /// From this length on threads share the work; below it waking them costs more than they save: on
 /// two busy cores a momentum step over 100,000 numbers took 87 us with threads and 19 us without.
 pub(crate) const PARALLEL_FROM: usize = 1 << 17;
@@ -109,13 +112,32 @@ fn run<const N: usize>(
     update: &(impl Fn(f32, f32, &mut [f32; N]) -> f32 + Sync),
 ) {
     let length = a.len();
-    // The same length for all, said in a way that takes the bounds checks out of the loop.
-    let b = &b[..length];
-    let mut slots = slots.map(|slot| &mut slot[..length]);
-    for index in 0..length {
-        let mut values: [f32; N] = std::array::from_fn(|k| slots[k][index]);
-        a[index] = update(a[index], b[index], &mut values);
-        for (slot, value) in slots.iter_mut().zip(values) {
+    let whole = length - length % WIDE;
+    let (a, last_a) = a.as_chunks_mut::<WIDE>();
+    let (b, last_b) = b[..length].as_chunks::<WIDE>();
+    let mut slots = slots.map(|slot| slot[..length].split_at_mut(whole));
+    // A fixed number of numbers in arrays of their own: the compiler makes vectors of them.
+    for (index, (a, b)) in a.iter_mut().zip(b).enumerate() {
+        let place = index * WIDE;
+        let mut wide = [[0.0; WIDE]; N];
+        for (wide, (slot, _)) in wide.iter_mut().zip(&slots) {
+            wide.copy_from_slice(&slot[place..place + WIDE]);
+        }
+        for lane in 0..WIDE {
+            let mut values: [f32; N] = std::array::from_fn(|k| wide[k][lane]);
+            a[lane] = update(a[lane], b[lane], &mut values);
+            for (wide, value) in wide.iter_mut().zip(values) {
+                wide[lane] = value;
+            }
+        }
+        for (wide, (slot, _)) in wide.iter().zip(&mut slots) {
+            slot[place..place + WIDE].copy_from_slice(wide);
+        }
+    }
+    for (index, (a, b)) in last_a.iter_mut().zip(last_b).enumerate() {
+        let mut values: [f32; N] = std::array::from_fn(|k| slots[k].1[index]);
+        *a = update(*a, *b, &mut values);
+        for ((_, slot), value) in slots.iter_mut().zip(values) {
             slot[index] = value;
         }
     }

@@ -22,8 +22,6 @@
 //! # Ok::<(), tinderbox_optim::OptimError>(())
 //! ```
 
-#![warn(missing_docs)]
-
 mod config;
 mod elementwise;
 mod ema;

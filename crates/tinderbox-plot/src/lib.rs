@@ -17,8 +17,6 @@
 //! # Ok::<(), tinderbox_plot::PlotError>(())
 //! ```
 
-#![warn(missing_docs)]
-
 mod axis;
 mod bars;
 mod canvas;

@@ -39,7 +39,6 @@
 //!
 //! A file of your own, a run folder and a bundle: see the README.
 #![recursion_limit = "256"]
-#![warn(missing_docs)]
 
 mod device;
 pub mod image;
@@ -48,7 +47,7 @@ pub mod tabular;
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
 pub use tinderbox_core::{
-    Rng, Seed, WriteError, keep_memory, peak_memory, write_atomic, write_atomic_with,
+    Rng, Seed, Timer, WriteError, keep_memory, peak_memory, write_atomic, write_atomic_with,
 };
 pub use tinderbox_data as data;
 pub use tinderbox_models as models;

@@ -1,12 +1,12 @@
 use std::fs::File;
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Cursor, Read};
 use std::path::Path;
 use std::sync::Arc;
 
 use flate2::read::MultiGzDecoder;
 use polars::prelude::{
-    IntoLazy, LazyCsvReader, LazyFileListReader, LazyFrame, NullValues, PlRefPath, PlSmallStr,
-    PolarsResult, ScanSources, Schema,
+    CsvParseOptions, CsvReadOptions, IntoLazy, LazyCsvReader, LazyFileListReader, LazyFrame,
+    NullValues, PlRefPath, PlSmallStr, PolarsResult, ScanSources, Schema, SerReader,
 };
 
 use super::guess::{infer_separator, plain};
@@ -124,36 +124,41 @@ fn read_checking(
         (Separator::Whitespace, _) => (b'\t', plain(&text.bytes, separator, b'\t')),
     };
     let whole = text.whole || separator == Separator::Whitespace;
-    let source = if whole {
-        in_memory(bytes)
-    } else {
-        let path = PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))?;
-        ScanSources::Paths([path].into_iter().collect())
-    };
     let schema: Schema = table
         .names
         .iter()
         .zip(&table.types)
         .map(|(name, kind)| (PlSmallStr::from(name.as_str()), kind.data_type()))
         .collect();
+    let schema = Some(Arc::new(schema));
     let nulls = (options.null_values.iter().zip(&table.nulls))
         .filter(|(_, seen)| !whole || **seen)
         .map(|(null, _)| null.as_str().into())
         .collect();
-    let scan = || {
-        LazyCsvReader::new_with_sources(source)
+    let nulls = Some(NullValues::AllColumns(nulls));
+    let frame = guarded(|| {
+        if whole {
+            let parsing = CsvParseOptions::default()
+                .with_separator(byte)
+                .with_null_values(nulls)
+                .with_decimal_comma(options.decimal_comma);
+            let reader = CsvReadOptions::default()
+                .with_schema(schema)
+                .with_has_header(table.has_header)
+                .with_parse_options(parsing)
+                .into_reader_with_file_handle(Cursor::new(bytes));
+            return Ok(reader.finish()?.lazy());
+        }
+        LazyCsvReader::new(PlRefPath::try_from_path(path)?)
             .with_glob(false)
-            .with_schema(Some(Arc::new(schema)))
+            .with_schema(schema)
             .with_has_header(table.has_header)
             .with_separator(byte)
-            .with_null_values(Some(NullValues::AllColumns(nulls)))
+            .with_null_values(nulls)
             .with_decimal_comma(options.decimal_comma)
             .finish()
-    };
-    match whole {
-        true => parsed(path, scan),
-        false => guarded(scan).map_err(|source| polars_at(path, source)),
-    }
+    });
+    frame.map_err(|source| polars_at(path, source))
 }
 
 /// Refuses what is no text, and makes UTF-8 of it.
@@ -171,7 +176,11 @@ fn check_letters(path: &Path, text: &mut Loaded, options: &ReadOptions) -> Resul
             "the text is UTF-16; convert it, for example by `iconv -f UTF-16 -t UTF-8`".into(),
         ));
     }
-    if let Some(at) = bytes.iter().position(|&byte| byte == 0) {
+    // `contains` is many times faster than `position`.
+    let zero = bytes
+        .contains(&0)
+        .then(|| bytes.iter().position(|&byte| byte == 0));
+    if let Some(at) = zero.flatten() {
         return Err(wrong(format!(
             "this is no text: there is a zero byte at position {at}; Parquet and Arrow files need their own extension"
         )));

@@ -10,7 +10,7 @@ use tinderbox_nn::{
     Activation, Conv, DropPath, Init, Layer, adaptive_avg_pool, global_avg_pool, one_of,
 };
 
-use super::blocks::{ConvNorm, KAIMING_OUT, TORCH_LINEAR, conv_norm, dropout, image_network};
+use super::blocks::{ConvNorm, KAIMING_OUT, TORCH_DEFAULT, conv_norm, dropout, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -181,7 +181,7 @@ impl EfficientNetConfig {
         check::image(model, self.input, self.classes, 1)?;
         check::dropout(model, "dropout", self.dropout)?;
         check::dropout(model, "stochastic_depth", self.stochastic_depth)?;
-        let init = Init::new(seed, device, KAIMING_OUT).linears(TORCH_LINEAR);
+        let init = Init::new(seed, device, KAIMING_OUT).linears(TORCH_DEFAULT);
         let in_features = init.child("features");
         let stem = Conv::new(self.input[0], 32, 3).stride(2).padding(1);
         let stem = conv_norm(&in_features.at(0), stem, Activation::silu());

@@ -11,7 +11,7 @@ use tinderbox_nn::{
     Activation, Conv, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten, one_of,
 };
 
-use super::blocks::{KAIMING_OUT, XAVIER, dropout, image_network};
+use super::blocks::{KAIMING_OUT, TORCH_DEFAULT, XAVIER, dropout, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -46,6 +46,9 @@ pub struct VggConfig {
     /// How the linear layers start; torchvision's choice is N(0, 0.01).
     #[serde(default = "small_normal")]
     pub linear_initializer: Initializer,
+    /// How all biases start; torchvision's choice is 0.
+    #[serde(default = "zeros")]
+    pub bias_initializer: Initializer,
 }
 
 fn full_width() -> [usize; 5] {
@@ -62,6 +65,10 @@ fn half() -> f64 {
 
 fn kaiming() -> Initializer {
     KAIMING_OUT
+}
+
+fn zeros() -> Initializer {
+    Initializer::Zeros
 }
 
 fn small_normal() -> Initializer {
@@ -119,6 +126,7 @@ impl VggConfig {
             dropout: half(),
             convolution_initializer: kaiming(),
             linear_initializer: small_normal(),
+            bias_initializer: zeros(),
         }
     }
 
@@ -142,11 +150,12 @@ impl VggConfig {
         Self::new(input, classes, [2, 2, 4, 4, 4])
     }
 
-    /// The course's VGG-11: Xavier-uniform throughout.
+    /// The course's VGG-11: Xavier-uniform weights, biases as PyTorch draws them.
     pub fn course(input: [usize; 3], classes: usize) -> Self {
         Self {
             convolution_initializer: XAVIER,
             linear_initializer: XAVIER,
+            bias_initializer: TORCH_DEFAULT,
             ..Self::vgg11(input, classes)
         }
     }
@@ -170,7 +179,9 @@ impl VggConfig {
         check::dropout(model, "dropout", self.dropout)?;
         check::initializer(model, self.convolution_initializer)?;
         check::initializer(model, self.linear_initializer)?;
-        let init = Init::new(seed, device, self.convolution_initializer);
+        check::initializer(model, self.bias_initializer)?;
+        let init =
+            Init::new(seed, device, self.convolution_initializer).biases(self.bias_initializer);
         let mut features = Vec::new();
         let mut inputs = self.input[0];
         let in_features = init.child("features");
