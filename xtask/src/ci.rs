@@ -54,6 +54,20 @@ pub fn run(args: Args) -> Result<()> {
     let out = scratch.path().join("schedules");
     cmd!(shell, "{program} --out {out}").run()?;
 
+    let (program, classify) = (example("image_classifier"), example("classify"));
+    let out = scratch.path().join("image_classifier");
+    cmd!(
+        shell,
+        "{program} --model softmax_regression --limit 2000 --epochs 2 --device {device} --out {out}"
+    )
+    .run()?;
+    let (bundle, picture) = (out.join("bundle"), scratch.path().join("shirt.png"));
+    image::GrayImage::from_fn(56, 56, |x, _| {
+        [if x.abs_diff(28) < 12 { 200 } else { 0 }].into()
+    })
+    .save(&picture)?;
+    cmd!(shell, "{classify} {bundle} {picture} --device {device}").run()?;
+
     let out = scratch.path().join("reproduce");
     let this = std::env::current_exe()?;
     cmd!(

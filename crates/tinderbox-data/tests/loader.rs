@@ -23,9 +23,15 @@ fn numbered(count: usize) -> Rows {
 }
 
 fn seen(loader: &Loader<Rows>, epoch: usize, skip: usize) -> Vec<Vec<usize>> {
+    first(loader, epoch, skip, usize::MAX)
+}
+
+/// At most so many batches; then the epoch is left.
+fn first(loader: &Loader<Rows>, epoch: usize, skip: usize, most: usize) -> Vec<Vec<usize>> {
     loader
         .epoch(epoch, skip, &Device::flex())
         .unwrap()
+        .take(most)
         .map(|batch| {
             let batch = batch.unwrap();
             let inputs = batch.inputs.try_into_vec_as::<f32>().unwrap();
@@ -99,6 +105,30 @@ proptest! {
             prop_assert_eq!(&seen(&ahead, epoch, skip)[..], &expected[skip..]);
         }
         prop_assert_ne!(plain.order(0), plain.order(1));
+    }
+
+    /// The thread of an epoch prepares the one that follows: it must not show when another one does,
+    /// or when the epoch is left before its end.
+    #[test]
+    fn epochs_come_in_any_order_and_may_be_left(
+        count in 20usize..200,
+        size in 1usize..20,
+        ahead in 1usize..12,
+        seed: u64,
+        policy in policies(),
+        visits in proptest::collection::vec((0usize..4, 0usize..30), 1..10),
+    ) {
+        let plain = Loader::new(numbered(count), size).unwrap()
+            .shuffle(Seed::new(seed)).last_batch(policy).prefetch(0);
+        let ahead = plain.clone().prefetch(ahead);
+        for (epoch, most) in visits {
+            let expected = seen(&plain, epoch, 0);
+            let most = most.min(expected.len());
+            prop_assert_eq!(&first(&ahead, epoch, 0, most)[..], &expected[..most]);
+        }
+        for epoch in 0..4 {
+            prop_assert_eq!(seen(&ahead, epoch, 0), seen(&plain, epoch, 0));
+        }
     }
 }
 

@@ -18,6 +18,10 @@ use super::images::{Data, Plan};
 
 const NORMAL: Initializer = Initializer::Normal { std: 0.01 };
 const XAVIER: Initializer = Initializer::XavierUniform { gain: 1.0 };
+/// PyTorch's default for biases, which the course leaves as they are: U(±1/√fan_in).
+const DEFAULT: Initializer = Initializer::KaimingUniform {
+    gain: 0.577_350_269_189_625_8,
+};
 
 /// Chapter "Implementation of Softmax Regression from Scratch".
 pub fn softmax_regression(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
@@ -92,15 +96,21 @@ pub fn batch_norm_lenet(plan: &Plan, data: &Data, setting: &Setting) -> Result<H
     let kernels = |name, outputs, inputs| start.kernels(name, outputs, inputs, 5);
     let linear = |name, inputs, outputs| start.weights(name, [inputs, outputs], XAVIER);
     let parameters = [
-        [kernels("conv1", 6, channels), start.zeros(6)],
+        [
+            kernels("conv1", 6, channels),
+            start.biases("conv1", 25 * channels, 6),
+        ],
         [start.ones(6), start.zeros(6)],
-        [kernels("conv2", 16, 6), start.zeros(16)],
+        [kernels("conv2", 16, 6), start.biases("conv2", 25 * 6, 16)],
         [start.ones(16), start.zeros(16)],
-        [linear("fc1", features, 120), start.zeros(120)],
+        [
+            linear("fc1", features, 120),
+            start.biases("fc1", features, 120),
+        ],
         [start.ones(120), start.zeros(120)],
-        [linear("fc2", 120, 84), start.zeros(84)],
+        [linear("fc2", 120, 84), start.biases("fc2", 120, 84)],
         [start.ones(84), start.zeros(84)],
-        [linear("fc3", 84, classes), start.zeros(classes)],
+        [linear("fc3", 84, classes), start.biases("fc3", 84, classes)],
     ];
     // What the batch norms remember for predictions.
     let mut statistics = [6, 16, 120, 84].map(|channels| BatchStatistics {
@@ -220,6 +230,17 @@ impl Start {
             fan_out: outputs * square,
         };
         self.draw(name, [outputs, inputs * square], fans, XAVIER)
+    }
+
+    /// One row of biases for units of `fan_in` inputs.
+    fn biases(&self, name: &str, fan_in: usize, count: usize) -> Tensor<2> {
+        let fans = Fans {
+            fan_in,
+            fan_out: count,
+        };
+        let seed = self.seed.child(name).child("bias");
+        let numbers = DEFAULT.draw(count, fans, seed);
+        Tensor::from_data(TensorData::new(numbers, [1, count]), &self.device).require_grad()
     }
 
     fn zeros(&self, count: usize) -> Tensor<2> {
