@@ -144,9 +144,7 @@ fn fit(
     let rows = features.transform(train)?.regression()?;
     let model = TableConfig::Linear(LinearRegressionConfig {
         // U(±1/√331)
-        initializer: Initializer::KaimingUniform {
-            gain: (1.0f64 / 3.0).sqrt(),
-        },
+        initializer: Initializer::PYTORCH,
         ..LinearRegressionConfig::new(features.width())
     });
     let loader = Loader::new(rows, batch_size)?.shuffle(seed.child("order"));

@@ -11,6 +11,11 @@ use tinderbox_core::Seed;
 
 use crate::{DataError, Result};
 
+mod plan;
+
+pub use plan::LastBatch;
+use plan::{Plan, Schedule};
+
 /// One batch on a device: inputs of shape `[batch, …]` and their targets.
 ///
 /// Targets are `Tensor<2>` of shape `[batch, outputs]` for numbers and `Tensor<1, Int>` of shape
@@ -89,20 +94,6 @@ const BYTES_AHEAD: usize = 4 * 1024 * 1024;
 
 /// Batches gathered ahead at the least: one is ready, one in the making.
 const AHEAD: usize = 2;
-
-/// What to do with the last batch when the examples are not a multiple of the batch size.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum LastBatch {
-    /// Keep it, shorter than the others: every example is seen exactly once.
-    #[default]
-    Keep,
-    /// Leave it out: every batch is full, and up to `batch_size - 1` examples wait for another epoch.
-    Drop,
-    /// Fill it up with the first examples of the same epoch's order: every batch is full, every
-    /// example is seen, a few are seen twice.
-    Wrap,
-}
 
 /// Batches of examples in memory, in an order that is a pure function of (seed, epoch).
 ///
@@ -260,63 +251,6 @@ impl<E: Examples> Loader<E> {
     }
 }
 
-/// Which examples go into which batch of which epoch.
-#[derive(Clone)]
-struct Plan {
-    /// The examples, by index; all of them when `None`.
-    subset: Option<Arc<[usize]>>,
-    examples: usize,
-    batch_size: usize,
-    seed: Option<Seed>,
-    last_batch: LastBatch,
-}
-
-impl Plan {
-    fn num_examples(&self) -> usize {
-        self.subset
-            .as_ref()
-            .map_or(self.examples, |subset| subset.len())
-    }
-
-    fn num_batches(&self) -> usize {
-        match self.last_batch {
-            LastBatch::Drop => self.num_examples() / self.batch_size,
-            LastBatch::Keep | LastBatch::Wrap => self.num_examples().div_ceil(self.batch_size),
-        }
-    }
-
-    fn unshuffled(&self) -> Vec<usize> {
-        match &self.subset {
-            Some(subset) => subset.to_vec(),
-            None => (0..self.examples).collect(),
-        }
-    }
-
-    fn order(&self, epoch: usize) -> Vec<usize> {
-        let mut order = self.unshuffled();
-        if let Some(seed) = self.seed {
-            seed.at(epoch as u64).rng().shuffle(&mut order);
-        }
-        order
-    }
-
-    fn schedule(&self, epoch: usize) -> Schedule {
-        let mut order = self.order(epoch);
-        let batches = self.num_batches();
-        if self.last_batch == LastBatch::Wrap {
-            let missing = batches * self.batch_size - order.len();
-            order.extend_from_within(..missing);
-        }
-        let draws = self.seed.unwrap_or(Seed::new(0)).child("draws");
-        Schedule {
-            order,
-            batch_size: self.batch_size,
-            batches,
-            draws: draws.at(epoch as u64),
-        }
-    }
-}
-
 impl<E: Examples> Batches for Loader<E> {
     type Batch = E::Batch;
 
@@ -338,22 +272,6 @@ impl<E: Examples> Batches for Loader<E> {
         device: &Device,
     ) -> Result<BatchIterator<'a, E::Batch>> {
         Ok(Box::new(LoaderIterator::new(self, epoch, skip, device)))
-    }
-}
-
-/// Which examples go into which batch of an epoch.
-struct Schedule {
-    order: Vec<usize>,
-    batch_size: usize,
-    batches: usize,
-    draws: Seed,
-}
-
-impl Schedule {
-    fn indices(&self, batch: usize) -> &[usize] {
-        let range: Range<usize> =
-            batch * self.batch_size..((batch + 1) * self.batch_size).min(self.order.len());
-        &self.order[range]
     }
 }
 

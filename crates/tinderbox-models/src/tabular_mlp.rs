@@ -213,9 +213,7 @@ impl TabularMlpConfig {
         }
         let init = LinearInit {
             bias: true,
-            weight: Initializer::KaimingUniform {
-                gain: (1.0f64 / 3.0).sqrt(),
-            },
+            weight: Initializer::PYTORCH,
         };
         Ok(TabularMlp {
             embeddings: self.embeddings.iter().map(embedding).collect(),

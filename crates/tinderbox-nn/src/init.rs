@@ -48,6 +48,12 @@ pub struct InitError {
 }
 
 impl Initializer {
+    /// PyTorch's default for the weights of a linear layer or convolution, and for every bias:
+    /// U(±1/√fan_in), which is Kaiming-uniform with gain √(1/3).
+    pub const PYTORCH: Self = Self::KaimingUniform {
+        gain: 0.577_350_269_189_625_8,
+    };
+
     /// Checks the numbers that a user wrote.
     ///
     /// # Errors

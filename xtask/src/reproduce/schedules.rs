@@ -143,10 +143,9 @@ fn an_epoch_late(index: usize) -> Schedule {
 
 /// Weights from U(±1/√inputs), PyTorch's own choice, which the section leaves as it is.
 fn lenet(input: [usize; 3], classes: usize) -> Result<ImageConfig> {
-    let gain = (1.0f64 / 3.0).sqrt();
     Ok(ImageConfig::LeNet(LeNetConfig {
         modern: true,
-        initializer: Initializer::KaimingUniform { gain },
+        initializer: Initializer::PYTORCH,
         ..LeNetConfig::new(input, classes)
     }))
 }

@@ -18,10 +18,6 @@ use super::images::{Data, Plan};
 
 const NORMAL: Initializer = Initializer::Normal { std: 0.01 };
 const XAVIER: Initializer = Initializer::XavierUniform { gain: 1.0 };
-/// PyTorch's default for biases, which the course leaves as they are: U(±1/√fan_in).
-const DEFAULT: Initializer = Initializer::KaimingUniform {
-    gain: 0.577_350_269_189_625_8,
-};
 
 /// Chapter "Implementation of Softmax Regression from Scratch".
 pub fn softmax_regression(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
@@ -239,7 +235,7 @@ impl Start {
             fan_out: count,
         };
         let seed = self.seed.child(name).child("bias");
-        let numbers = DEFAULT.draw(count, fans, seed);
+        let numbers = Initializer::PYTORCH.draw(count, fans, seed);
         Tensor::from_data(TensorData::new(numbers, [1, count]), &self.device).require_grad()
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, flatten, relu};
 
-use super::blocks::{TORCH_DEFAULT, dropout, image_network, xavier};
+use super::blocks::{dropout, image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -92,7 +92,7 @@ impl AlexNetConfig {
         check::positive(model, "hidden", self.hidden)?;
         check::dropout(model, "dropout", self.dropout)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let [channels, height, width] = self.input;
         let conv1 = Conv::new(channels, 96, 11).stride(4).padding(1);
         // Only the first convolution and the three poolings (window 3, stride 2) change the size.

@@ -7,12 +7,6 @@ use tinderbox_nn::{Activation, Conv, Init, Initializer};
 /// Xavier-uniform, the course's choice for convolutions and linear layers alike.
 pub(super) const XAVIER: Initializer = Initializer::XavierUniform { gain: 1.0 };
 
-/// PyTorch's default for the weights of a linear layer and for every bias, U(±1/√fan_in):
-/// Kaiming-uniform with gain √(1/3). The course changes only the weights, so its biases start there.
-pub(super) const TORCH_DEFAULT: Initializer = Initializer::KaimingUniform {
-    gain: 0.577_350_269_189_625_8,
-};
-
 /// Kaiming-normal for ReLU by the outputs, torchvision's choice for most convolutions.
 pub(super) const KAIMING_OUT: Initializer = Initializer::KaimingNormalOut {
     gain: std::f64::consts::SQRT_2,

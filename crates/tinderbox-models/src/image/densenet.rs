@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Numbered, Pool, global_avg_pool, relu};
 
-use super::blocks::{TORCH_DEFAULT, image_network};
+use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
@@ -134,7 +134,7 @@ impl DenseNetConfig {
         let kaiming = Initializer::KaimingNormal {
             gain: std::f64::consts::SQRT_2,
         };
-        let init = Init::new(seed, device, kaiming).linears(TORCH_DEFAULT);
+        let init = Init::new(seed, device, kaiming).linears(Initializer::PYTORCH);
         let mut channels = self.stem;
         let (denseblock1, transition1) = self.stage(&init.child("1"), 0, &mut channels);
         let (denseblock2, transition2) = self.stage(&init.child("2"), 1, &mut channels);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{TORCH_DEFAULT, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -151,7 +151,7 @@ impl CourseDenseNetConfig {
         }
         check::positive(model, "growth", self.growth)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let (in_blocks, in_transitions) = (init.child("blocks"), init.child("transitions"));
         let mut channels = 64;
         let (mut blocks, mut halves) = (Vec::new(), Vec::new());

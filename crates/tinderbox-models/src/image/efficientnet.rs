@@ -7,10 +7,11 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
-    Activation, Conv, DropPath, Init, Layer, adaptive_avg_pool, global_avg_pool, one_of,
+    Activation, Conv, DropPath, Init, Initializer, Layer, adaptive_avg_pool, global_avg_pool,
+    one_of,
 };
 
-use super::blocks::{ConvNorm, KAIMING_OUT, TORCH_DEFAULT, conv_norm, dropout, image_network};
+use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, dropout, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -181,7 +182,7 @@ impl EfficientNetConfig {
         check::image(model, self.input, self.classes, 1)?;
         check::dropout(model, "dropout", self.dropout)?;
         check::dropout(model, "stochastic_depth", self.stochastic_depth)?;
-        let init = Init::new(seed, device, KAIMING_OUT).linears(TORCH_DEFAULT);
+        let init = Init::new(seed, device, KAIMING_OUT).linears(Initializer::PYTORCH);
         let in_features = init.child("features");
         let stem = Conv::new(self.input[0], 32, 3).stride(2).padding(1);
         let stem = conv_norm(&in_features.at(0), stem, Activation::silu());

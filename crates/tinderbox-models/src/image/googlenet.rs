@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{TORCH_DEFAULT, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -131,7 +131,7 @@ impl GoogLeNetConfig {
         let model = "GoogLeNet";
         check::image(model, self.input, self.classes, 1)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let mut channels = 192;
         let mut stage = |name: &str, index: usize| -> Vec<Inception> {
             let init = init.child(name);

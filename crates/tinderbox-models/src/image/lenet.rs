@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Activation, Conv, Init, Initializer, Layer, Pool, flatten};
 
-use super::blocks::{TORCH_DEFAULT, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -73,7 +73,7 @@ impl LeNetConfig {
         let model = "LeNet";
         check::image(model, self.input, self.classes, SMALLEST)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let [channels, height, width] = self.input;
         let conv1 = Conv::new(channels, 6, 5).padding(2);
         let conv2 = Conv::new(6, 16, 5);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, flatten, sigmoid};
 
-use super::blocks::{TORCH_DEFAULT, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -74,7 +74,7 @@ impl BatchNormLeNetConfig {
         let model = "batch-norm LeNet";
         check::image(model, self.input, self.classes, SMALLEST)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let [channels, height, width] = self.input;
         let conv1 = Conv::new(channels, 6, 5);
         let conv2 = Conv::new(6, 16, 5);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{TORCH_DEFAULT, dropout, image_network, xavier};
+use super::blocks::{dropout, image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -105,7 +105,7 @@ impl NinConfig {
         check::image(model, self.input, self.classes, SMALLEST)?;
         check::dropout(model, "dropout", self.dropout)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let block = |name: &str, conv| NinBlock::new(&init.child(name), conv);
         Ok(Nin {
             block1: block("block1", Conv::new(self.input[0], 96, 11).stride(4)),

@@ -7,9 +7,9 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Conv, Init, Layer, Pool, global_avg_pool, relu};
+use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{KAIMING_OUT, TORCH_DEFAULT, image_network};
+use super::blocks::{KAIMING_OUT, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -230,7 +230,7 @@ impl ResNetConfig {
                 needs: "basic blocks have one group of 64: use the block \"bottleneck\"",
             });
         }
-        let init = Init::new(seed, device, KAIMING_OUT).linears(TORCH_DEFAULT);
+        let init = Init::new(seed, device, KAIMING_OUT).linears(Initializer::PYTORCH);
         let mut inputs = 64;
         let mut stage = |name: &str, index: usize| -> Vec<ResidualBlock> {
             let init = init.child(name);

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{TORCH_DEFAULT, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -99,7 +99,7 @@ impl CourseResNetConfig {
         let model = "the course's ResNet-18";
         check::image(model, self.input, self.classes, 1)?;
         check::initializer(model, self.initializer)?;
-        let init = Init::new(seed, device, self.initializer).biases(TORCH_DEFAULT);
+        let init = Init::new(seed, device, self.initializer).biases(Initializer::PYTORCH);
         let widths = [64, 64, 64, 128, 128, 256, 256, 512, 512];
         let in_blocks = init.child("blocks");
         let blocks = widths

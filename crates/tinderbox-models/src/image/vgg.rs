@@ -11,7 +11,7 @@ use tinderbox_nn::{
     Activation, Conv, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten, one_of,
 };
 
-use super::blocks::{KAIMING_OUT, TORCH_DEFAULT, XAVIER, dropout, image_network};
+use super::blocks::{KAIMING_OUT, XAVIER, dropout, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -155,7 +155,7 @@ impl VggConfig {
         Self {
             convolution_initializer: XAVIER,
             linear_initializer: XAVIER,
-            bias_initializer: TORCH_DEFAULT,
+            bias_initializer: Initializer::PYTORCH,
             ..Self::vgg11(input, classes)
         }
     }

@@ -1,0 +1,91 @@
+use std::ops::Range;
+use std::sync::Arc;
+
+use tinderbox_core::Seed;
+
+/// What to do with the last batch when the examples are not a multiple of the batch size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LastBatch {
+    /// Keep it, shorter than the others: every example is seen exactly once.
+    #[default]
+    Keep,
+    /// Leave it out: every batch is full, and up to `batch_size - 1` examples wait for another epoch.
+    Drop,
+    /// Fill it up with the first examples of the same epoch's order: every batch is full, every
+    /// example is seen, a few are seen twice.
+    Wrap,
+}
+
+/// Which examples go into which batch of which epoch.
+#[derive(Clone)]
+pub struct Plan {
+    /// The examples, by index; all of them when `None`.
+    pub subset: Option<Arc<[usize]>>,
+    pub examples: usize,
+    pub batch_size: usize,
+    pub seed: Option<Seed>,
+    pub last_batch: LastBatch,
+}
+
+impl Plan {
+    pub fn num_examples(&self) -> usize {
+        self.subset
+            .as_ref()
+            .map_or(self.examples, |subset| subset.len())
+    }
+
+    pub fn num_batches(&self) -> usize {
+        match self.last_batch {
+            LastBatch::Drop => self.num_examples() / self.batch_size,
+            LastBatch::Keep | LastBatch::Wrap => self.num_examples().div_ceil(self.batch_size),
+        }
+    }
+
+    pub fn unshuffled(&self) -> Vec<usize> {
+        match &self.subset {
+            Some(subset) => subset.to_vec(),
+            None => (0..self.examples).collect(),
+        }
+    }
+
+    pub fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut order = self.unshuffled();
+        if let Some(seed) = self.seed {
+            seed.at(epoch as u64).rng().shuffle(&mut order);
+        }
+        order
+    }
+
+    pub fn schedule(&self, epoch: usize) -> Schedule {
+        let mut order = self.order(epoch);
+        let batches = self.num_batches();
+        if self.last_batch == LastBatch::Wrap {
+            let missing = batches * self.batch_size - order.len();
+            order.extend_from_within(..missing);
+        }
+        let draws = self.seed.unwrap_or(Seed::new(0)).child("draws");
+        Schedule {
+            order,
+            batch_size: self.batch_size,
+            batches,
+            draws: draws.at(epoch as u64),
+        }
+    }
+}
+
+/// Which examples go into which batch of an epoch.
+pub struct Schedule {
+    pub order: Vec<usize>,
+    pub batch_size: usize,
+    pub batches: usize,
+    pub draws: Seed,
+}
+
+impl Schedule {
+    pub fn indices(&self, batch: usize) -> &[usize] {
+        let range: Range<usize> =
+            batch * self.batch_size..((batch + 1) * self.batch_size).min(self.order.len());
+        &self.order[range]
+    }
+}
