@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::Device;
 use polars::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{Batches, FeatureSpec, ReadOptions, Separator, StreamLoader, Values, collect, read};
+use tinderbox_data::{
+    Batches, FeatureSpec, ReadOptions, Separator, StreamLoader, Values, collect, read,
+};
 
 const ROWS: usize = 2_000;
 
@@ -195,7 +197,9 @@ fn every_format_is_read_from_the_web() {
         assert!(found.equals(&expected), "{name}: {found}");
     }
     let semicolons = format!("{}/bucket/semicolons.csv", server.address);
-    let frame = ReadOptions::default().separator(Separator::Byte(b';')).read(semicolons);
+    let frame = ReadOptions::default()
+        .separator(Separator::Byte(b';'))
+        .read(semicolons);
     assert!(collect(&frame.unwrap()).unwrap().equals(&expected));
 }
 
@@ -207,8 +211,13 @@ fn features_are_fitted_and_batches_streamed_from_the_web() {
         .unwrap()
         .fit(&frame)
         .unwrap();
-    assert_eq!(features.width(), 4); // x, and three words
-    let expected = features.transform(&table(0..ROWS)).unwrap();
+    let local = table(0..ROWS);
+    let same = FeatureSpec::infer(&local, "y")
+        .unwrap()
+        .fit(&local)
+        .unwrap();
+    assert_eq!(features, same);
+    let expected = features.transform(&local).unwrap();
     let expected = expected.regression().unwrap();
     let loader = StreamLoader::<Values>::new(frame, features, 128)
         .unwrap()
@@ -223,7 +232,7 @@ fn features_are_fitted_and_batches_streamed_from_the_web() {
     assert_eq!(examples, ROWS);
     let targets: f64 = expected
         .targets()
-        .data()
+        .as_slice()
         .iter()
         .map(|&y| f64::from(y))
         .sum();
@@ -246,7 +255,10 @@ fn what_goes_wrong_names_the_address() {
         format!("{}/bucket/damaged.parquet", server.address),
         format!("http://{closed}/t.parquet"),
     ] {
-        let error = read(&address).and_then(|frame| collect(&frame)).unwrap_err().to_string();
+        let error = read(&address)
+            .and_then(|frame| collect(&frame))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(&address), "{address}: {error}");
     }
 }
