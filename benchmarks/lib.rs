@@ -40,7 +40,7 @@ pub fn images(examples: usize, side: usize) -> Result<Images> {
     Images::new(pixels, [1, side, side], Classes::new(labels, names)?)
 }
 
-/// A training of an image model: one epoch of it is an iteration of a bench.
+/// A training of an image model.
 pub struct ImageTraining {
     /// The name in results.
     pub name: &'static str,
@@ -112,17 +112,18 @@ impl ImageTraining {
         Ok(loader.shuffle(Seed::new(1)))
     }
 
-    /// One epoch of the whole loop: batches, forward, loss, accuracy, backward, step.
+    /// Epochs of the whole loop: batches, forward, loss, accuracy, backward, step.
     ///
     /// # Errors
     /// A loss that is not finite.
-    pub fn epoch(
+    pub fn train(
         &self,
         model: ImageModel,
         batches: &dyn Batches<Batch = Batch<4, Tensor<1, Int>>>,
+        epochs: usize,
     ) -> std::result::Result<Fitted<ImageModel>, TrainError> {
         let config = TrainConfig {
-            epochs: 1,
+            epochs,
             learning_rate: self.rate,
             ..TrainConfig::default()
         };

@@ -19,7 +19,11 @@ fn images(criterion: &mut Criterion) {
         // Elements are images, so criterion prints images per second.
         group.throughput(Throughput::Elements(training.examples() as u64));
         group.bench_function(training.name, |bencher| {
-            bencher.iter(|| training.epoch(model.clone(), &loader).expect("a training"))
+            bencher.iter(|| {
+                training
+                    .train(model.clone(), &loader, 1)
+                    .expect("a training")
+            })
         });
     }
     group.finish();

@@ -29,18 +29,19 @@ fn main() -> std::result::Result<(), Failure> {
     let filter = arguments.next().unwrap_or_default();
     let device = Device::flex();
     let mut shares = BTreeMap::new();
-    let mut measure = |name: &str, epoch: &dyn Fn(&Clock) -> std::result::Result<(), Failure>| {
-        let name = format!("share/{name}");
-        if name.contains(&filter) {
-            let share = waiting(epoch)?;
-            println!(
-                "{name}: {:.2} % of the loop's time is waiting for data",
-                100.0 * share
-            );
-            shares.insert(name, share);
-        }
-        Ok::<_, Failure>(())
-    };
+    let mut measure =
+        |name: &str, training: &dyn Fn(&Clock) -> std::result::Result<(), Failure>| {
+            let name = format!("share/{name}");
+            if name.contains(&filter) {
+                let share = waiting(training)?;
+                println!(
+                    "{name}: {:.2} % of the loop's time is waiting for data",
+                    100.0 * share
+                );
+                shares.insert(name, share);
+            }
+            Ok::<_, Failure>(())
+        };
     for (examples, width, batch) in [(10_000, 2, 10), (65_536, 32, 1024)] {
         let loader = Loader::new(regression(examples, width)?, batch)?.shuffle(Seed::new(1));
         let model = LinearRegressionConfig::new(width).init(Seed::new(2), &device)?;
@@ -75,7 +76,7 @@ fn main() -> std::result::Result<(), Failure> {
     for training in &IMAGE_TRAININGS {
         let (loader, model) = (training.loader()?, training.model(&device)?);
         measure(&format!("images/{}", training.name), &|clock| {
-            training.epoch(model.clone(), &clock.on(&loader))?;
+            training.train(model.clone(), &clock.on(&loader), EPOCHS)?;
             Ok(())
         })?;
     }
@@ -98,15 +99,15 @@ fn epochs(rate: f64) -> TrainConfig {
     }
 }
 
-/// The share of the time of many epochs that their batches took.
+/// The share of a training's time that its batches took.
 fn waiting(
-    epoch: &dyn Fn(&Clock) -> std::result::Result<(), Failure>,
+    training: &dyn Fn(&Clock) -> std::result::Result<(), Failure>,
 ) -> std::result::Result<f64, Failure> {
-    epoch(&Clock::default())?; // warm up
+    training(&Clock::default())?; // warm up
     let clock = Clock::default();
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs_f64(SECONDS) {
-        epoch(&clock)?;
+        training(&clock)?;
     }
     let all = started.elapsed().as_secs_f64();
     Ok(clock.waited.load(Ordering::Relaxed) as f64 * 1e-9 / all)

@@ -78,8 +78,8 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let graph = device.clone().autodiff();
     let model = DropoutMlpConfig::new([1, 28, 28], 10).init(seed.child("weights"), device)?;
     let model = model.train();
-    // Dropout layers draw from Burn's generator of the device; a trainer seeds it for every step.
-    graph.seed(seed.child("layers").value());
+    // A trainer does so for every step: the masks then depend on nothing else.
+    tinderbox::seed_layers(seed.child("layers"));
     let image = |on: &Device| Tensor::<4>::ones([1, 1, 28, 28], on);
     let answer = || model.forward(image(&graph)).inner();
     page.show(

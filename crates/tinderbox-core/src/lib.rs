@@ -10,12 +10,14 @@
 //! ```
 
 mod file;
+mod layers;
 mod memory;
 mod nearest;
 mod seed;
 mod timer;
 
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
+pub use layers::{next_layer_seed, seed_layers};
 pub use memory::{keep_memory, peak_memory};
 pub use nearest::nearest;
 pub use seed::{Rng, Seed};

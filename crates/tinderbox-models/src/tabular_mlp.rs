@@ -2,12 +2,12 @@
 //! Berkhahn 2016, "Entity Embeddings of Categorical Variables").
 
 use burn::module::Module;
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Embedding, Linear};
+use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Fans, Initializer, LinearInit, Network, linear};
+use tinderbox_nn::{Dropout, Fans, Initializer, LinearInit, Network, linear};
 
 use crate::ModelError;
 
@@ -207,7 +207,7 @@ impl TabularMlpConfig {
                 norm: self
                     .batch_norm
                     .then(|| BatchNormConfig::new(units).init(device)),
-                dropout: DropoutConfig::new(self.dropout).init(),
+                dropout: Dropout::new(self.dropout),
             });
             width = units;
         }

@@ -1,6 +1,6 @@
 use burn::module::{Param, ParamId};
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Dropout, LayerNorm, Linear};
+use burn::nn::{BatchNorm, LayerNorm, Linear};
 use burn::tensor::Tensor;
 
 use crate::trace;
@@ -86,14 +86,6 @@ impl<const D: usize> Layer<D> for LayerNorm {
             &output.dims(),
             || 0,
         );
-        output
-    }
-}
-
-impl<const D: usize> Layer<D> for Dropout {
-    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
-        let output = self.forward(input);
-        trace::step("Dropout", Vec::new, &output.dims(), || 0);
         output
     }
 }

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
 use burn::optim::{GradientsParams, ModuleOptimizer};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bool, Bytes, Device, Int, Tensor};
-use tinderbox_core::Seed;
+use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
 use tinderbox_optim::{GradientMean, GroupRates, group_below, load_state, save_state};
 
@@ -190,6 +190,7 @@ where
         while let Some(batch) = batches.next() {
             // The random state is a function of the step, so a resumed run needs no other memory.
             let draws = seed.at(self.epoch as u64).at(self.batch as u64);
+            seed_layers(draws);
             self.device.seed(draws.value());
             let step = self.task.step(self.model(), batch?);
             let step = step.map_err(|source| TrainError::Step {

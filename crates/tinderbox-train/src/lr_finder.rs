@@ -1,6 +1,6 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use tinderbox_core::Seed;
+use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
 use tinderbox_optim::OptimizerConfig;
 use tinderbox_plot::Plot;
@@ -94,7 +94,9 @@ impl LrFinder {
             let before = losses.len();
             for batch in train.epoch(epoch, 0, &device)? {
                 let done = losses.len();
-                device.seed(Seed::new(self.seed).at(done as u64).value());
+                let draws = Seed::new(self.seed).at(done as u64);
+                seed_layers(draws);
+                device.seed(draws.value());
                 let step = task.step(&model, batch?);
                 let step = step.map_err(|source| TrainError::Step {
                     epoch: epoch + 1,

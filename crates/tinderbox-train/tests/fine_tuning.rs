@@ -1,13 +1,11 @@
 //! Frozen parts and a head with its own learning rate.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::{Loader, Rows, synthetic};
-use tinderbox_nn::{Initializer, LinearInit, Network, linear};
+use tinderbox_nn::{Dropout, Initializer, LinearInit, Network, linear};
 use tinderbox_optim::{Group, OptimizerConfig, Select};
 use tinderbox_train::*;
 
@@ -51,7 +49,7 @@ fn net() -> Net {
         backbone: Backbone {
             linear: linear(2, 4, drawn, Seed::new(3), &device),
             norm: BatchNormConfig::new(4).init(&device),
-            dropout: DropoutConfig::new(0.5).init(),
+            dropout: Dropout::new(0.5),
         },
         head: linear(4, 1, drawn, Seed::new(4), &device),
     }
@@ -59,12 +57,6 @@ fn net() -> Net {
 
 fn data() -> Rows {
     synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 40, Seed::new(1)).unwrap()
-}
-
-/// Dropout draws from one generator of the process: no two of these trainings at a time.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn config(epochs: usize) -> TrainConfig {
@@ -102,7 +94,6 @@ fn bits<M: Module>(module: &M) -> Vec<u32> {
 
 #[test]
 fn a_frozen_part_does_not_move_by_a_bit_and_the_rest_learns() {
-    let _alone = alone();
     let before = bits(&net().backbone);
     let freeze = vec!["backbone".to_string()];
     for name in ["sgd", "momentum", "adamw"] {
@@ -123,7 +114,6 @@ fn a_frozen_part_does_not_move_by_a_bit_and_the_rest_learns() {
 
 #[test]
 fn a_frozen_part_predicts_while_the_rest_is_trained() {
-    let _alone = alone();
     // With batch statistics or dropout the head would get other inputs, and so other weights.
     let config = TrainConfig {
         freeze: vec!["backbone".into()],
@@ -131,13 +121,12 @@ fn a_frozen_part_predicts_while_the_rest_is_trained() {
     };
     let trained = train(config.clone(), net());
     let mut plain = net();
-    plain.backbone.dropout = DropoutConfig::new(0.0).init();
+    plain.backbone.dropout = Dropout::new(0.0);
     assert_eq!(bits(&train(config, plain).head), bits(&trained.head));
 }
 
 #[test]
 fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
-    let _alone = alone();
     let config_of = |freeze: &[&str]| TrainConfig {
         freeze: freeze.iter().map(|part| part.to_string()).collect(),
         ..config(1)
@@ -157,7 +146,6 @@ fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
 
 #[test]
 fn the_rate_of_the_head_is_multiplied_and_no_other() {
-    let _alone = alone();
     let step = |factor: f64| {
         let head = Group {
             rate_factor: factor,
@@ -188,7 +176,6 @@ fn the_rate_of_the_head_is_multiplied_and_no_other() {
 
 #[test]
 fn groups_and_frozen_parts_are_resumed_and_cannot_be_exchanged() {
-    let _alone = alone();
     let config = |epochs| TrainConfig {
         optimizer: OptimizerConfig::by_name("adam").unwrap(),
         groups: vec![Group {
@@ -228,7 +215,6 @@ fn groups_and_frozen_parts_are_resumed_and_cannot_be_exchanged() {
 
 #[test]
 fn parts_that_do_not_exist_and_nothing_left_to_train_are_errors() {
-    let _alone = alone();
     let refuse = |freeze: &[&str]| {
         let config = TrainConfig {
             freeze: freeze.iter().map(|part| part.to_string()).collect(),
@@ -247,4 +233,27 @@ fn parts_that_do_not_exist_and_nothing_left_to_train_are_errors() {
     );
     let error = refuse(&["backbone", "head"]);
     assert!(error.contains("leave one out"), "{error}");
+}
+
+#[test]
+fn trainings_with_dropout_at_the_same_time_do_not_disturb_each_other() {
+    let one = || bits(&train(config(3), net()));
+    let expected = one();
+    let together: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().unwrap())
+            .collect()
+    });
+    assert_eq!(together, vec![expected; 4]);
+    let other = TrainConfig {
+        seed: 9,
+        ..config(3)
+    };
+    assert_ne!(
+        bits(&train(other, net())),
+        together[0],
+        "the seed decides on the masks"
+    );
 }

@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use burn::module::Module;
-use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::{Batch, Loader, synthetic};
+use tinderbox_nn::Dropout;
 use tinderbox_train::{
     Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric,
     RegressionMetrics, Resume, Run, Step, StepError, StopFlag, TrainConfig, Trainer, Watch,
@@ -101,7 +102,7 @@ fn train(folder: &Path) -> Result<Ended, tinderbox_train::TrainError> {
     device.seed(5);
     let model = Net {
         hidden: LinearConfig::new(4, 16).init(&device),
-        dropout: DropoutConfig::new(0.2).init(),
+        dropout: Dropout::new(0.2),
         output: LinearConfig::new(16, 1).init(&device),
     }
     .materialize();

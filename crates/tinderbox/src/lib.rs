@@ -47,7 +47,8 @@ pub mod tabular;
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
 pub use tinderbox_core::{
-    Rng, Seed, Timer, WriteError, keep_memory, peak_memory, write_atomic, write_atomic_with,
+    Rng, Seed, Timer, WriteError, keep_memory, next_layer_seed, peak_memory, seed_layers,
+    write_atomic, write_atomic_with,
 };
 pub use tinderbox_data as data;
 pub use tinderbox_models as models;

@@ -2,14 +2,14 @@
 //! section "Deep Convolutional Neural Networks (AlexNet)").
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, flatten, relu};
+use tinderbox_nn::{Conv, Dropout, Init, Initializer, Layer, Pool, flatten, relu};
 
-use super::blocks::{dropout, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -107,7 +107,7 @@ impl AlexNetConfig {
             fc1: init.linear("fc1", 256 * side(height) * side(width), self.hidden),
             fc2: init.linear("fc2", self.hidden, self.hidden),
             fc3: init.linear("fc3", self.hidden, self.classes),
-            dropout: dropout(self.dropout),
+            dropout: Dropout::new(self.dropout),
             input: self.input,
             classes: self.classes,
         })

@@ -1,7 +1,7 @@
 //! What several families share.
 
+use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Dropout, DropoutConfig};
 use tinderbox_nn::{Activation, Conv, Init, Initializer};
 
 /// Xavier-uniform, the course's choice for convolutions and linear layers alike.
@@ -24,11 +24,6 @@ pub(super) type ConvNorm = (Conv2d, BatchNorm, Activation);
 pub(super) fn conv_norm(init: &Init, conv: Conv, activation: Activation) -> ConvNorm {
     let norm = init.batch_norm(conv.outputs());
     (init.conv2d("0", conv.no_bias()), norm, activation)
-}
-
-/// Dropout with a probability that has been checked.
-pub(super) fn dropout(probability: f64) -> Dropout {
-    DropoutConfig::new(probability).init()
 }
 
 /// Implements `Network<4>` for a model with the fields `input` and `classes` and the method

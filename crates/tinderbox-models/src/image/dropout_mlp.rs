@@ -2,13 +2,13 @@
 //! et al. 2014).
 
 use burn::module::Module;
-use burn::nn::{Dropout, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Init, Initializer, Layer, flatten, relu};
+use tinderbox_nn::{Dropout, Init, Initializer, Layer, flatten, relu};
 
-use super::blocks::{dropout, image_network};
+use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
@@ -90,9 +90,9 @@ impl DropoutMlpConfig {
         let [first, second] = self.hidden;
         Ok(DropoutMlp {
             hidden1: init.linear("hidden1", self.input.iter().product(), first),
-            dropout1: dropout(self.dropout[0]),
+            dropout1: Dropout::new(self.dropout[0]),
             hidden2: init.linear("hidden2", first, second),
-            dropout2: dropout(self.dropout[1]),
+            dropout2: Dropout::new(self.dropout[1]),
             output: init.linear("output", second, self.classes),
             input: self.input,
             classes: self.classes,

@@ -1,17 +1,17 @@
 //! EfficientNet-B0 (Tan and Le 2019) in the form and with the names of torchvision.
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
-    Activation, Conv, DropPath, Init, Initializer, Layer, adaptive_avg_pool, global_avg_pool,
-    one_of,
+    Activation, Conv, DropPath, Dropout, Init, Initializer, Layer, adaptive_avg_pool,
+    global_avg_pool, one_of,
 };
 
-use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, dropout, image_network};
+use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -211,7 +211,7 @@ impl EfficientNetConfig {
         let linear = init.linear("classifier", 4 * inputs, self.classes);
         Ok(EfficientNet {
             features,
-            classifier: (dropout(self.dropout), linear),
+            classifier: (Dropout::new(self.dropout), linear),
             input: self.input,
             classes: self.classes,
         })

@@ -2,13 +2,13 @@
 
 use burn::module::Module;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, Dropout, Linear};
+use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Activation, Conv, Init, Initializer, Layer, global_avg_pool, one_of};
+use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, global_avg_pool, one_of};
 
-use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, dropout, image_network};
+use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -170,7 +170,7 @@ impl MobileNetV2Config {
         let linear = init.linear("classifier", 1280, self.classes);
         Ok(MobileNetV2 {
             features,
-            classifier: (dropout(self.dropout), linear),
+            classifier: (Dropout::new(self.dropout), linear),
             input: self.input,
             classes: self.classes,
         })

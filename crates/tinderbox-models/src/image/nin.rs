@@ -2,14 +2,13 @@
 //! (NiN)").
 
 use burn::module::Module;
-use burn::nn::Dropout;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Conv, Init, Initializer, Layer, Pool, global_avg_pool, relu};
+use tinderbox_nn::{Conv, Dropout, Init, Initializer, Layer, Pool, global_avg_pool, relu};
 
-use super::blocks::{dropout, image_network, xavier};
+use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
@@ -111,7 +110,7 @@ impl NinConfig {
             block1: block("block1", Conv::new(self.input[0], 96, 11).stride(4)),
             block2: block("block2", Conv::new(96, 256, 5).padding(2)),
             block3: block("block3", Conv::new(256, 384, 3).padding(1)),
-            dropout: dropout(self.dropout),
+            dropout: Dropout::new(self.dropout),
             block4: block("block4", Conv::new(384, self.classes, 3).padding(1)),
             input: self.input,
             classes: self.classes,

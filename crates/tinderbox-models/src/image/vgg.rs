@@ -2,16 +2,16 @@
 //! (without batch norm), which at 224 x 224 is also the course's.
 
 use burn::module::Module;
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
-    Activation, Conv, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten, one_of,
+    Activation, Conv, Dropout, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten, one_of,
 };
 
-use super::blocks::{KAIMING_OUT, XAVIER, dropout, image_network};
+use super::blocks::{KAIMING_OUT, XAVIER, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -201,10 +201,10 @@ impl VggConfig {
         let classifier = (
             init.linear("0", inputs * POOLED * POOLED, self.hidden),
             Activation::relu(),
-            dropout(self.dropout),
+            Dropout::new(self.dropout),
             init.linear("3", self.hidden, self.hidden),
             Activation::relu(),
-            dropout(self.dropout),
+            Dropout::new(self.dropout),
             init.linear("6", self.hidden, self.classes),
         );
         Ok(Vgg {

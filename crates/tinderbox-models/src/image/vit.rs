@@ -3,13 +3,13 @@
 
 use burn::module::{Module, Param};
 use burn::nn::conv::Conv2d;
-use burn::nn::{Dropout, LayerNorm, Linear};
+use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor, activation};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Activation, Conv, Init, Initializer, Layer, trace};
+use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, trace};
 
-use super::blocks::{XAVIER, dropout, image_network};
+use super::blocks::{XAVIER, image_network};
 use super::check;
 use crate::ModelError;
 
@@ -61,7 +61,7 @@ impl SelfAttention {
             w_k: linear("w_k"),
             w_v: linear("w_v"),
             w_o: linear("w_o"),
-            dropout: dropout(config.dropout),
+            dropout: Dropout::new(config.dropout),
             heads: config.heads,
         }
     }
@@ -122,9 +122,9 @@ impl VitBlock {
             mlp: (
                 init.linear("mlp1", features, hidden),
                 Activation::gelu(),
-                dropout(config.dropout),
+                Dropout::new(config.dropout),
                 init.linear("mlp2", hidden, features),
-                dropout(config.dropout),
+                Dropout::new(config.dropout),
             ),
         }
     }
@@ -205,7 +205,7 @@ impl VitConfig {
             patch_embedding: init.conv2d("patch_embedding", patch),
             cls_token: init.parameter("cls_token", [1, 1, self.features], Initializer::Zeros),
             pos_embedding: init.parameter("pos_embedding", [1, positions, self.features], normal),
-            dropout: dropout(self.dropout),
+            dropout: Dropout::new(self.dropout),
             blocks: (0..self.blocks)
                 .map(|block| VitBlock::new(&in_blocks.at(block), self))
                 .collect(),

@@ -83,9 +83,8 @@ pub struct Search {
     pub seed: Seed,
     /// Runs of every trial, each with a seed of its own; their median counts.
     pub runs: usize,
-    /// Trials at the same time. The result does not depend on it, unless models draw numbers while
-    /// they train (dropout): Burn has one generator for all threads, so use 1 for those where every bit
-    /// matters.
+    /// Trials at the same time. The result does not depend on it (unless a model has Burn's own `Dropout`,
+    /// whose generator all threads share: use that of `tinderbox-nn`).
     pub threads: usize,
     /// Settings to try before those that are drawn: what an [`LrFinder`](crate::LrFinder) suggests,
     /// or what has been good so far.

@@ -1,0 +1,189 @@
+use burn::module::{Flag, Module, Param};
+use burn::tensor::{Tensor, TensorData};
+use tinderbox_core::{Seed, next_layer_seed};
+
+use crate::{Layer, trace};
+
+/// Inverted dropout: sets numbers to 0 at random (Srivastava et al. 2014).
+///
+/// In training each number is kept with probability `1 - probability` and scaled by the inverse, so
+/// that its mean stays; in evaluation it is the identity. The masks are drawn in host memory from
+/// [`seed_layers`](tinderbox_core::seed_layers), so they are the same on every backend, and trainings
+/// on other threads do not disturb them (as they would Burn's own dropout, whose generator a process
+/// has once).
+#[derive(Module, Debug)]
+pub struct Dropout {
+    #[module(skip)]
+    probability: f64,
+    training: Param<Flag>,
+}
+
+impl Dropout {
+    /// Drops with this probability, clamped to 0 to 1.
+    pub fn new(probability: f64) -> Self {
+        Self {
+            probability: probability.clamp(0.0, 1.0),
+            training: Param::from_bool(true),
+        }
+    }
+
+    /// Drops numbers of the input.
+    ///
+    /// # Shapes
+    /// Any in, the same out.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let shape = input.dims();
+        dropped(input, shape, self.probability, &self.training)
+    }
+}
+
+impl<const D: usize> Layer<D> for Dropout {
+    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
+        let output = self.forward(input);
+        trace::step("Dropout", Vec::new, &output.dims(), || 0);
+        output
+    }
+}
+
+/// Stochastic depth: leaves out a residual branch, example by example (Huang et al. 2016).
+///
+/// In training each example's branch is kept with probability `1 - probability` and scaled by the
+/// inverse, so that its mean stays; in evaluation it is the identity. Draws as [`Dropout`] does.
+#[derive(Module, Debug)]
+pub struct DropPath {
+    #[module(skip)]
+    probability: f64,
+    training: Param<Flag>,
+}
+
+impl DropPath {
+    /// Leaves the branch out with this probability, clamped to 0 to 1.
+    pub fn new(probability: f64) -> Self {
+        Self {
+            probability: probability.clamp(0.0, 1.0),
+            training: Param::from_bool(true),
+        }
+    }
+}
+
+/// # Shapes
+/// `[batch, channels, height, width]` in and out.
+impl Layer<4> for DropPath {
+    fn apply(&self, input: Tensor<4>) -> Tensor<4> {
+        let rows = [input.dims()[0], 1, 1, 1];
+        let output = dropped(input, rows, self.probability, &self.training);
+        trace::step("DropPath", Vec::new, &output.dims(), || 0);
+        output
+    }
+}
+
+/// The input times a mask of this shape, in training; the input itself in evaluation.
+fn dropped<const D: usize>(
+    input: Tensor<D>,
+    mask: [usize; D],
+    probability: f64,
+    training: &Param<Flag>,
+) -> Tensor<D> {
+    let device = input.device();
+    if probability == 0.0 || !training.is_enabled() || !device.is_autodiff() {
+        return input;
+    }
+    let kept = kept(mask.iter().product(), 1.0 - probability, next_layer_seed());
+    input * Tensor::from_data(TensorData::new(kept, mask), &device)
+}
+
+/// `count` numbers, `1 / keep` with probability `keep` and 0 otherwise.
+fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
+    // Half of a draw decides on a number.
+    let below = (keep * (1u64 << 32) as f64) as u64;
+    let scale = if keep == 0.0 { 0.0 } else { 1.0 / keep } as f32;
+    let number = |half: u64| if half < below { scale } else { 0.0 };
+    let mut rng = seed.rng();
+    let mut numbers = Vec::with_capacity(count + 1);
+    while numbers.len() < count {
+        let bits = rng.next_u64();
+        numbers.extend([number(bits >> 32), number(bits & 0xffff_ffff)]);
+    }
+    numbers.truncate(count);
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use tinderbox_core::seed_layers;
+
+    use super::*;
+
+    fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn numbers_are_dropped_and_scaled_in_training_only() {
+        let device = Device::flex().autodiff();
+        let input = Tensor::<2>::ones([100, 301], &device);
+        for probability in [0.2, 0.5, 0.9] {
+            let layer = Dropout::new(probability);
+            seed_layers(Seed::new(3));
+            let output = numbers(layer.forward(input.clone()));
+            let scale = 1.0 / (1.0 - probability) as f32;
+            assert!(output.iter().all(|&x| x == 0.0 || x == scale));
+            let mean = output.iter().sum::<f32>() / output.len() as f32;
+            // Five standard deviations of the mean of 30,100 draws.
+            let tolerance = 5.0 * (probability / (1.0 - probability) / 30_100.0).sqrt();
+            assert!((f64::from(mean) - 1.0).abs() < tolerance, "{mean}");
+            assert_eq!(numbers(layer.valid().forward(input.clone())), [1.0; 30_100]);
+        }
+        let plain = Tensor::<1>::ones([9], &Device::flex());
+        assert_eq!(numbers(Dropout::new(0.5).forward(plain)), [1.0; 9]);
+        assert_eq!(
+            numbers(Dropout::new(0.0).forward(input.clone())),
+            [1.0; 30_100]
+        );
+        assert_eq!(numbers(Dropout::new(1.0).forward(input)), [0.0; 30_100]);
+    }
+
+    #[test]
+    fn masks_are_a_function_of_the_seed_on_every_backend() {
+        let layer = Dropout::new(0.5);
+        let draw = |device: Device, seed| {
+            seed_layers(Seed::new(seed));
+            let input = Tensor::<2>::ones([8, 8], &device.autodiff());
+            (
+                numbers(layer.forward(input.clone())),
+                numbers(layer.forward(input)),
+            )
+        };
+        let (first, second) = draw(Device::flex(), 1);
+        assert_ne!(first, second);
+        #[allow(deprecated)] // the feature `ndarray` is ours to keep
+        let other = Device::ndarray();
+        assert_eq!(draw(other, 1), (first.clone(), second));
+        assert_ne!(draw(Device::flex(), 2).0, first);
+    }
+
+    #[test]
+    fn the_gradient_is_the_mask() {
+        let input = Tensor::<1>::ones([64], &Device::flex().autodiff()).require_grad();
+        let output = Dropout::new(0.5).forward(input.clone());
+        let gradients = output.clone().sum().backward();
+        assert_eq!(numbers(input.grad(&gradients).unwrap()), numbers(output));
+    }
+
+    #[test]
+    fn whole_examples_are_dropped_in_training_only() {
+        let device = Device::flex().autodiff();
+        seed_layers(Seed::new(3));
+        let layer = DropPath::new(0.25);
+        let input = Tensor::<4>::ones([400, 2, 1, 1], &device);
+        let output = numbers(layer.apply(input.clone()));
+        let kept = output.chunks(2).filter(|pair| pair[0] != 0.0).count();
+        assert!(output.chunks(2).all(|pair| pair[0] == pair[1]));
+        assert!(output.iter().all(|&x| x == 0.0 || x == 4.0 / 3.0));
+        assert!((270..330).contains(&kept), "{kept} of 400 kept");
+        let plain = Tensor::<4>::ones([4, 2, 1, 1], &Device::flex());
+        assert_eq!(numbers(layer.apply(plain)), [1.0; 8]);
+        assert_eq!(numbers(layer.valid().apply(input)), [1.0; 800]);
+    }
+}
