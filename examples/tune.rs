@@ -86,7 +86,10 @@ fn main() -> Result<()> {
     for optimizer in OPTIMIZERS {
         let loader = Loader::new(train.clone(), 32)?.shuffle(seed.child("order"));
         let model = Mlp::new(train.features().width(), 64, seed.child("weights"), &device);
-        let config = OptimizerConfig::by_name(optimizer)?;
+        let config = TrainConfig {
+            optimizer: OptimizerConfig::by_name(optimizer)?,
+            ..TrainConfig::default()
+        };
         let found = LrFinder::default().search(&model, &Regression::default(), &config, &loader)?;
         let Some(rate) = found.suggestion else {
             continue;

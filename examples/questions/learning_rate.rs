@@ -22,12 +22,12 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let task = Regression {
         loss: Loss::HalfSquared,
     };
-    let sgd = OptimizerConfig::default();
+    let config = TrainConfig::default();
     let search = LrFinder {
         lowest: 1e-4,
         ..LrFinder::default()
     }
-    .search(&model, &task, &sgd, &loader)?;
+    .search(&model, &task, &config, &loader)?;
     let found = search.suggestion.context("the loss falls at some rate")?;
     page.show("rate where the loss falls fastest", &format!("{found:.3}"))?;
     page.figure("learning_rate", search.plot()?)?;

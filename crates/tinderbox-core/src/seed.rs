@@ -62,6 +62,7 @@ pub struct Rng {
 
 impl Rng {
     /// 64 random bits.
+    #[inline]
     pub fn next_u64(&mut self) -> u64 {
         self.bits.next_u64()
     }
@@ -89,15 +90,14 @@ impl Rng {
     }
 
     /// An integer drawn uniformly from `0..n`; 0 when `n` is 0.
+    #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
-        if n == 0 {
-            return 0;
-        }
-        // Lemire 2019: multiply, and draw again in the rare case that would be biased.
-        let threshold = n.wrapping_neg() % n;
+        // Lemire 2019: multiply, and draw again in the rare case that would be biased; the exact
+        // bound of that case takes a division, and is below `n`.
         loop {
             let wide = u128::from(self.next_u64()) * u128::from(n);
-            if wide as u64 >= threshold {
+            let low = wide as u64;
+            if low >= n || low >= n.wrapping_neg() % n {
                 return (wide >> 64) as u64;
             }
         }

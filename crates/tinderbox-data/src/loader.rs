@@ -1,8 +1,5 @@
-use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
 
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
@@ -12,9 +9,11 @@ use tinderbox_core::Seed;
 use crate::{DataError, Result};
 
 mod plan;
+mod worker;
 
 pub use plan::LastBatch;
 use plan::{Plan, Schedule};
+use worker::Worker;
 
 /// One batch on a device: inputs of shape `[batch, …]` and their targets.
 ///
@@ -88,12 +87,12 @@ pub trait Examples: Send + Sync + 'static {
 /// A batch of fewer bytes is gathered faster than another thread is woken.
 const WORTH_A_THREAD: usize = 64 * 1024;
 
-/// Bytes gathered ahead when the loader decides, if that is more than [`AHEAD`] batches: waking a
-/// thread costs as much as a short step, so short steps get several batches at each waking.
-const BYTES_AHEAD: usize = 4 * 1024 * 1024;
+/// Bytes of batches that are ready when the loader decides, if that is more than [`READY`] batches:
+/// short steps need several in hand for the time that the thread does not get a core.
+const BYTES_READY: usize = 8 * 1024 * 1024;
 
-/// Batches gathered ahead at the least: one is ready, one in the making.
-const AHEAD: usize = 2;
+/// Batches that are ready at the least; one more is in the making.
+const READY: usize = 2;
 
 /// Batches of examples in memory, in an order that is a pure function of (seed, epoch).
 ///
@@ -116,7 +115,7 @@ pub struct Loader<E: Examples> {
     plan: Plan,
     /// Batches gathered ahead; the loader decides when `None`.
     prefetch: Option<usize>,
-    /// The thread of the epoch before, which makes the beginning of this one.
+    /// The thread that gathered the epoch before and goes on with this one.
     before: Mutex<Option<Worker<E::Host>>>,
     /// For Burn's trait, which counts epochs by calls and keeps the device with the loader.
     burn_epoch: Arc<AtomicUsize>,
@@ -196,29 +195,34 @@ impl<E: Examples> Loader<E> {
         self
     }
 
-    /// Gathers up to `batches` batches ahead on a thread of its own; 0 gathers in place. Without this
-    /// call a thread is used where a batch is large enough to be worth it. Changes nothing in the
-    /// batches or their order.
+    /// Keeps up to `batches` batches ready, gathered on a thread of its own; 0 gathers in place.
+    /// Without this call a thread is used where a batch is large enough to be worth it. Changes
+    /// nothing in the batches or their order.
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = Some(batches);
+        self.before = Mutex::default();
         self
     }
 
-    fn ahead(&self) -> usize {
+    /// How many batches a thread keeps ready; 0 for no thread.
+    fn ready(&self) -> usize {
         let bytes = self.examples.batch_bytes(self.plan.batch_size);
         self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
             0
         } else {
-            (BYTES_AHEAD / bytes).max(AHEAD)
+            (BYTES_READY / bytes).max(READY)
         })
     }
 
-    /// What the thread of the epoch before made for this one, if it did.
-    fn beginning(&self, epoch: usize) -> Option<Beginning<E::Host>> {
-        let worker = self.before().take();
-        let worker = worker.filter(|worker| worker.next == epoch)?;
-        // A thread that panicked made nothing.
-        worker.handle.join().ok()?
+    /// The thread that gathers this epoch from this batch on; `None` from a system that gives no
+    /// more threads.
+    fn worker(&self, epoch: usize, skip: usize, ready: usize) -> Option<Worker<E::Host>> {
+        let before = self.before().take();
+        let goes_on = before.filter(|worker| worker.next == epoch && skip == 0);
+        goes_on.or_else(|| {
+            let (examples, plan) = (Arc::clone(&self.examples), self.plan.clone());
+            Worker::start(examples, plan, epoch, skip, ready)
+        })
     }
 
     fn before(&self) -> std::sync::MutexGuard<'_, Option<Worker<E::Host>>> {
@@ -279,118 +283,35 @@ impl<E: Examples> Batches for Loader<E> {
 struct LoaderIterator<'a, E: Examples> {
     loader: &'a Loader<E>,
     device: Device,
+    epoch: usize,
+    batches: usize,
     next: usize,
-    seen: usize,
-    schedule: Arc<Schedule>,
     source: Source<E>,
 }
 
 enum Source<E: Examples> {
-    Here,
-    Thread {
-        groups: Receiver<Group<E::Host>>,
-        group: std::vec::IntoIter<Result<E::Host>>,
-        worker: Option<Worker<E::Host>>,
-    },
+    Here(Schedule),
+    Thread(Worker<E::Host>),
     Failed,
-}
-
-/// Batches that follow each other.
-type Group<H> = Vec<Result<H>>;
-
-/// The thread that gathers the batches of an epoch, and then the beginning of the next one, so that
-/// no epoch but the first starts with nothing at hand.
-struct Worker<H> {
-    handle: JoinHandle<Option<Beginning<H>>>,
-    /// The epoch whose beginning it makes.
-    next: usize,
-}
-
-/// The order of an epoch and its first batches.
-struct Beginning<H> {
-    schedule: Arc<Schedule>,
-    group: Group<H>,
 }
 
 impl<'a, E: Examples> LoaderIterator<'a, E> {
     fn new(loader: &'a Loader<E>, epoch: usize, skip: usize, device: &Device) -> Self {
-        let beginning = loader.beginning(epoch).filter(|_| skip == 0);
-        let Beginning {
-            schedule,
-            mut group,
-        } = beginning.unwrap_or_else(|| Beginning {
-            schedule: Arc::new(loader.plan.schedule(epoch)),
-            group: Vec::new(),
-        });
-        let ahead = loader.ahead();
-        let source = if ahead == 0 || skip >= schedule.batches {
-            Source::Here
-        } else {
-            let largest = (ahead / 2).max(1);
-            // The first batch is gathered here if need be: the thread has yet to start.
-            let from = skip + group.len().max(1);
-            // One group waits to be taken while another one is made.
-            let (send, receive) = sync_channel(1);
-            let examples = Arc::clone(&loader.examples);
-            let plan = loader.plan.clone();
-            let this = Arc::clone(&schedule);
-            let gather = move |schedule: &Schedule, batches: Range<usize>| {
-                let mut group = Vec::with_capacity(batches.len());
-                for batch in batches {
-                    let host = examples.gather(schedule.indices(batch), schedule.draws);
-                    let failed = host.is_err();
-                    group.push(host);
-                    if failed {
-                        break;
-                    }
-                }
-                group
-            };
-            let mut size = group.len().max(1);
-            let named = std::thread::Builder::new().name("loader".into());
-            let handle = named.spawn(move || {
-                let mut batch = from;
-                while batch < this.batches {
-                    let end = (batch + size).min(this.batches);
-                    let group = gather(&this, batch..end);
-                    let failed = group.last().is_some_and(Result::is_err);
-                    // The receiver is gone when the epoch was left early: nothing more to do.
-                    if send.send(group).is_err() || failed {
-                        return None;
-                    }
-                    batch = end;
-                    // Slowly, so that the larger group is ready when the one before is used up.
-                    size = (size + size.div_ceil(2)).min(largest);
-                }
-                drop(send);
-                plan.seed?;
-                let schedule = Arc::new(plan.schedule(epoch + 1));
-                let group = gather(&schedule, 0..largest.min(schedule.batches));
-                Some(Beginning { schedule, group })
-            });
-            match handle {
-                Ok(handle) => {
-                    if group.is_empty() {
-                        let indices = schedule.indices(skip);
-                        group.push(loader.examples.gather(indices, schedule.draws));
-                    }
-                    let next = epoch + 1;
-                    Source::Thread {
-                        groups: receive,
-                        group: group.into_iter(),
-                        worker: Some(Worker { handle, next }),
-                    }
-                }
-                // A system that gives no more threads.
-                Err(_) => Source::Here,
-            }
+        let batches = loader.num_batches();
+        let worker = match loader.ready() {
+            ready if ready > 0 && skip < batches => loader.worker(epoch, skip, ready),
+            _ => None,
+        };
+        let source = match worker {
+            Some(worker) => Source::Thread(worker),
+            None => Source::Here(loader.plan.schedule(epoch)),
         };
         Self {
             loader,
             device: device.clone(),
+            epoch,
+            batches,
             next: skip,
-            seen: 0,
-            schedule,
             source,
         }
     }
@@ -398,10 +319,13 @@ impl<'a, E: Examples> LoaderIterator<'a, E> {
 
 impl<E: Examples> Drop for LoaderIterator<'_, E> {
     fn drop(&mut self) {
-        if let Source::Thread { worker, .. } = &mut self.source
-            && self.next >= self.schedule.batches
+        let source = std::mem::replace(&mut self.source, Source::Failed);
+        if let Source::Thread(mut worker) = source
+            && self.next >= self.batches
+            && self.loader.plan.goes_on()
         {
-            *self.loader.before() = worker.take();
+            worker.next = self.epoch + 1;
+            *self.loader.before() = Some(worker);
         }
     }
 }
@@ -410,32 +334,17 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
     type Item = Result<E::Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.schedule.batches {
+        if self.next >= self.batches {
             return None;
         }
-        let indices = self.schedule.indices(self.next);
         let host = match &mut self.source {
-            Source::Here => self.loader.examples.gather(indices, self.schedule.draws),
-            Source::Thread {
-                groups,
-                group,
-                worker,
-            } => {
-                let host = group.next().or_else(|| {
-                    *group = groups.recv().ok()?.into_iter();
-                    group.next()
-                });
-                host.unwrap_or_else(|| {
-                    // The worker ended without a word: it panicked, and the panic is ours to pass on.
-                    match worker.take().map(|worker| worker.handle.join()) {
-                        Some(Err(panic)) => std::panic::resume_unwind(panic),
-                        _ => Err(DataError::WorkerEnded),
-                    }
-                })
+            Source::Here(schedule) => {
+                let indices = schedule.indices(self.next);
+                self.loader.examples.gather(indices, schedule.draws)
             }
+            Source::Thread(worker) => worker.batch(),
             Source::Failed => return None,
         };
-        self.seen += indices.len();
         self.next += 1;
         if host.is_err() {
             self.source = Source::Failed;
@@ -444,18 +353,17 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.schedule.batches.saturating_sub(self.next);
+        let left = self.batches.saturating_sub(self.next);
         (0, Some(left))
     }
 }
 
 impl<E: Examples> DataLoaderIterator<E::Batch> for BurnIterator<'_, E> {
     fn progress(&self) -> Progress {
-        Progress::new(
-            self.0.seen,
-            self.0.loader.num_examples(),
-            Some("items".into()),
-        )
+        let BurnIterator(batches) = self;
+        let examples = batches.loader.num_examples();
+        let seen = (batches.next * batches.loader.batch_size()).min(examples);
+        Progress::new(seen, examples, Some("items".into()))
     }
 }
 

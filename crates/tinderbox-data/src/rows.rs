@@ -60,35 +60,23 @@ impl Values {
 
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
-        let mut data = Vec::with_capacity(indices.len() * self.width);
-        for rows in indices.chunks(TOGETHER) {
-            // Rows of a shuffled order lie anywhere: asked for one after the other, each is waited for.
-            // A look at all their lines first lets them come together.
-            let mut seen = 0;
-            for &index in rows {
-                let lines = self.row(index).iter().take(LOOK).step_by(LINE);
-                seen ^= lines.fold(0, |seen, number| seen ^ number.to_bits());
+        let data = match self.width {
+            // The targets of most tables: a call for each would take longer than the copy.
+            1 => indices.iter().map(|&index| self.data[index]).collect(),
+            width => {
+                let mut data = Vec::with_capacity(indices.len() * width);
+                for &index in indices {
+                    data.extend_from_slice(self.row(index));
+                }
+                data
             }
-            std::hint::black_box(seen);
-            for &index in rows {
-                data.extend_from_slice(self.row(index));
-            }
-        }
+        };
         Self {
             data,
             width: self.width,
         }
     }
 }
-
-/// Rows that are fetched from memory together.
-const TOGETHER: usize = 16;
-
-/// Numbers in a line of the cache.
-const LINE: usize = 16;
-
-/// Numbers of a row that are looked at ahead; the rest of a long row follows by itself.
-const LOOK: usize = 8 * LINE;
 
 /// Class labels `0..classes`, one a row, with the names of the classes.
 #[derive(Clone, Debug, PartialEq)]

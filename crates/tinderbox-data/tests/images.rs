@@ -253,6 +253,17 @@ fn batches_hold_numbers_from_0_to_1_and_class_indices() {
 }
 
 #[test]
+fn every_byte_becomes_its_quotient_by_255_to_the_bit() {
+    let classes = Classes::new(vec![0], digit_classes()).unwrap();
+    let images = Images::new((0..=255).collect(), [1, 16, 16], classes).unwrap();
+    let host = images.gather(&[0], Seed::new(0)).unwrap();
+    for (byte, number) in host.pixels.iter().enumerate() {
+        let quotient = byte as f32 / 255.0;
+        assert_eq!(number.to_bits(), quotient.to_bits(), "{byte}");
+    }
+}
+
+#[test]
 fn a_loader_gives_the_same_augmented_batches_whatever_the_threads() {
     let device = Device::flex();
     let epoch = |prefetch, epoch| -> Vec<f32> {

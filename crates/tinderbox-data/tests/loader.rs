@@ -9,7 +9,8 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use tinderbox_core::Seed;
 use tinderbox_data::{
-    Batch, Batches, Classes, DataError, LastBatch, Loader, Rows, Values, synthetic,
+    Batch, Batches, Classes, DataError, Examples, LastBatch, Loader, Result, Rows, Values,
+    synthetic,
 };
 
 /// Examples whose single feature is their own index.
@@ -107,19 +108,23 @@ proptest! {
         prop_assert_ne!(plain.order(0), plain.order(1));
     }
 
-    /// The thread of an epoch prepares the one that follows: it must not show when another one does,
+    /// The thread of an epoch goes on with the one that follows: it must not show when another one does,
     /// or when the epoch is left before its end.
     #[test]
     fn epochs_come_in_any_order_and_may_be_left(
         count in 20usize..200,
         size in 1usize..20,
         ahead in 1usize..12,
-        seed: u64,
+        seed in proptest::option::of(any::<u64>()),
         policy in policies(),
         visits in proptest::collection::vec((0usize..4, 0usize..30), 1..10),
     ) {
-        let plain = Loader::new(numbered(count), size).unwrap()
-            .shuffle(Seed::new(seed)).last_batch(policy).prefetch(0);
+        let loader = Loader::new(numbered(count), size).unwrap();
+        let loader = match seed {
+            Some(seed) => loader.shuffle(Seed::new(seed)),
+            None => loader,
+        };
+        let plain = loader.last_batch(policy).prefetch(0);
         let ahead = plain.clone().prefetch(ahead);
         for (epoch, most) in visits {
             let expected = seen(&plain, epoch, 0);
@@ -134,11 +139,13 @@ proptest! {
 
 #[test]
 fn without_a_seed_the_order_is_the_datas_own() {
-    let loader = Loader::new(numbered(10), 4).unwrap();
-    assert_eq!(
-        seen(&loader, 5, 0),
-        vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]]
-    );
+    let own = vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]];
+    for ahead in [0, 1, 5] {
+        let loader = Loader::new(numbered(10), 4).unwrap().prefetch(ahead);
+        for epoch in [5, 6, 7, 0, 0] {
+            assert_eq!(seen(&loader, epoch, 0), own);
+        }
+    }
 }
 
 #[test]
@@ -218,5 +225,71 @@ fn stock_burn_code_trains_with_the_loader() {
     let bias = model.bias.val().try_into_vec_as::<f32>().unwrap();
     for (got, truth) in weight.iter().chain(&bias).zip([2.0, -3.4, 4.2]) {
         assert!((got - truth).abs() < 5e-3, "{got} against {truth}");
+    }
+}
+
+/// Twenty examples that are their own indices, of which number 13 cannot be gathered.
+struct Faulty {
+    panics: bool,
+}
+
+impl Examples for Faulty {
+    type Host = Vec<usize>;
+    type Batch = Vec<usize>;
+
+    fn len(&self) -> usize {
+        20
+    }
+
+    fn gather(&self, indices: &[usize], _: Seed) -> Result<Vec<usize>> {
+        match indices.contains(&13) {
+            true if self.panics => panic!("number 13"),
+            true => Err(DataError::Index {
+                index: 13,
+                examples: 13,
+            }),
+            false => Ok(indices.to_vec()),
+        }
+    }
+
+    fn upload(&self, host: Vec<usize>, _: &Device) -> Vec<usize> {
+        host
+    }
+}
+
+#[test]
+fn an_error_comes_at_its_batch_and_ends_the_epoch_on_every_thread() {
+    let loader = |ahead| {
+        Loader::new(Faulty { panics: false }, 3)
+            .unwrap()
+            .shuffle(Seed::new(7))
+            .prefetch(ahead)
+    };
+    let epoch = |loader: &Loader<Faulty>, epoch| -> Vec<Option<Vec<usize>>> {
+        let batches = loader.epoch(epoch, 0, &Device::flex()).unwrap();
+        batches.map(Result::ok).collect()
+    };
+    let plain = loader(0);
+    for ahead in [1, 2, 9] {
+        let ahead = loader(ahead);
+        for number in [0, 1, 2, 3, 0] {
+            let expected = epoch(&plain, number);
+            assert_eq!(epoch(&ahead, number), expected);
+            let errors = expected.iter().filter(|batch| batch.is_none()).count();
+            assert_eq!((errors, expected.last()), (1, Some(&None)));
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_the_thread_is_passed_on() {
+    let loader = Loader::new(Faulty { panics: true }, 3).unwrap().prefetch(2);
+    for _ in 0..2 {
+        let all = || {
+            let batches = loader.epoch(0, 0, &Device::flex()).unwrap();
+            batches.map(Result::unwrap).count()
+        };
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(all)).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"number 13"));
     }
 }

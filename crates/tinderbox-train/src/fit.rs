@@ -3,15 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup};
+use burn::module::{Module, ParamGroup};
 use burn::optim::{GradientsParams, ModuleOptimizer};
-use burn::store::ModuleRecord;
-use burn::tensor::{Bool, Bytes, Device, Int, Tensor};
+use burn::tensor::Device;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_optim::{GradientMean, GroupRates, group_below, load_state, save_state};
+use tinderbox_optim::{GradientMean, GroupRates, group_below};
 
-use crate::checkpoint::{self, BestState, Checkpoint, Header};
+use crate::checkpoint::{self, BestState};
 use crate::evaluate::measure;
 use crate::rates::Rates;
 use crate::trainer::Trainer;
@@ -19,6 +18,10 @@ use crate::{
     Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
     StartInfo, StepInfo, Task, TrainError,
 };
+
+mod keep;
+
+use keep::{load_model, model_bytes};
 
 /// A training under way.
 pub(crate) struct Fit<'a, M, O, B, T> {
@@ -199,11 +202,7 @@ where
                 source,
             })?;
             let count = step.loss.count;
-            let scaled = match self.trainer.config.divide {
-                Divide::Examples => step.loss.mean.clone(),
-                Divide::By(n) => step.loss.mean.clone() * (count as f64 / n as f64),
-                Divide::Nothing => step.loss.mean.clone() * count as f64,
-            };
+            let scaled = self.trainer.config.divide.scale(&step.loss);
             let mut gradients = GradientsParams::from_grads(scaled.backward(), self.model());
             let loss: f64 = step.loss.mean.into_scalar();
             let rate = self.rates.rate(self.step, self.epoch);
@@ -430,128 +429,6 @@ where
         }
         names
     }
-
-    /// What must be the same in a run and in the run that goes on from it.
-    fn identity(&self) -> serde_json::Value {
-        let config = &self.trainer.config;
-        serde_json::json!({
-            "seed": config.seed,
-            "learning rate": config.learning_rate,
-            "optimizer": config.optimizer,
-            "schedule": config.schedule,
-            "plateau": config.plateau,
-            "clipping": config.clip,
-            "accumulation": config.accumulate,
-            "divisor of the loss": config.divide,
-            // Absent from checkpoints of runs without them.
-            "groups": (!config.groups.is_empty()).then_some(&config.groups),
-            "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
-            "batches an epoch": self.train.batches(),
-            "examples an epoch": self.train.examples(),
-            "figures": self.figures,
-        })
-    }
-
-    /// Writes a checkpoint and what goes with it; the oldest ones beyond the limit are removed.
-    fn write_checkpoint(&mut self) -> Result<Option<PathBuf>> {
-        let Some(run) = self.trainer.run.clone() else {
-            return Ok(None);
-        };
-        let path = checkpoint::file(&run.checkpoints(), self.step);
-        let best = match &self.best {
-            Some((_, weights)) => weights.clone(),
-            None => Vec::new(),
-        };
-        Checkpoint {
-            header: Header {
-                epoch: self.epoch,
-                batch: self.batch,
-                step: self.step,
-                identity: self.identity(),
-                parameters: parameters(self.model()),
-                history: self.history.clone(),
-                train_loss: self.train_loss,
-                metrics: self
-                    .trainer
-                    .train_metrics
-                    .iter()
-                    .map(|m| m.state())
-                    .collect(),
-                seconds: self.seconds,
-                schedule: self.rates.state(),
-                callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
-                best: self.best.as_ref().map(|(state, _)| *state),
-                blobs: [0; 3],
-            },
-            model: model_bytes(self.model(), &path)?,
-            optimizer: save_state(&self.optimizer, self.model())?,
-            best,
-        }
-        .save(&path)?;
-        run.write_history(&self.history)?;
-        run.write_curves(&self.history)?;
-        let all = checkpoint::list(&run.checkpoints());
-        for old in &all[..all.len().saturating_sub(self.trainer.keep)] {
-            // A checkpoint that cannot be removed is no reason to end a training.
-            let _ = std::fs::remove_file(old);
-        }
-        for callback in &mut self.trainer.callbacks {
-            callback
-                .on_checkpoint(&path)
-                .map_err(at_epoch(self.epoch))?;
-        }
-        self.last_checkpoint = Some(path.clone());
-        Ok(Some(path))
-    }
-
-    fn restore(&mut self, path: &Path, checkpoint: Checkpoint) -> Result<()> {
-        let foreign = |reason: String| TrainError::ForeignCheckpoint {
-            path: path.to_path_buf(),
-            reason,
-        };
-        let header = checkpoint.header;
-        let parameters = parameters(self.model());
-        if header.parameters != parameters {
-            return Err(foreign(difference(&header.parameters, &parameters)));
-        }
-        if let (Some(old), Some(new)) = (header.identity.as_object(), self.identity().as_object()) {
-            for (name, value) in new {
-                let before = old.get(name).unwrap_or(&serde_json::Value::Null);
-                if before != value {
-                    return Err(foreign(format!("{name} was {before}, and is {value} now")));
-                }
-            }
-        }
-        self.model = Some(load_model(self.model().clone(), checkpoint.model, path)?);
-        let config = &self.trainer.config;
-        let groups = &config.groups;
-        let (optimizer, _) = config.optimizer.build_with_groups(groups, self.model())?;
-        self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
-            .map_err(|error| foreign(error.to_string()))?;
-        if let Some(state) = header.best {
-            self.best = Some((state, checkpoint.best));
-        }
-        let mut fits = self.rates.restore(&header.schedule);
-        for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {
-            fits &= metric.restore(state);
-        }
-        fits &= header.callbacks.len() == self.trainer.callbacks.len();
-        for (callback, state) in self.trainer.callbacks.iter_mut().zip(&header.callbacks) {
-            fits &= callback.restore(state);
-        }
-        if !fits {
-            return Err(foreign(
-                "its schedule, metrics or callbacks are not those of this program".into(),
-            ));
-        }
-        self.epoch = header.epoch;
-        self.batch = header.batch;
-        self.step = header.step;
-        self.seconds = header.seconds;
-        self.train_loss = header.train_loss;
-        self.history = header.history;
-        Ok(())
-    }
 }
 
 fn named<O>(part: &str, metrics: &[Box<dyn Metric<O>>]) -> impl Iterator<Item = (String, f64)> {
@@ -566,84 +443,4 @@ fn at_epoch(epoch: usize) -> impl Fn(crate::StepError) -> TrainError {
 
 fn events_error(folder: &Path, source: std::io::Error) -> TrainError {
     tinderbox_core::WriteError::new(folder.join("events.out.tfevents"), source).into()
-}
-
-/// Burn keeps the last update of running statistics aside until the next forward pass. Here it is
-/// taken over: a record would leave it out, and what is loaded would be overwritten by it.
-fn settle<M: Module>(model: &M) {
-    drop(model.valid());
-}
-
-fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
-    settle(model);
-    let bytes = model.clone().into_record().into_bytes();
-    let bytes = bytes.map_err(|error| TrainError::Bundle {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    })?;
-    Ok(bytes.to_vec())
-}
-
-fn load_model<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M> {
-    settle(&model);
-    let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
-    let loaded = record.and_then(|record| model.try_load_record(record));
-    loaded.map_err(|error| TrainError::ForeignCheckpoint {
-        path: path.to_path_buf(),
-        reason: error.to_string(),
-    })
-}
-
-/// Path and shape of every parameter, in the order of the module.
-fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
-    #[derive(Default)]
-    struct Collect {
-        path: Vec<String>,
-        found: Vec<(String, Vec<usize>)>,
-    }
-
-    impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_string());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-
-        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-
-        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-    }
-
-    let mut collect = Collect::default();
-    model.visit(&mut collect);
-    collect.found
-}
-
-/// The first parameter by which two models differ.
-fn difference(old: &[(String, Vec<usize>)], new: &[(String, Vec<usize>)]) -> String {
-    let pair = old.iter().zip(new).find(|(old, new)| old != new);
-    match pair {
-        Some((old, new)) => format!(
-            "it holds the parameter {} of shape {:?} where this model has {} of shape {:?}",
-            old.0, old.1, new.0, new.1
-        ),
-        None => format!(
-            "it holds {} parameters and this model has {}",
-            old.len(),
-            new.len()
-        ),
-    }
 }

@@ -2,10 +2,10 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_optim::OptimizerConfig;
+use tinderbox_optim::group_below;
 use tinderbox_plot::Plot;
 
-use crate::{Result, Task, TrainError};
+use crate::{Result, Task, TrainConfig, TrainError};
 
 /// A search for a good learning rate: the loss while the rate grows from step to step
 /// (Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3).
@@ -21,8 +21,6 @@ pub struct LrFinder {
     pub smoothing: f64,
     /// The search ends when the smoothed loss is this many times the smallest one.
     pub diverged: f64,
-    /// Seed of everything drawn in a step (dropout).
-    pub seed: u64,
 }
 
 impl Default for LrFinder {
@@ -33,7 +31,6 @@ impl Default for LrFinder {
             steps: 100,
             smoothing: 0.9,
             diverged: 4.0,
-            seed: 0,
         }
     }
 }
@@ -62,14 +59,19 @@ impl LrSearch {
 impl LrFinder {
     /// Runs the search on a copy of the model, which stays as it is.
     ///
+    /// Steps are those of a training with this `config`: its optimizer, groups (whose factors apply
+    /// to every rate), frozen parts, clipping, divisor of the loss and seed, but a step for every
+    /// batch.
+    ///
     /// # Errors
-    /// Bounds that are not positive and ascending, fewer than 2 steps, or what the data, the task
-    /// or the optimizer say.
+    /// Bounds that are not positive and ascending, fewer than 2 steps, a config that
+    /// [`Trainer::new`](crate::Trainer::new) refuses, or what the data, the task or the optimizer
+    /// say.
     pub fn search<M, B, T>(
         &self,
         model: &M,
         task: &T,
-        optimizer: &OptimizerConfig,
+        config: &TrainConfig,
         train: &dyn Batches<Batch = B>,
     ) -> Result<LrSearch>
     where
@@ -77,6 +79,7 @@ impl LrFinder {
         T: Task<M, B>,
     {
         self.check()?;
+        config.check()?;
         tinderbox_core::keep_memory();
         let device = model
             .devices()
@@ -84,8 +87,11 @@ impl LrFinder {
             .next()
             .unwrap_or_default()
             .autodiff();
-        let mut model = model.clone().train();
-        let mut optimizer = optimizer.build()?;
+        let model = model.clone().train();
+        let frozen = group_below(&model, &config.freeze)?;
+        let mut model = model.freeze_group(frozen);
+        let groups = &config.groups;
+        let (mut optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
         let ratio = (self.highest / self.lowest).powf(1.0 / (self.steps - 1) as f64);
         let (mut smooth, mut smallest) = (0.0, f64::INFINITY);
         let mut losses = Vec::with_capacity(self.steps);
@@ -94,7 +100,7 @@ impl LrFinder {
             let before = losses.len();
             for batch in train.epoch(epoch, 0, &device)? {
                 let done = losses.len();
-                let draws = Seed::new(self.seed).at(done as u64);
+                let draws = Seed::new(config.seed).at(done as u64);
                 seed_layers(draws);
                 device.seed(draws.value());
                 let step = task.step(&model, batch?);
@@ -103,7 +109,8 @@ impl LrFinder {
                     batch: done - before + 1,
                     source,
                 })?;
-                let gradients = GradientsParams::from_grads(step.loss.mean.backward(), &model);
+                let scaled = config.divide.scale(&step.loss);
+                let mut gradients = GradientsParams::from_grads(scaled.backward(), &model);
                 let loss: f64 = step.loss.mean.into_scalar();
                 smooth = self.smoothing * smooth + (1.0 - self.smoothing) * loss;
                 // The running mean starts at 0; dividing takes that out (as Adam does).
@@ -117,7 +124,10 @@ impl LrFinder {
                 if losses.len() == self.steps {
                     break 'search;
                 }
-                model = optimizer.step(rate, model, gradients);
+                if let Some(clip) = config.clip {
+                    clip.apply(&model, &mut gradients)?;
+                }
+                model = optimizer.step(group_rates.at(rate), model, gradients);
             }
             if losses.len() == before {
                 return Err(TrainError::NoBatches {

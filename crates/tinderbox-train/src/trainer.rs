@@ -1,13 +1,15 @@
 use std::path::PathBuf;
 
 use burn::module::Module;
+use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batches;
 use tinderbox_optim::{Group, OptimizerConfig, RateSchedule};
 
 use crate::fit::Fit;
 use crate::{
-    Callback, Clip, History, Metric, OnPlateau, Result, Resume, Run, StopFlag, Task, TrainError,
+    Callback, Clip, History, Metric, OnPlateau, Result, Resume, Run, StepLoss, StopFlag, Task,
+    TrainError,
 };
 
 /// The settings of a training, apart from model and data.
@@ -62,7 +64,7 @@ impl Default for TrainConfig {
 }
 
 impl TrainConfig {
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let wrong = |field, value: String, rule| Err(TrainError::Config { field, value, rule });
         if !(self.learning_rate.is_finite() && self.learning_rate > 0.0) {
             let rule = "a learning rate must be positive and finite; 0.01 is a common start";
@@ -102,6 +104,18 @@ pub enum Divide {
     By(usize),
     /// Nothing: the gradient is a sum over examples.
     Nothing,
+}
+
+impl Divide {
+    /// What the gradients are of.
+    pub(crate) fn scale(self, loss: &StepLoss) -> Tensor<1> {
+        let mean = loss.mean.clone();
+        match self {
+            Self::Examples => mean,
+            Self::By(n) => mean * (loss.count as f64 / n as f64),
+            Self::Nothing => mean * loss.count as f64,
+        }
+    }
 }
 
 /// Whether a figure is better small or large.

@@ -126,6 +126,51 @@ fn a_frozen_part_predicts_while_the_rest_is_trained() {
 }
 
 #[test]
+fn the_learning_rate_finder_takes_the_steps_of_the_training() {
+    let losses = |lowest: f64, model: &Net, config: &TrainConfig| {
+        let loader = Loader::new(data(), 10).unwrap();
+        let finder = LrFinder {
+            lowest,
+            highest: lowest * 100.0,
+            steps: 12,
+            ..LrFinder::default()
+        };
+        let before = bits(model);
+        let found = finder.search(model, &Regression::default(), config, &loader);
+        assert_eq!(bits(model), before, "the model stays as it is");
+        let found = found.unwrap().losses;
+        let losses: Vec<f64> = found.into_iter().map(|(_, loss)| loss).collect();
+        losses
+    };
+    let plain = losses(0.001, &net(), &config(1));
+    // Half the rate for all, from twice the rate on.
+    let half = |part: &str| Group {
+        rate_factor: 0.5,
+        ..Group::new(Select::Prefix(part.into()))
+    };
+    let halved = TrainConfig {
+        groups: ["backbone", "head"].map(half).to_vec(),
+        ..config(1)
+    };
+    assert_eq!(losses(0.002, &net(), &halved), plain);
+    // What is frozen predicts: without its dropout.
+    let frozen = TrainConfig {
+        freeze: vec!["backbone".into()],
+        ..config(1)
+    };
+    let mut without = net();
+    without.backbone.dropout = Dropout::new(0.0);
+    let of_frozen = losses(0.001, &net(), &frozen);
+    assert_eq!(losses(0.001, &without, &frozen), of_frozen);
+    assert_ne!(of_frozen, plain);
+    let clipped = TrainConfig {
+        clip: Some(Clip::Norm(1e-9)),
+        ..config(1)
+    };
+    assert_ne!(losses(0.001, &net(), &clipped), plain);
+}
+
+#[test]
 fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
     let config_of = |freeze: &[&str]| TrainConfig {
         freeze: freeze.iter().map(|part| part.to_string()).collect(),

@@ -495,10 +495,10 @@ fn the_learning_rate_finder_finds_a_rate_that_trains() {
     let loader = Loader::new(course(), 50).unwrap().shuffle(Seed::new(2));
     let model = line(2, &device);
     let before = numbers(&model);
-    let sgd = tinderbox_optim::OptimizerConfig::default();
+    let defaults = TrainConfig::default();
     let search = LrFinder::default();
     let search = search
-        .search(&model, &Regression::default(), &sgd, &loader)
+        .search(&model, &Regression::default(), &defaults, &loader)
         .unwrap();
     assert_eq!(numbers(&model), before, "the model stays as it was");
     let rate = search.suggestion.unwrap();
@@ -515,7 +515,7 @@ fn the_learning_rate_finder_finds_a_rate_that_trains() {
         ..LrFinder::default()
     };
     let error = finder
-        .search(&fitted.model, &Regression::default(), &sgd, &loader)
+        .search(&fitted.model, &Regression::default(), &defaults, &loader)
         .unwrap_err();
     assert!(error.to_string().contains("the smaller first"), "{error}");
 }

@@ -80,7 +80,7 @@ macro_rules! training {
                 },
                 quick: Plan {
                     schedule: $schedule,
-                    ..small(lenet, $rate, true)
+                    ..small(lenet, $rate)
                 },
                 heavy: true,
                 train: concise,

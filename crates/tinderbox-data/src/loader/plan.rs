@@ -42,6 +42,12 @@ impl Plan {
         }
     }
 
+    /// Whether an epoch is followed by the next one, as far as can be known: data in their own order
+    /// are for measuring, again and again in epoch 0.
+    pub fn goes_on(&self) -> bool {
+        self.seed.is_some()
+    }
+
     pub fn unshuffled(&self) -> Vec<usize> {
         match &self.subset {
             Some(subset) => subset.to_vec(),
