@@ -207,11 +207,12 @@ impl<E: Examples> Loader<E> {
     /// How many batches a thread keeps ready; 0 for no thread.
     fn ready(&self) -> usize {
         let bytes = self.examples.batch_bytes(self.plan.batch_size);
-        self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
+        let ready = self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
             0
         } else {
             (BYTES_READY / bytes).max(READY)
-        })
+        });
+        ready.min(self.num_batches())
     }
 
     /// The thread that gathers this epoch from this batch on; `None` from a system that gives no

@@ -140,7 +140,7 @@ proptest! {
 #[test]
 fn without_a_seed_the_order_is_the_datas_own() {
     let own = vec![vec![0, 1, 2, 3], vec![4, 5, 6, 7], vec![8, 9]];
-    for ahead in [0, 1, 5] {
+    for ahead in [0, 1, 5, usize::MAX] {
         let loader = Loader::new(numbered(10), 4).unwrap().prefetch(ahead);
         for epoch in [5, 6, 7, 0, 0] {
             assert_eq!(seen(&loader, epoch, 0), own);
