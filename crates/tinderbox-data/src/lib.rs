@@ -34,6 +34,7 @@
 mod error;
 pub mod images;
 mod loader;
+mod memory;
 mod rows;
 pub mod synthetic;
 

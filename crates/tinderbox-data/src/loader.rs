@@ -116,7 +116,7 @@ pub struct Loader<E: Examples> {
     /// Batches gathered ahead; the loader decides when `None`.
     prefetch: Option<usize>,
     /// The thread that gathered the epoch before and goes on with this one.
-    before: Mutex<Option<Worker<E::Host>>>,
+    before: Mutex<Option<Worker<E>>>,
     /// For Burn's trait, which counts epochs by calls and keeps the device with the loader.
     burn_epoch: Arc<AtomicUsize>,
     burn_device: Option<Device>,
@@ -195,9 +195,9 @@ impl<E: Examples> Loader<E> {
         self
     }
 
-    /// Keeps up to `batches` batches ready, gathered on a thread of its own; 0 gathers in place.
-    /// Without this call a thread is used where a batch is large enough to be worth it. Changes
-    /// nothing in the batches or their order.
+    /// Keeps up to `batches` batches ready, gathered on a thread of its own, and by whoever asks when
+    /// none is ready; 0 gathers in place. Without this call a thread is used where a batch is large
+    /// enough to be worth it. Changes nothing in the batches or their order.
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = Some(batches);
         self.before = Mutex::default();
@@ -217,7 +217,7 @@ impl<E: Examples> Loader<E> {
 
     /// The thread that gathers this epoch from this batch on; `None` from a system that gives no
     /// more threads.
-    fn worker(&self, epoch: usize, skip: usize, ready: usize) -> Option<Worker<E::Host>> {
+    fn worker(&self, epoch: usize, skip: usize, ready: usize) -> Option<Worker<E>> {
         let before = self.before().take();
         let goes_on = before.filter(|worker| worker.next == epoch && skip == 0);
         goes_on.or_else(|| {
@@ -226,7 +226,7 @@ impl<E: Examples> Loader<E> {
         })
     }
 
-    fn before(&self) -> std::sync::MutexGuard<'_, Option<Worker<E::Host>>> {
+    fn before(&self) -> std::sync::MutexGuard<'_, Option<Worker<E>>> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -292,7 +292,7 @@ struct LoaderIterator<'a, E: Examples> {
 
 enum Source<E: Examples> {
     Here(Schedule),
-    Thread(Worker<E::Host>),
+    Thread(Worker<E>),
     Failed,
 }
 
@@ -343,7 +343,7 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
                 let indices = schedule.indices(self.next);
                 self.loader.examples.gather(indices, schedule.draws)
             }
-            Source::Thread(worker) => worker.batch(),
+            Source::Thread(worker) => worker.batch(self.next),
             Source::Failed => return None,
         };
         self.next += 1;

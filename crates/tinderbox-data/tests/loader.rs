@@ -1,6 +1,9 @@
 //! What a user relies on of the in-memory loader: order, counts, last-batch policies, Burn's trait.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::thread::ThreadId;
+use std::time::Duration;
 
 use burn::data::dataloader::DataLoader;
 use burn::module::{Module, Param};
@@ -292,4 +295,42 @@ fn a_panic_of_the_thread_is_passed_on() {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(all)).unwrap_err();
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"number 13"));
     }
+}
+
+/// Examples that take their time, and tell who gathered them.
+struct Slow;
+
+impl Examples for Slow {
+    type Host = (Vec<usize>, ThreadId);
+    type Batch = (Vec<usize>, ThreadId);
+
+    fn len(&self) -> usize {
+        40
+    }
+
+    fn gather(&self, indices: &[usize], _: Seed) -> Result<Self::Host> {
+        std::thread::sleep(Duration::from_millis(2));
+        Ok((indices.to_vec(), std::thread::current().id()))
+    }
+
+    fn upload(&self, host: Self::Host, _: &Device) -> Self::Batch {
+        host
+    }
+}
+
+#[test]
+fn who_would_wait_for_a_batch_gathers_one() {
+    let loader = Loader::new(Slow, 2).unwrap().shuffle(Seed::new(3));
+    let mut hands = HashMap::<_, usize>::new();
+    for epoch in 0..3 {
+        let batches = loader.epoch(epoch, 0, &Device::flex()).unwrap();
+        let batches: Result<Vec<_>> = batches.collect();
+        let (indices, by): (Vec<_>, Vec<_>) = batches.unwrap().into_iter().unzip();
+        assert_eq!(indices.concat(), loader.order(epoch));
+        by.into_iter()
+            .for_each(|thread| *hands.entry(thread).or_default() += 1);
+    }
+    let here = hands.remove(&std::thread::current().id());
+    assert!(here > Some(0));
+    assert_eq!(hands.len(), 1, "one thread from epoch to epoch");
 }

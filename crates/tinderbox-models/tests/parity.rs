@@ -96,8 +96,14 @@ fn logits_and_gradients_are_those_of_torchvision() {
         let mut squares = Squares(&gradients, 0.0);
         model.visit(&mut squares);
         let relative = squares.1.sqrt() / expected["gradient_norm"].as_f64().unwrap() - 1.0;
+        // Among so many ReLUs, one or another sees a number so near to 0 that rounding decides, and the
+        // sizes of a processor's caches decide the order of sums: 1e-5 to 6e-4 were seen.
+        let most = match entry.name {
+            "resnet101" | "resnet152" => 5e-3,
+            _ => 1e-4,
+        };
         assert!(
-            relative.abs() < 1e-4,
+            relative.abs() < most,
             "{}: gradients {relative}",
             entry.name
         );

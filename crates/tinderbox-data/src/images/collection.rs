@@ -6,6 +6,7 @@ use tinderbox_core::Seed;
 
 use super::transform::{Bench, Step};
 use super::{Resizer, Transform};
+use crate::memory::call;
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
 /// Labelled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.
@@ -175,7 +176,10 @@ impl Images {
 
     /// Puts images into their places in a batch.
     fn put(&self, indices: &[usize], epoch: Seed, bench: &mut Bench, places: &mut [f32]) {
-        indices.iter().for_each(|&index| call(self.pixels(index)));
+        for &index in indices {
+            let pixels = self.pixels(index);
+            call(&pixels[..pixels.len().min(CALLED)]);
+        }
         let size = self.shape.iter().product();
         for (place, &index) in places.chunks_exact_mut(size).zip(indices) {
             if self.steps.is_empty() {
@@ -207,24 +211,11 @@ fn scaled(bytes: &[u8]) -> impl Iterator<Item = f32> {
     })
 }
 
-/// Images that are called from memory together, see [`call`].
+/// Images that are called from memory together.
 const TOGETHER: usize = 16;
 
-/// Bytes in a line of the cache.
-const LINE: usize = 64;
-
-/// Lines of an image that are called; the rest of a large one follows by itself.
-const CALLED: usize = 16;
-
-/// Looks at an image so that memory sends it, and does not wait.
-///
-/// Images of a shuffled order lie anywhere: used one after the other, each is waited for. A look at
-/// some of them first lets them come together.
-fn call(pixels: &[u8]) {
-    for &byte in pixels.iter().step_by(LINE).take(CALLED) {
-        std::hint::black_box(byte);
-    }
-}
+/// Bytes of an image that are called; the rest of a large one follows by itself.
+const CALLED: usize = 1024;
 
 /// A batch of fewer numbers is made before a second core has woken up.
 const WORTH_SHARING: usize = 256 * 1024;
