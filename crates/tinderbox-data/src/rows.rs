@@ -3,7 +3,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_core::Seed;
 
-use crate::memory::call;
+use crate::memory::prefetch;
 use crate::{Batch, DataError, Examples, Result};
 
 /// Rows of `f32` numbers, one after the other in memory.
@@ -66,10 +66,10 @@ impl Values {
             1 => indices.iter().map(|&index| self.data[index]).collect(),
             width => {
                 let mut data = Vec::with_capacity(indices.len() * width);
-                let ahead = (CALLED / width).max(1);
+                let ahead = (AHEAD / width).max(1);
                 for (place, &index) in indices.iter().enumerate() {
                     if let Some(&soon) = indices.get(place + ahead) {
-                        call(self.row(soon));
+                        prefetch(self.row(soon));
                     }
                     data.extend_from_slice(self.row(index));
                 }
@@ -83,8 +83,8 @@ impl Values {
     }
 }
 
-/// Numbers between the row that is copied and the one that is called from memory.
-const CALLED: usize = 1024;
+/// Numbers between the row that is copied and the one that is prefetched.
+const AHEAD: usize = 1024;
 
 /// Class labels `0..classes`, one a row, with the names of the classes.
 #[derive(Clone, Debug, PartialEq)]

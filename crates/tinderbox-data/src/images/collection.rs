@@ -6,7 +6,7 @@ use tinderbox_core::Seed;
 
 use super::transform::{Bench, Step};
 use super::{Resizer, Transform};
-use crate::memory::call;
+use crate::memory::prefetch;
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
 /// Labelled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.
@@ -178,7 +178,7 @@ impl Images {
     fn put(&self, indices: &[usize], epoch: Seed, bench: &mut Bench, places: &mut [f32]) {
         for &index in indices {
             let pixels = self.pixels(index);
-            call(&pixels[..pixels.len().min(CALLED)]);
+            prefetch(&pixels[..pixels.len().min(PREFETCHED)]);
         }
         let size = self.shape.iter().product();
         for (place, &index) in places.chunks_exact_mut(size).zip(indices) {
@@ -211,11 +211,11 @@ fn scaled(bytes: &[u8]) -> impl Iterator<Item = f32> {
     })
 }
 
-/// Images that are called from memory together.
+/// Images that are prefetched together.
 const TOGETHER: usize = 16;
 
-/// Bytes of an image that are called; the rest of a large one follows by itself.
-const CALLED: usize = 1024;
+/// Bytes of an image that are prefetched; the rest of a large one follows by itself.
+const PREFETCHED: usize = 1024;
 
 /// A batch of fewer numbers is made before a second core has woken up.
 const WORTH_SHARING: usize = 256 * 1024;
