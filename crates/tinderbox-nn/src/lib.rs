@@ -2,7 +2,7 @@
 //!
 //! Burn draws initial weights from a global generator, at first access. Here every weight is a pure
 //! function of (shape, initialiser, seed), the same on every backend and in whatever order the
-//! weights are read.
+//! weights are read. [`seeded`] does the same for modules made of Burn's own layers.
 //!
 //! ```
 //! use burn::module::Module;
@@ -53,8 +53,10 @@ pub mod lessons;
 mod linear;
 mod network;
 mod numbered;
+mod own_copy;
 mod parameters;
 mod pool;
+mod seeded;
 pub mod trace;
 
 pub use activation::{Activation, relu, sigmoid};
@@ -67,5 +69,7 @@ pub use layer::Layer;
 pub use linear::{LinearInit, linear};
 pub use network::{Network, ShapeError};
 pub use numbered::Numbered;
+pub use own_copy::own_copy;
 pub use parameters::{Parameter, count_parameters, parameters};
 pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
+pub use seeded::{seed_backend, seeded};
