@@ -7,15 +7,18 @@ use burn::tensor::container::TensorContainer;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::{Tensor as PackedTensor, Writer};
 use std::collections::{BTreeMap, HashSet};
+use tinderbox_nn::own_copy;
 
 /// Says what a file is.
 const FORMAT: (&str, &str) = ("format", "tinderbox-average-1");
 
 /// An exponential moving average of a model's weights (Polyak and Juditsky 1992).
 ///
-/// `average = decay * average + (1 - decay) * weights` after every step; the first update takes the
+/// `average += (1 - decay) * (weights - average)` after every step; the first update takes the
 /// weights as they are, so that no correction for the start is needed. The averaged model is often
-/// better than the last one, and its curve smoother. All float parameters are averaged.
+/// better than the last one, and its curve smoother. All float parameters are averaged, the running
+/// statistics of batch norms among them (as in timm's `ModelEma`, and in PyTorch's `AveragedModel`
+/// with `use_buffers=True`): so they belong to the averaged weights.
 pub struct Ema {
     decay: f64,
     averages: TensorContainer<ParamId>,
@@ -43,16 +46,17 @@ impl Ema {
 
     /// Takes the weights of `module` into the average; call it after every optimizer step.
     pub fn update<M: Module>(&mut self, module: &M) {
-        module.visit(&mut Update {
+        // Burn keeps the last update of running statistics aside; `valid` takes it over.
+        module.valid().visit(&mut Update {
             ema: self,
             seen: HashSet::new(),
         });
         self.updates += 1;
     }
 
-    /// `module` with the averaged weights; parameters never seen by [`Ema::update`] stay.
-    pub fn apply<M: Module>(&self, module: M) -> M {
-        module.map(&mut Apply(self))
+    /// A copy of `module` with the averaged weights; parameters never seen by [`Ema::update`] stay.
+    pub fn apply<M: Module>(&self, module: &M) -> M {
+        own_copy(module).map(&mut Apply(self))
     }
 
     /// The averages as bytes, keyed by the paths of the parameters in `module`.
@@ -137,7 +141,7 @@ impl ModuleVisitor for Update<'_> {
         if !self.seen.insert(param.id) {
             return;
         }
-        let weights = param.val().inner();
+        let weights = param.base().inner();
         let averages = &mut self.ema.averages;
         let average = match averages.remove::<Tensor<D>>(&param.id) {
             None => weights,
@@ -151,14 +155,14 @@ impl ModuleVisitor for Update<'_> {
     }
 }
 
-/// `decay * average + (1 - decay) * weights`.
+/// `average + (1 - decay) * (weights - average)`: weights that do not change keep their bits.
 fn blend<const D: usize>(average: Tensor<D>, weights: Tensor<D>, decay: f64) -> Tensor<D> {
     if on_host(&average) {
-        let (keep, take) = (decay as f32, (1.0 - decay) as f32);
-        let blend = |a: f32, w: f32, _: &mut [f32; 0]| a * keep + w * take;
+        let take = (1.0 - decay) as f32;
+        let blend = |a: f32, w: f32, _: &mut [f32; 0]| a + (w - a) * take;
         return update(average, weights, [], blend).0;
     }
-    average.mul_scalar(decay) + weights.mul_scalar(1.0 - decay)
+    average.clone() + (weights - average).mul_scalar(1.0 - decay)
 }
 
 struct Apply<'a>(&'a Ema);

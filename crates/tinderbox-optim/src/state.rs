@@ -43,6 +43,8 @@ pub fn save_state<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<
         let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(unreadable)?;
         packed.push(PackedTensor::new(rename(&name)?, dtype, shape, None, bytes));
     }
+    // They come in the order of the random identities; the same state is to be the same bytes.
+    packed.sort_by(|a, b| a.name.cmp(&b.name));
     let mut writer = Writer::new(packed).with_metadata(FORMAT.0, FORMAT.1);
     for (name, value) in &scalars {
         writer = writer.with_scalar(&rename(name)?, *value);

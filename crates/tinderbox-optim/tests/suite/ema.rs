@@ -1,5 +1,5 @@
 use crate::common::*;
-use burn::tensor::DType;
+use burn::tensor::{DType, Tensor};
 use tinderbox_optim::{Ema, OptimizerConfig};
 
 fn steps(
@@ -38,10 +38,46 @@ fn the_average_follows_its_formula() {
             });
             let last = model.numbers();
             assert_eq!(ema.updates(), 5);
-            let averaged = ema.apply(model.clone());
+            let averaged = ema.apply(&model);
             assert_close(&averaged.numbers()[0], &expected.unwrap(), 1e-6, "average");
             assert_eq!(averaged.matrix.id, model.matrix.id);
             assert_eq!(model.numbers(), last, "the model itself stays");
+        }
+    }
+}
+
+#[test]
+fn running_statistics_are_averaged_and_the_model_keeps_its_own() {
+    for device in devices() {
+        let device = device.autodiff();
+        let norm = burn::nn::BatchNormConfig::new(2)
+            .with_momentum(1.0)
+            .init(&device);
+        let mean = |norm: &burn::nn::BatchNorm| {
+            let mean = norm.running_mean.value_sync();
+            mean.try_into_vec_as::<f32>().unwrap()
+        };
+        let mut ema = Ema::new(0.75).unwrap();
+        for mean in [4.0, 8.0] {
+            norm.forward(Tensor::<2>::ones([3, 2], &device) * mean);
+            ema.update(&norm);
+        }
+        // 4 + (8 - 4) / 4; not a step behind.
+        assert_eq!(mean(&ema.apply(&norm)), [5.0; 2]);
+        assert_eq!(mean(&norm), [8.0; 2]);
+    }
+}
+
+#[test]
+fn weights_that_do_not_change_keep_their_bits() {
+    for device in devices() {
+        for dtype in [DType::F32, DType::F64] {
+            let model = Pair::new(&device, dtype);
+            let mut ema = Ema::new(0.9).unwrap();
+            for _ in 0..20 {
+                ema.update(&model);
+            }
+            assert_eq!(ema.apply(&model).numbers(), model.numbers());
         }
     }
 }
@@ -52,7 +88,7 @@ fn an_averaged_model_still_trains() {
     let linear = burn::nn::LinearConfig::new(3, 2).init(&device);
     let mut ema = Ema::new(0.5).unwrap();
     ema.update(&linear);
-    let averaged = ema.apply(linear);
+    let averaged = ema.apply(&linear);
     let x = tensor(&gradient(0, 6), [2, 3], &device, DType::F32);
     let grads = averaged.forward(x).sum().backward();
     assert!(averaged.weight.val().grad(&grads).is_some());
@@ -96,8 +132,8 @@ fn a_saved_average_goes_on_where_it_stopped() {
         second.update(&model);
     }
     assert_eq!(
-        whole.apply(through).numbers(),
-        second.apply(model).numbers()
+        whole.apply(&through).numbers(),
+        second.apply(&model).numbers()
     );
     assert_eq!(second.updates(), 6);
 }
