@@ -2,21 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
 use burn_store::burn_pack;
-use burn_store::pytorch_reader::{PickleValue, PytorchReader};
 use burn_store::{
     BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleContext, ModuleSnapshot,
-    ModuleStore, PyTorchToBurnAdapter, PytorchStore, SafetensorsStore, bridge,
+    PyTorchToBurnAdapter, SafetensorsStore, bridge,
 };
 use tinderbox_core::write_atomic;
+use tinderbox_nn::own_copy;
 
 use crate::{Result, TrainError};
+
+mod read;
+
+use read::{Shapes, read};
 
 /// What became of the names in a file of weights, each list sorted.
 ///
@@ -84,11 +86,13 @@ fn list(f: &mut fmt::Formatter, what: &str, all: &[impl fmt::Display]) -> fmt::R
 /// Puts the weights of a file into a model: a `.safetensors` file, or a state dict that `torch.save`
 /// wrote (`.pt`, `.pth`), under PyTorch's names.
 ///
-/// A state dict may be an entry of a dictionary, as in a checkpoint of a training (`state_dict`,
-/// `model`, …): the entry with most of the model's names is taken. If all names start with
-/// `module.`, as those of `DataParallel` do, that is left off. The counters of batch norms
-/// (`num_batches_tracked`) are passed over: Burn has none. Numbers of another precision become the
-/// model's.
+/// A state dict may be an entry of a dictionary, as in a checkpoint of a training run (`state_dict`,
+/// `model`, …): the entry with most of the model's names is taken. What PyTorch's wrappers add to the
+/// names is left off, in whatever order and at any depth: `module.` (`DataParallel`, `AveragedModel`)
+/// and `_orig_mod.` (`torch.compile`). Counters (`num_batches_tracked` of batch norms, `n_averaged` of
+/// averaged models) are passed over: Burn has none. Numbers of another precision become the model's.
+///
+/// The model that is given stays as it is, its running statistics too, where it was a clone.
 ///
 /// # Errors
 /// A file that cannot be read or is damaged; names that are missing or unexpected, or shapes that
@@ -102,7 +106,7 @@ pub fn load_weights<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M> {
             report: Box::new(report),
         });
     }
-    apply(model, tensors, path)
+    apply(&model, tensors, path)
 }
 
 /// As [`load_weights`], but what is missing, unexpected or of another shape is passed over and
@@ -122,7 +126,7 @@ pub fn load_matching_weights<M: Module>(
             report: Box::new(report),
         });
     }
-    Ok((apply(model, tensors, path)?, report))
+    Ok((apply(&model, tensors, path)?, report))
 }
 
 /// Writes the weights of a model as a `.safetensors` file that PyTorch's
@@ -136,17 +140,36 @@ pub fn load_matching_weights<M: Module>(
 /// A file that cannot be written, numbers that the format does not have (quantised ones).
 pub fn save_weights<M: Module>(model: &M, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    // What PyTorch's libraries look for to know whose names these are.
     let mut store = SafetensorsStore::from_bytes(None)
         .with_to_adapter(BurnToPyTorchAdapter)
         .skip_enum_variants(true)
-        .metadata("format", "pt")
-        .metadata("framework", "tinderbox");
-    model
+        .clear_metadata();
+    // Burn keeps the last update of running statistics aside; a copy has taken it over.
+    own_copy(model)
         .save_into(&mut store)
         .map_err(|error| fault(path, error))?;
     let bytes = store.get_bytes().map_err(|error| fault(path, error))?;
+    let bytes = with_metadata(bytes).map_err(|error| fault(path, error))?;
     Ok(write_atomic(path, bytes)?)
+}
+
+/// Adds the metadata to a safetensors file. Burn would write it in a random order, and the same
+/// weights are to be the same bytes.
+fn with_metadata(file: Vec<u8>) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let (length, rest) = file.split_first_chunk::<8>().ok_or("it has no header")?;
+    let length = usize::try_from(u64::from_le_bytes(*length))?;
+    let (header, tensors) = rest.split_at_checked(length).ok_or("it has no header")?;
+    let mut header: BTreeMap<String, serde_json::Value> = serde_json::from_slice(header)?;
+    // `format` tells PyTorch's libraries whose names these are.
+    let metadata = serde_json::json!({ "format": "pt", "framework": "tinderbox" });
+    header.insert("__metadata__".into(), metadata);
+    let mut header = serde_json::to_vec(&header)?;
+    // The tensors that follow start at a multiple of eight.
+    header.resize(header.len().next_multiple_of(8), b' ');
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header);
+    file.extend(tensors);
+    Ok(file)
 }
 
 fn fault(path: &Path, reason: impl fmt::Display) -> TrainError {
@@ -182,7 +205,8 @@ fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>,
     Ok((fitting, report))
 }
 
-fn apply<M: Module>(mut model: M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> Result<M> {
+fn apply<M: Module>(model: &M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> Result<M> {
+    let mut model = own_copy(model);
     let device = model.devices().into_iter().next().unwrap_or_default();
     let float: DType = device.settings().float_dtype.into();
     let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(float));
@@ -198,7 +222,7 @@ fn apply<M: Module>(mut model: M, tensors: Vec<burn_pack::Tensor>, path: &Path) 
 struct Names {
     path: Vec<String>,
     containers: Vec<String>,
-    found: BTreeMap<String, Vec<usize>>,
+    found: Shapes,
 }
 
 impl Names {
@@ -238,95 +262,4 @@ impl ModuleVisitor for Names {
             self.path.pop();
         }
     }
-}
-
-type Tensors = BTreeMap<String, burn_pack::Tensor>;
-
-/// The tensors of a file by name, their numbers unread.
-fn read(path: &Path, expected: &BTreeMap<String, Vec<usize>>) -> Result<Tensors> {
-    let mut tensors = if is_safetensors(path)? {
-        let mut store = SafetensorsStore::from_file(path);
-        let all = store
-            .get_all_tensors()
-            .map_err(|error| fault(path, error))?;
-        all.clone()
-    } else {
-        read_pytorch(path, expected)?
-    };
-    if tensors.keys().all(is_wrapped) && !expected.keys().all(is_wrapped) {
-        let unwrap = |(name, mut tensor): (String, burn_pack::Tensor)| {
-            tensor.name = name[WRAPPED.len()..].to_owned();
-            (tensor.name.clone(), tensor)
-        };
-        tensors = tensors.into_iter().map(unwrap).collect();
-    }
-    let counters: Vec<String> = tensors
-        .keys()
-        .filter(|name| {
-            name.strip_suffix("num_batches_tracked")
-                .is_some_and(|norm| tensors.contains_key(&format!("{norm}running_mean")))
-        })
-        .cloned()
-        .collect();
-    for counter in counters {
-        tensors.remove(&counter);
-    }
-    Ok(tensors)
-}
-
-/// What `DataParallel` puts before every name.
-const WRAPPED: &str = "module.";
-
-#[allow(clippy::ptr_arg)] // for the keys of a map
-fn is_wrapped(name: &String) -> bool {
-    name.starts_with(WRAPPED)
-}
-
-/// Whether a file starts as one of safetensors does: the length of its header in 8 bytes, then the
-/// header, which is JSON.
-fn is_safetensors(path: &Path) -> Result<bool> {
-    let mut start = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(9).read_to_end(&mut start));
-    read.map_err(|source| TrainError::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(start.get(8) == Some(&b'{'))
-}
-
-/// The state dict of a file that `torch.save` wrote.
-fn read_pytorch(path: &Path, expected: &BTreeMap<String, Vec<usize>>) -> Result<Tensors> {
-    let unreadable = |error: &dyn fmt::Display| {
-        fault(
-            path,
-            format!("{error}; give a .safetensors file, or a state dict that torch.save wrote"),
-        )
-    };
-    let tensors = |store: PytorchStore| -> Result<Tensors> {
-        // Ours have the numbers that PyTorch's have, with the same gaps.
-        let mut store = store.map_indices_contiguous(false);
-        let all = store.get_all_tensors();
-        Ok(all.map_err(|error| unreadable(&error))?.clone())
-    };
-    let known = |tensors: &Tensors| {
-        let names = tensors.keys();
-        let bare = names.map(|name| name.strip_prefix(WRAPPED).unwrap_or(name));
-        bare.filter(|name| expected.contains_key(*name)).count()
-    };
-    let mut best = tensors(PytorchStore::from_file(path))?;
-    let top = PytorchReader::read_pickle_data(path, None).map_err(|error| unreadable(&error))?;
-    if let PickleValue::Dict(entries) = top {
-        let nested = |(key, value): (String, PickleValue)| {
-            matches!(value, PickleValue::Dict(_)).then_some(key)
-        };
-        let mut keys: Vec<String> = entries.into_iter().filter_map(nested).collect();
-        keys.sort();
-        for key in keys {
-            let entry = tensors(PytorchStore::from_file(path).with_top_level_key(key))?;
-            if known(&entry) > known(&best) {
-                best = entry;
-            }
-        }
-    }
-    Ok(best)
 }

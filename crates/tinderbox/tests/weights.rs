@@ -105,6 +105,9 @@ fn every_format_that_pytorch_writes_gives_its_logits() {
     let half = load_weights(lenet(10, 1), reference("lenet_checkpoint.pth")).unwrap();
     let error = error(&half);
     assert!(error < 2e-3, "{error}");
+    // The same, compiled.
+    let compiled = load_weights(lenet(10, 1), reference("lenet_compiled.pth")).unwrap();
+    assert_eq!(bits(&compiled), bits(&half));
     let whole = load_weights(lenet(10, 1), reference("lenet.pt")).unwrap();
     for ((path, half), whole) in bits(&half).iter().zip(bits(&whole).values()) {
         for (&a, &b) in half.iter().zip(whole) {
@@ -112,6 +115,107 @@ fn every_format_that_pytorch_writes_gives_its_logits() {
             assert!((a - b).abs() <= b.abs() * 5e-4 + 1e-6, "{path}: {a} {b}");
         }
     }
+}
+
+/// The bytes of a safetensors file with other names, and with a counter of 8 bytes if it has a name.
+fn renamed(file: &[u8], rename: impl Fn(&str) -> String, counter: Option<&str>) -> Vec<u8> {
+    let (length, rest) = file.split_first_chunk::<8>().unwrap();
+    let (header, data) = rest.split_at(u64::from_le_bytes(*length) as usize);
+    let header: BTreeMap<String, Value> = serde_json::from_slice(header).unwrap();
+    let rename = |(name, entry): (String, Value)| match name.as_str() {
+        "__metadata__" => (name, entry),
+        name => (rename(name), entry),
+    };
+    let mut header: BTreeMap<String, Value> = header.into_iter().map(rename).collect();
+    let mut data = data.to_vec();
+    if let Some(counter) = counter {
+        let offsets = [data.len(), data.len() + 8];
+        let entry = serde_json::json!({"dtype": "I64", "shape": [], "data_offsets": offsets});
+        header.insert(counter.to_owned(), entry);
+        data.extend(5u64.to_le_bytes());
+    }
+    let mut header = serde_json::to_vec(&header).unwrap();
+    header.resize(header.len().next_multiple_of(8), b' ');
+    [&(header.len() as u64).to_le_bytes()[..], &header, &data].concat()
+}
+
+#[test]
+fn what_wrappers_add_to_names_is_left_off_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("wrapped.safetensors");
+    let file = std::fs::read(reference("lenet.safetensors")).unwrap();
+    let plain = bits(&load_weights(lenet(10, 1), reference("lenet.safetensors")).unwrap());
+    let load = |rename: &dyn Fn(&str) -> String, counter: Option<&str>| {
+        std::fs::write(&path, renamed(&file, rename, counter)).unwrap();
+        load_weights(lenet(10, 1), &path)
+    };
+    let prefixes = [
+        "_orig_mod.",
+        "module.",
+        "_orig_mod.module.",
+        "module._orig_mod.",
+        "module.module.",
+    ];
+    for prefix in prefixes {
+        let loaded = load(&|name| format!("{prefix}{name}"), None);
+        assert!(bits(&loaded.unwrap()) == plain, "{prefix}");
+    }
+    // Some layers compiled on their own; and an averaged model with its counter.
+    let inner = |name: &str| match name.split_once('.') {
+        Some((layer @ ("conv1" | "fc2"), rest)) => format!("{layer}._orig_mod.{rest}"),
+        _ => name.to_owned(),
+    };
+    assert!(bits(&load(&inner, None).unwrap()) == plain);
+    let averaged = load(&|name| format!("module.{name}"), Some("n_averaged"));
+    assert!(bits(&averaged.unwrap()) == plain);
+    // What is no wrapper stays in the names of the error.
+    let error = load(&|name| format!("model.{name}"), None).unwrap_err();
+    assert!(error.to_string().contains("model.bn1.bias"), "{error}");
+}
+
+/// A model whose own parts are called as a wrapper.
+#[derive(Module, Debug)]
+struct Wrapper {
+    module: tinderbox_models::LinearRegression,
+}
+
+#[test]
+fn a_part_that_is_called_module_keeps_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    let wrapper = |seed| Wrapper {
+        module: LinearRegressionConfig::new(3)
+            .init(Seed::new(seed), &Device::flex())
+            .unwrap(),
+    };
+    let model = wrapper(1);
+    save_weights(&model, &path).unwrap();
+    let loaded = load_weights(wrapper(2), &path).unwrap();
+    assert_eq!(bits(&loaded), bits(&model));
+    let file = std::fs::read(&path).unwrap();
+    let compiled = renamed(&file, |name| format!("_orig_mod.{name}"), None);
+    std::fs::write(&path, compiled).unwrap();
+    let loaded = load_weights(wrapper(2), &path).unwrap();
+    assert_eq!(bits(&loaded), bits(&model));
+}
+
+#[test]
+fn the_same_weights_are_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let save = |name: &str| {
+        let path = folder.path().join(name);
+        save_weights(&lenet(10, 1), &path).unwrap();
+        std::fs::read(path).unwrap()
+    };
+    let first = save("first");
+    for again in 0..8 {
+        assert!(save("again") == first, "time {again}");
+    }
+    let length = u64::from_le_bytes(*first.first_chunk().unwrap()) as usize;
+    assert_eq!(length % 8, 0);
+    let header: Value = serde_json::from_slice(&first[8..8 + length]).unwrap();
+    let metadata = serde_json::json!({"format": "pt", "framework": "tinderbox"});
+    assert_eq!(header["__metadata__"], metadata);
 }
 
 #[test]

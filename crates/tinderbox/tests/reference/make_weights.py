@@ -55,6 +55,9 @@ half = OrderedDict((f"module.{name}", tensor.half() if tensor.is_floating_point(
                    for name, tensor in state.items())
 checkpoint = {"epoch": 5, "arch": "lenet", "optimizer": optimizer.state_dict(), "state_dict": half}
 torch.save(checkpoint, HERE / "lenet_checkpoint.pth")
+# The same, compiled after it was wrapped.
+checkpoint["state_dict"] = OrderedDict((f"_orig_mod.{name}", x) for name, x in half.items())
+torch.save(checkpoint, HERE / "lenet_compiled.pth")
 
 pixels = [(37 * i % 256) / 255 for i in range(2 * 16 * 16)]
 images = torch.tensor(pixels, dtype=torch.float64).reshape(2, 1, 16, 16)
