@@ -31,9 +31,10 @@ fn main() -> Result<()> {
     let device = args.device()?;
     let data = synthetic::polynomial(&[5.0, 1.2, -3.4, 5.6], 4, 0.1, 200, args.seed())?;
     let loader = Loader::new(data, args.batch_size.unwrap_or(10))?.shuffle(args.seed());
-    let model = Cubic {
-        terms: LinearConfig::new(4, 1).with_bias(false).init(&device),
-    };
+    // Burn's layers draw from a generator of the whole process: `seeded` makes it that of the seed.
+    let model = seeded(args.seed(), &device, |device| Cubic {
+        terms: LinearConfig::new(4, 1).with_bias(false).init(device),
+    });
     let config = TrainConfig {
         epochs: args.epochs.unwrap_or(200),
         learning_rate: args.lr.unwrap_or(0.05),

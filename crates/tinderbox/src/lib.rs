@@ -66,7 +66,7 @@ pub mod prelude {
     pub use crate::models::{
         LinearRegression, LinearRegressionConfig, TabularMlp, TabularMlpConfig,
     };
-    pub use crate::nn::{Initializer, Network};
+    pub use crate::nn::{Initializer, Network, seeded};
     pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
     pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::train::{
