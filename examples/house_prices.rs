@@ -40,6 +40,7 @@ fn main() -> Result<()> {
         learning_rate: args.lr.unwrap_or(5.0),
         optimizer: OptimizerConfig::by_name("adam")?,
         seed: args.seed,
+        ema_decay: args.ema,
         ..TrainConfig::default()
     };
     let batch_size = args.batch_size.unwrap_or(64);

@@ -23,6 +23,9 @@ pub struct Common {
     /// The learning rate.
     #[arg(long, allow_negative_numbers = true)]
     pub lr: Option<f64>,
+    /// Average the weights with this decay (0.99, 0.999), and measure and save the average.
+    #[arg(long, value_name = "DECAY")]
+    pub ema: Option<f64>,
     /// The seed of everything drawn.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -80,8 +83,14 @@ impl Common {
         Ok(run?)
     }
 
-    /// A trainer that shows its progress, keeps the run folder and stops well on Ctrl-C.
+    /// A trainer that shows its progress, keeps the run folder (with these settings) and stops well on
+    /// Ctrl-C.
     pub fn trainer<M: Module, O>(&self, config: TrainConfig, run: &Run) -> Result<Trainer<M, O>> {
+        let config = TrainConfig {
+            ema_decay: self.ema.or(config.ema_decay),
+            ..config
+        };
+        run.write_config(&config)?;
         let mut trainer = Trainer::new(config)?
             .callback(Progress::new())
             .run(run.clone())

@@ -53,7 +53,6 @@ fn main() -> Result<()> {
         ..TrainConfig::default()
     };
     let run = args.run("linear_regression")?;
-    run.write_config(&config)?;
     let fitted = args
         .trainer(config, &run)?
         .metric(RegressionMetrics::new(&[

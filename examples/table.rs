@@ -123,7 +123,6 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
     };
     let network = config.init(seed.child("weights"), &device)?;
     let run = common.run(plan.name)?;
-    run.write_config(&plan.config)?;
     let batch_size = plan.batch_size.min(train_table.features.rows());
     // A batch norm makes nothing of a last batch of one row.
     let last = match plan.model {

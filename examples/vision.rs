@@ -316,7 +316,6 @@ pub fn train(
         label_smoothing: plan.label_smoothing,
     };
     let run = common.run(plan.name)?;
-    run.write_config(&config)?;
     let mut trainer = common.trainer(config, &run)?.metric(Accuracy::default());
     if names.len() > 10 {
         trainer = trainer.metric(TopK::new(5)?);

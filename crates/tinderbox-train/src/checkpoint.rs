@@ -8,7 +8,7 @@ use tinderbox_core::{TEMPORARY_PREFIX, write_atomic_with};
 
 use crate::{History, Mean, Result, TrainError};
 
-const MAGIC: &[u8; 24] = b"tinderbox checkpoint v1\n";
+const MAGIC: &[u8; 24] = b"tinderbox checkpoint v2\n";
 const DIGEST: usize = 32;
 
 /// Everything of a checkpoint but the tensors.
@@ -33,8 +33,9 @@ pub(crate) struct Header {
     pub callbacks: Vec<serde_json::Value>,
     /// Best value of the watched figure, its epoch, and epochs without a better one since.
     pub best: Option<BestState>,
-    /// Lengths of the blobs that follow: model, optimizer, best model (0 if there is none).
-    pub blobs: [u64; 3],
+    /// Lengths of the blobs that follow: model, optimizer, best model and averaged weights (0 if there
+    /// are none).
+    pub blobs: [u64; 4],
 }
 
 /// What is remembered of the best epoch.
@@ -51,12 +52,13 @@ pub(crate) struct Checkpoint {
     pub model: Vec<u8>,
     pub optimizer: Vec<u8>,
     pub best: Vec<u8>,
+    pub average: Vec<u8>,
 }
 
 impl Checkpoint {
     /// Writes the file whole or not at all.
     pub fn save(mut self, path: &Path) -> Result<()> {
-        let blobs = [&self.model, &self.optimizer, &self.best];
+        let blobs = [&self.model, &self.optimizer, &self.best, &self.average];
         self.header.blobs = blobs.map(|blob| blob.len() as u64);
         let header = serde_json::to_vec(&self.header).expect("a header has only string keys");
         write_atomic_with(path, |file| {
@@ -111,13 +113,14 @@ impl Checkpoint {
             rest = after;
             Ok::<_, String>(blob.to_vec())
         });
-        let mut next = || blobs.next().expect("three lengths make three blobs");
-        let (model, optimizer, best) = (next()?, next()?, next()?);
+        let mut next = || blobs.next().expect("four lengths make four blobs");
+        let (model, optimizer, best, average) = (next()?, next()?, next()?, next()?);
         Ok(Self {
             header,
             model,
             optimizer,
             best,
+            average,
         })
     }
 }
@@ -230,11 +233,12 @@ mod tests {
                 schedule: serde_json::Value::Null,
                 callbacks: Vec::new(),
                 best: None,
-                blobs: [0; 3],
+                blobs: [0; 4],
             },
             model: vec![1; 100],
             optimizer: vec![2; 50],
             best: Vec::new(),
+            average: Vec::new(),
         }
     }
 
@@ -268,7 +272,7 @@ mod tests {
         for step in [10, 20] {
             sample().save(&file(folder.path(), step)).unwrap();
         }
-        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v1\nhalf").unwrap();
+        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v2\nhalf").unwrap();
         let error = Resume::Latest
             .load(folder.path())
             .err()

@@ -5,7 +5,7 @@ use tinderbox_data::DataError;
 use tinderbox_optim::OptimError;
 use tinderbox_plot::PlotError;
 
-use crate::{StepError, WeightsReport};
+use crate::{LossError, NotFinitePlace, StepError, WeightsReport};
 
 /// What can go wrong while training. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,22 @@ pub enum TrainError {
         /// The last checkpoint that was written before.
         checkpoint: Option<PathBuf>,
     },
+    /// A figure that the run goes by was never a finite number.
+    #[error(
+        "{figure} is {value} in epoch {epoch} and was never a finite number, so there is no best epoch to \
+         keep; {}",
+        place_of(figure, place)
+    )]
+    FigureNotFinite {
+        /// The figure.
+        figure: String,
+        /// Its value.
+        value: f64,
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// For a figure of the validation data: where it comes from.
+        place: Option<NotFinitePlace>,
+    },
     /// A figure to watch that is not measured.
     #[error("no figure is called '{name}'; there are: {}", available.join(", "))]
     UnknownFigure {
@@ -67,6 +83,16 @@ pub enum TrainError {
         batch: usize,
         /// What the task said.
         source: StepError,
+    },
+    /// The task's step gave a loss that no step can be taken from.
+    #[error("epoch {epoch}, batch {batch}: {source}")]
+    Loss {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch in the epoch, counted from 1.
+        batch: usize,
+        /// What is wrong with the loss.
+        source: LossError,
     },
     /// A callback failed.
     #[error("a callback failed after epoch {epoch}: {source}")]
@@ -178,6 +204,15 @@ fn last_good(checkpoint: &Option<PathBuf>) -> String {
     match checkpoint {
         Some(path) => format!("; the last good checkpoint is {}", path.display()),
         None => String::new(),
+    }
+}
+
+fn place_of(figure: &str, place: &Option<NotFinitePlace>) -> String {
+    match place {
+        Some(place) => place.to_string(),
+        None => format!(
+            "look for NaN and very large numbers in the training data, or watch another figure than {figure}"
+        ),
     }
 }
 

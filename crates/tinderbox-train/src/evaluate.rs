@@ -1,6 +1,9 @@
+use std::fmt;
+
 use burn::module::Module;
 use tinderbox_data::Batches;
 
+use crate::step::take_step;
 use crate::{Mean, Metric, Result, Task, TrainError};
 
 /// Measures a model on the first epoch of some data: the mean loss over its examples is returned,
@@ -42,12 +45,7 @@ where
     }
     let mut loss = Mean::default();
     for (index, batch) in data.epoch(0, 0, &device)?.enumerate() {
-        let step = task.step(&model, batch?);
-        let step = step.map_err(|source| TrainError::Step {
-            epoch,
-            batch: index + 1,
-            source,
-        })?;
+        let step = take_step(task, &model, batch?, (epoch, index + 1))?;
         loss.add(step.loss.mean.into_scalar(), step.loss.count);
         for metric in &mut *metrics {
             metric.update(&step.output);
@@ -57,4 +55,92 @@ where
         return Err(TrainError::NoBatches { which, epoch });
     }
     Ok(loss.value())
+}
+
+/// Where validation data first give a number that is NaN or infinite. Rows are counted from 1, in the
+/// order in which the data come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotFinitePlace {
+    /// A number of this row.
+    Row {
+        /// The row.
+        row: usize,
+        /// What is not finite: `input`, `target`, `prediction`.
+        what: &'static str,
+    },
+    /// The loss of a batch with these rows.
+    Batch {
+        /// Its first row.
+        first: usize,
+        /// Its last row.
+        last: usize,
+    },
+    /// Inputs, targets, predictions and losses are all finite.
+    Nowhere,
+}
+
+impl fmt::Display for NotFinitePlace {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Row {
+                row,
+                what: "prediction",
+            } => write!(
+                f,
+                "in the validation data the first prediction that is not finite is that of row {row}, whose \
+                 inputs are finite: the weights are too large; lower the learning rate or clip the gradients"
+            ),
+            Self::Row { row, what } => write!(
+                f,
+                "row {row} of the validation data has the first {what} that is not finite: correct or remove \
+                 it"
+            ),
+            Self::Batch { first, last } => write!(
+                f,
+                "the first loss that is not finite is that of rows {first} to {last} of the validation data: \
+                 look for NaN and very large numbers there, else lower the learning rate"
+            ),
+            Self::Nowhere => write!(
+                f,
+                "all inputs, targets, predictions and losses of the validation data are finite, so it is not \
+                 defined on these data (as an AUC with one class); watch another figure"
+            ),
+        }
+    }
+}
+
+/// Looks for the first number that is not finite where [`measure`] met one.
+pub(crate) fn first_not_finite<M, B, T>(
+    model: &M,
+    task: &T,
+    data: &dyn Batches<Batch = B>,
+    epoch: usize,
+) -> Result<NotFinitePlace>
+where
+    M: Module,
+    T: Task<M, B>,
+{
+    let model = model.valid();
+    let device = model.devices().into_iter().next().unwrap_or_default();
+    let mut rows = 0;
+    for (index, batch) in data.epoch(0, 0, &device)?.enumerate() {
+        let batch = batch?;
+        if let Some(found) = task.first_not_finite(&model, &batch) {
+            return Ok(NotFinitePlace::Row {
+                row: rows + found.row + 1,
+                what: found.what,
+            });
+        }
+        let loss = take_step(task, &model, batch, (epoch, index + 1))?.loss;
+        let last = rows + loss.count;
+        let mean: f64 = loss.mean.into_scalar();
+        if !mean.is_finite() {
+            return Ok(NotFinitePlace::Batch {
+                first: rows + 1,
+                last,
+            });
+        }
+        rows = last;
+    }
+    Ok(NotFinitePlace::Nowhere)
 }

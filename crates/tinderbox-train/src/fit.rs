@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::module::{Module, ParamGroup};
-use burn::optim::{GradientsParams, ModuleOptimizer};
+use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_optim::{GradientMean, GroupRates, group_below};
+use tinderbox_nn::{own_copy, seed_backend};
+use tinderbox_optim::{Ema, GradientMean, GroupRates, group_below};
 
 use crate::checkpoint::{self, BestState};
 use crate::evaluate::measure;
 use crate::rates::Rates;
+use crate::step::{gradients, take_step};
 use crate::trainer::Trainer;
 use crate::{
     Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
@@ -20,8 +22,9 @@ use crate::{
 };
 
 mod keep;
+mod watch;
 
-use keep::{load_model, model_bytes};
+use keep::load_model;
 
 /// A training under way.
 pub(crate) struct Fit<'a, M, O, B, T> {
@@ -34,6 +37,8 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     /// Away only while an optimizer step consumes it, so that weights are updated in place.
     model: Option<M>,
     optimizer: ModuleOptimizer,
+    /// The average of the weights, if the settings ask for it.
+    average: Option<Ema>,
     rates: Rates,
     /// The rate of every group, from that of the step.
     group_rates: GroupRates,
@@ -46,7 +51,7 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     train_loss: Mean,
     /// Seconds of the epoch under way that were spent before an interruption.
     seconds: f64,
-    /// As bytes, not as a clone: clones of a batch norm share their running statistics.
+    /// As bytes, as they go into every checkpoint.
     best: Option<(BestState, Vec<u8>)>,
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
@@ -79,6 +84,7 @@ where
         let model = model.freeze_group(frozen.clone());
         let groups = &config.groups;
         let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
+        let average = config.ema_decay.map(Ema::new).transpose()?;
         let rates = Rates::new(
             config.learning_rate,
             &config.schedule,
@@ -91,6 +97,7 @@ where
             model: Some(model),
             device,
             optimizer,
+            average,
             rates,
             group_rates,
             frozen,
@@ -139,6 +146,14 @@ where
         self.model
             .as_ref()
             .expect("it is put back after every step")
+    }
+
+    /// The model as it would be used now: with averaged weights, if they are averaged.
+    fn outcome(&self) -> M {
+        match &self.average {
+            Some(average) => average.apply(self.model()),
+            None => own_copy(self.model()),
+        }
     }
 
     pub fn go(mut self) -> Result<Fitted<M>> {
@@ -194,16 +209,12 @@ where
             // The random state is a function of the step, so a resumed run needs no other memory.
             let draws = seed.at(self.epoch as u64).at(self.batch as u64);
             seed_layers(draws);
-            self.device.seed(draws.value());
-            let step = self.task.step(self.model(), batch?);
-            let step = step.map_err(|source| TrainError::Step {
-                epoch: self.epoch + 1,
-                batch: self.batch + 1,
-                source,
-            })?;
+            seed_backend(&self.device, draws);
+            let at = (self.epoch + 1, self.batch + 1);
+            let step = take_step(self.task, self.model(), batch?, at)?;
             let count = step.loss.count;
             let scaled = self.trainer.config.divide.scale(&step.loss);
-            let mut gradients = GradientsParams::from_grads(scaled.backward(), self.model());
+            let mut gradients = gradients(&scaled, self.model(), at)?;
             let loss: f64 = step.loss.mean.into_scalar();
             let rate = self.rates.rate(self.step, self.epoch);
             if !loss.is_finite() {
@@ -241,7 +252,11 @@ where
             }
             let model = self.model.take().expect("it is put back below");
             let rates = self.group_rates.at(rate);
-            self.model = Some(self.optimizer.step(rates, model, gradients));
+            let model = self.optimizer.step(rates, model, gradients);
+            if let Some(average) = &mut self.average {
+                average.update(&model);
+            }
+            self.model = Some(model);
             self.step += 1;
             let info = StepInfo {
                 epoch: self.epoch + 1,
@@ -281,9 +296,8 @@ where
         }
         let mut figures = vec![("train_loss".to_string(), self.train_loss.value())];
         figures.extend(named("train", &self.trainer.train_metrics));
-        if self.valid.is_some() {
-            figures.extend(self.validate()?);
-        }
+        let outcome = self.outcome();
+        figures.extend(self.validate(&outcome)?);
         let record = EpochRecord {
             epoch: self.epoch + 1,
             step: self.step,
@@ -309,15 +323,11 @@ where
                 .epoch(&record)
                 .map_err(|source| events_error(folder, source))?;
         }
-        self.compare(&record)?;
+        self.compare(&record, &outcome)?;
+        self.check_figures(&record, &outcome)?;
         let mut ended = self.patience_over().unwrap_or(Ended::Finished);
         for callback in &mut self.trainer.callbacks {
-            let flow = callback.on_epoch_end(
-                &record,
-                self.model
-                    .as_ref()
-                    .expect("it is put back after every step"),
-            );
+            let flow = callback.on_epoch_end(&record, &outcome);
             if let Flow::Stop(reason) = flow.map_err(at_epoch(self.epoch))?
                 && ended == Ended::Finished
             {
@@ -334,14 +344,10 @@ where
         Ok(ended)
     }
 
-    fn validate(&mut self) -> Result<Vec<(String, f64)>> {
+    fn validate(&mut self, model: &M) -> Result<Vec<(String, f64)>> {
         let Some(valid) = self.valid else {
             return Ok(Vec::new());
         };
-        let model = self
-            .model
-            .as_ref()
-            .expect("it is put back after every step");
         let metrics = &mut self.trainer.valid_metrics;
         let mut metrics: Vec<&mut dyn Metric<O>> = metrics
             .iter_mut()
@@ -352,39 +358,6 @@ where
         let mut figures = vec![("valid_loss".to_string(), loss)];
         figures.extend(named("valid", &self.trainer.valid_metrics));
         Ok(figures)
-    }
-
-    /// Remembers the model if this epoch is the best so far.
-    fn compare(&mut self, record: &EpochRecord) -> Result<()> {
-        let Some(watch) = &self.trainer.watch else {
-            return Ok(());
-        };
-        let value = record.get(&watch.figure).unwrap_or(f64::NAN);
-        let best = self.best.as_ref().map(|(state, _)| state.value);
-        if watch.better(value, best) {
-            let state = BestState {
-                value,
-                epoch: record.epoch,
-                stale: 0,
-            };
-            let weights = model_bytes(self.model(), Path::new("best weights"))?;
-            self.best = Some((state, weights));
-        } else if let Some((state, _)) = &mut self.best {
-            state.stale += 1;
-        }
-        Ok(())
-    }
-
-    fn patience_over(&self) -> Option<Ended> {
-        let watch = self.trainer.watch.as_ref()?;
-        let patience = watch.patience?;
-        let (best, _) = self.best.as_ref()?;
-        (best.stale >= patience && self.epoch > 0).then(|| {
-            Ended::Early(format!(
-                "no better {} for {patience} epochs; the best was {} in epoch {}",
-                watch.figure, best.value, best.epoch
-            ))
-        })
     }
 
     fn finish(mut self, ended: Ended) -> Result<Fitted<M>> {
@@ -408,9 +381,9 @@ where
             .best
             .as_ref()
             .map(|(state, _)| (state.epoch, state.value));
-        let mut model = self.model.expect("it is put back after every step");
+        let mut model = self.outcome();
         if let (Some((_, weights)), Ended::Finished | Ended::Early(_)) = (self.best, &ended) {
-            model = load_model(model, weights, Path::new("best weights"))?;
+            model = load_model(&model, weights, Path::new("best weights"))?;
         }
         Ok(Fitted {
             model: model.unfreeze_group(self.frozen).valid(),

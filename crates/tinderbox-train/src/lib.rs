@@ -52,6 +52,7 @@ mod rates;
 mod report;
 mod run;
 mod search;
+mod step;
 mod task;
 mod tensorboard;
 mod trainer;
@@ -62,7 +63,7 @@ pub use callback::{Callback, Flow, StartInfo, StepInfo};
 pub use checkpoint::Resume;
 pub use clip::Clip;
 pub use error::{Result, TrainError};
-pub use evaluate::evaluate;
+pub use evaluate::{NotFinitePlace, evaluate};
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
 pub use lr_finder::{LrFinder, LrSearch};
@@ -78,9 +79,9 @@ pub use run::Run;
 pub use search::{
     Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,
 };
+pub use step::{LossError, Step, StepError, StepLoss};
 pub use task::{
-    Classification, ClassificationError, Logits, Predictions, Regression, Step, StepError,
-    StepLoss, Task,
+    Classification, ClassificationError, Logits, NotFiniteRow, Predictions, Regression, Task,
 };
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

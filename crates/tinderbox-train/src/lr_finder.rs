@@ -1,10 +1,11 @@
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
+use tinderbox_nn::{own_copy, seed_backend};
 use tinderbox_optim::group_below;
 use tinderbox_plot::Plot;
 
+use crate::step::{gradients, take_step};
 use crate::{Result, Task, TrainConfig, TrainError};
 
 /// A search for a good learning rate: the loss while the rate grows from step to step
@@ -87,7 +88,7 @@ impl LrFinder {
             .next()
             .unwrap_or_default()
             .autodiff();
-        let model = model.clone().train();
+        let model = own_copy(model).train();
         let frozen = group_below(&model, &config.freeze)?;
         let mut model = model.freeze_group(frozen);
         let groups = &config.groups;
@@ -102,15 +103,11 @@ impl LrFinder {
                 let done = losses.len();
                 let draws = Seed::new(config.seed).at(done as u64);
                 seed_layers(draws);
-                device.seed(draws.value());
-                let step = task.step(&model, batch?);
-                let step = step.map_err(|source| TrainError::Step {
-                    epoch: epoch + 1,
-                    batch: done - before + 1,
-                    source,
-                })?;
+                seed_backend(&device, draws);
+                let at = (epoch + 1, done - before + 1);
+                let step = take_step(task, &model, batch?, at)?;
                 let scaled = config.divide.scale(&step.loss);
-                let mut gradients = GradientsParams::from_grads(scaled.backward(), &model);
+                let mut gradients = gradients(&scaled, &model, at)?;
                 let loss: f64 = step.loss.mean.into_scalar();
                 smooth = self.smoothing * smooth + (1.0 - self.smoothing) * loss;
                 // The running mean starts at 0; dividing takes that out (as Adam does).

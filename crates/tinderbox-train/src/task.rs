@@ -5,46 +5,7 @@ use tinderbox_data::Batch;
 use tinderbox_nn::Network;
 use tinderbox_optim::{Loss, Reduction};
 
-/// Any error of a user's own step.
-pub type StepError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The loss of one batch and over how many examples it is a mean.
-#[derive(Clone, Debug)]
-pub struct StepLoss {
-    /// A tensor of one element, still attached to the graph.
-    pub mean: Tensor<1>,
-    /// What divided the sum: the examples of this batch (or its tokens, or its boxes).
-    pub count: usize,
-}
-
-/// What a task gives back for one batch: the loss to descend, and what the metrics look at.
-#[derive(Clone, Debug)]
-pub struct Step<O = ()> {
-    /// The loss.
-    pub loss: StepLoss,
-    /// What the metrics look at.
-    pub output: O,
-}
-
-impl Step {
-    /// A loss, a tensor of one number, that is a mean over `count` examples, and nothing for metrics.
-    pub fn mean(mean: Tensor<1>, count: usize) -> Self {
-        Self {
-            loss: StepLoss { mean, count },
-            output: (),
-        }
-    }
-}
-
-impl<O> Step<O> {
-    /// The same loss with an output for the metrics.
-    pub fn with_output<P>(self, output: P) -> Step<P> {
-        Step {
-            loss: self.loss,
-            output,
-        }
-    }
-}
+use crate::{Step, StepError};
 
 /// What a model is trained for: from a batch to a loss.
 ///
@@ -56,6 +17,35 @@ pub trait Task<M, B> {
 
     /// The loss of this batch, a mean over its examples, and the output for the metrics.
     fn step(&self, model: &M, batch: B) -> Result<Step<Self::Output>, StepError>;
+
+    /// The first row of a batch with a number that is NaN or infinite, for the error about a figure
+    /// that is. By default none is known, and the error names the batch.
+    fn first_not_finite(&self, model: &M, batch: &B) -> Option<NotFiniteRow> {
+        let _ = (model, batch);
+        None
+    }
+}
+
+/// A row with a number that is NaN or infinite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotFiniteRow {
+    /// The row in its batch, counted from 0.
+    pub row: usize,
+    /// What is not finite: `input`, `target`, `prediction`.
+    pub what: &'static str,
+}
+
+impl NotFiniteRow {
+    /// The first such row of a tensor of shape `[rows, …]`.
+    pub fn find<const D: usize>(what: &'static str, tensor: &Tensor<D>) -> Option<Self> {
+        let data = tensor.to_data();
+        let place = data.iter::<f32>().position(|number| !number.is_finite())?;
+        let numbers = tensor.dims()[1..].iter().product::<usize>();
+        Some(Self {
+            row: place / numbers,
+            what,
+        })
+    }
 }
 
 impl<M, B, O: 'static, F> Task<M, B> for F
@@ -110,6 +100,16 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression 
             predicted,
             targets: batch.targets,
         }))
+    }
+
+    fn first_not_finite(&self, model: &M, batch: &Batch<D>) -> Option<NotFiniteRow> {
+        let predicted = || model.forward(batch.inputs.clone());
+        let found = [
+            NotFiniteRow::find("input", &batch.inputs),
+            NotFiniteRow::find("target", &batch.targets),
+        ];
+        let first = found.into_iter().flatten().min_by_key(|found| found.row);
+        first.or_else(|| NotFiniteRow::find("prediction", &predicted()))
     }
 }
 
@@ -203,5 +203,14 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classi
             logits,
             targets: batch.targets,
         }))
+    }
+
+    fn first_not_finite(
+        &self,
+        model: &M,
+        batch: &Batch<D, Tensor<1, Int>>,
+    ) -> Option<NotFiniteRow> {
+        NotFiniteRow::find("input", &batch.inputs)
+            .or_else(|| NotFiniteRow::find("prediction", &model.forward(batch.inputs.clone())))
     }
 }

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batches;
-use tinderbox_optim::{Group, OptimizerConfig, RateSchedule};
+use tinderbox_optim::{Ema, Group, OptimizerConfig, RateSchedule};
 
 use crate::fit::Fit;
 use crate::{
@@ -36,6 +36,14 @@ pub struct TrainConfig {
     pub divide: Divide,
     /// Parameters that are optimized in their own way: a new head with ten times the rate.
     pub groups: Vec<Group>,
+    /// Averages the weights over about `1 / (1 - decay)` steps ([`Ema`]): 0.99, 0.999; `None` for no
+    /// average.
+    ///
+    /// Validation, the watched figure, the best epoch, what callbacks see after an epoch, and the
+    /// model that comes back (so the bundle) take the averaged weights; steps are taken from the last
+    /// ones. Running statistics of batch norms are averaged with the weights. Train for several times
+    /// `1 / (1 - decay)` steps: an average over more steps than there are stays near the start.
+    pub ema_decay: Option<f64>,
     /// Parts of the model that stay as they are, by the start of their path: `conv1`, `layer1.0`.
     ///
     /// Their weights are not changed, by weight decay neither; their batch norms predict with the
@@ -58,6 +66,7 @@ impl Default for TrainConfig {
             accumulate: 1,
             divide: Divide::Examples,
             groups: Vec::new(),
+            ema_decay: None,
             freeze: Vec::new(),
         }
     }
@@ -83,6 +92,9 @@ impl TrainConfig {
         self.schedule.schedule.check()?;
         if let Some(clip) = self.clip {
             clip.check()?;
+        }
+        if let Some(decay) = self.ema_decay {
+            Ema::new(decay)?;
         }
         Ok(())
     }
@@ -172,10 +184,11 @@ impl Watch {
         self
     }
 
-    /// Whether `value` is better than the best so far. NaN never is.
+    /// Whether `value` is better than the best so far. NaN and infinity never are.
     pub(crate) fn better(&self, value: f64, best: Option<f64>) -> bool {
         match (best, self.goal) {
-            (None, _) => !value.is_nan(),
+            _ if !value.is_finite() => false,
+            (None, _) => true,
             (Some(best), Goal::Minimize) => value < best - self.min_delta,
             (Some(best), Goal::Maximize) => value > best + self.min_delta,
         }
@@ -206,7 +219,7 @@ pub enum Ended {
 #[derive(Clone, Debug)]
 pub struct Fitted<M> {
     /// The trained model, ready to predict: the best epoch's weights if a figure was watched, the
-    /// last epoch's if not.
+    /// last epoch's if not; averaged weights if [`TrainConfig::ema_decay`] asks for them.
     pub model: M,
     /// The figures of all epochs, those before a resume included.
     pub history: History,

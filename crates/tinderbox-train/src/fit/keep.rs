@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bool, Bytes, Int, Tensor};
-use tinderbox_optim::{load_state, save_state};
+use tinderbox_nn::own_copy;
+use tinderbox_optim::{Ema, load_state, save_state};
 
 use super::{Fit, at_epoch};
 use crate::checkpoint::{self, Checkpoint, Header};
@@ -30,6 +31,7 @@ where
             "divisor of the loss": config.divide,
             // Absent from checkpoints of runs without them.
             "groups": (!config.groups.is_empty()).then_some(&config.groups),
+            "averaging of the weights": config.ema_decay,
             "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
             "batches an epoch": self.train.batches(),
             "examples an epoch": self.train.examples(),
@@ -66,11 +68,15 @@ where
                 schedule: self.rates.state(),
                 callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
                 best: self.best.as_ref().map(|(state, _)| *state),
-                blobs: [0; 3],
+                blobs: [0; 4],
             },
             model: model_bytes(self.model(), &path)?,
             optimizer: save_state(&self.optimizer, self.model())?,
             best,
+            average: match &self.average {
+                Some(average) => average.save(self.model())?,
+                None => Vec::new(),
+            },
         }
         .save(&path)?;
         run.write_history(&self.history)?;
@@ -107,12 +113,16 @@ where
                 }
             }
         }
-        self.model = Some(load_model(self.model().clone(), checkpoint.model, path)?);
+        self.model = Some(load_model(self.model(), checkpoint.model, path)?);
         let config = &self.trainer.config;
         let groups = &config.groups;
         let (optimizer, _) = config.optimizer.build_with_groups(groups, self.model())?;
         self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
             .map_err(|error| foreign(error.to_string()))?;
+        if self.average.is_some() {
+            let average = Ema::load(&checkpoint.average, self.model());
+            self.average = Some(average.map_err(|error| foreign(error.to_string()))?);
+        }
         if let Some(state) = header.best {
             self.best = Some((state, checkpoint.best));
         }
@@ -139,15 +149,10 @@ where
     }
 }
 
-/// Burn keeps the last update of running statistics aside until the next forward pass. Here it is
-/// taken over: a record would leave it out, and what is loaded would be overwritten by it.
-fn settle<M: Module>(model: &M) {
-    drop(model.valid());
-}
-
 pub(super) fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
-    settle(model);
-    let bytes = model.clone().into_record().into_bytes();
+    // Burn keeps the last update of running statistics aside until the next forward pass, and a record
+    // would leave it out: the copy has taken it over.
+    let bytes = own_copy(model).into_record().into_bytes();
     let bytes = bytes.map_err(|error| TrainError::Bundle {
         path: path.to_path_buf(),
         reason: error.to_string(),
@@ -155,10 +160,9 @@ pub(super) fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> 
     Ok(bytes.to_vec())
 }
 
-pub(super) fn load_model<M: Module>(model: M, bytes: Vec<u8>, path: &Path) -> Result<M> {
-    settle(&model);
+pub(super) fn load_model<M: Module>(model: &M, bytes: Vec<u8>, path: &Path) -> Result<M> {
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
-    let loaded = record.and_then(|record| model.try_load_record(record));
+    let loaded = record.and_then(|record| own_copy(model).try_load_record(record));
     loaded.map_err(|error| TrainError::ForeignCheckpoint {
         path: path.to_path_buf(),
         reason: error.to_string(),

@@ -1,0 +1,174 @@
+//! What a task gives back for a batch, and what may be wrong with it.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+
+use crate::{Result, Task, TrainError};
+
+/// Any error of a user's own step.
+pub type StepError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The loss of one batch and over how many examples it is a mean.
+#[derive(Clone, Debug)]
+pub struct StepLoss {
+    /// A tensor of one number, computed from the weights of the model.
+    pub mean: Tensor<1>,
+    /// What divided the sum: the examples of this batch (or its tokens, or its boxes).
+    pub count: usize,
+}
+
+/// A loss that no step can be taken from.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LossError {
+    /// Another number of numbers than one.
+    #[error(
+        "the loss of the step has {numbers} numbers and must have one: give `Step::mean` their mean, \
+         `loss.mean()`"
+    )]
+    NotOneNumber {
+        /// Numbers of the loss.
+        numbers: usize,
+    },
+    /// A mean over nothing.
+    #[error(
+        "the step says that its loss is a mean over 0 examples: give `Step::mean` the number of examples \
+         of the batch, for example `batch.targets.dims()[0]`"
+    )]
+    NoExamples,
+    /// A loss that does not depend on any weight.
+    #[error(
+        "no parameter gets a gradient, because the loss of the step was not computed from the weights of \
+         the model it was given ({}): compute it with `model.forward(…)` and tensor operations alone; \
+         `detach`, `inner`, `valid`, `into_data` and `into_scalar` cut it off from the weights",
+        shown(parameters)
+    )]
+    Detached {
+        /// The paths of all parameters that are trained.
+        parameters: Vec<String>,
+    },
+}
+
+/// The first names of a list.
+fn shown(names: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let first = names.iter().take(SHOWN).cloned();
+    let more = names.len().saturating_sub(SHOWN);
+    let rest = (more > 0).then(|| format!("{more} more"));
+    first.chain(rest).collect::<Vec<_>>().join(", ")
+}
+
+impl StepLoss {
+    /// Refuses what is no mean of examples.
+    pub(crate) fn check(&self) -> Result<(), LossError> {
+        let [numbers] = self.mean.dims();
+        if numbers != 1 {
+            return Err(LossError::NotOneNumber { numbers });
+        }
+        if self.count == 0 {
+            return Err(LossError::NoExamples);
+        }
+        Ok(())
+    }
+}
+
+/// The step of a task on one batch, its loss a mean over examples; epoch and batch are counted from 1.
+pub(crate) fn take_step<M, B, T: Task<M, B>>(
+    task: &T,
+    model: &M,
+    batch: B,
+    (epoch, number): (usize, usize),
+) -> Result<Step<T::Output>> {
+    let step = task.step(model, batch);
+    let step = step.map_err(|source| TrainError::Step {
+        epoch,
+        batch: number,
+        source,
+    })?;
+    step.loss.check().map_err(|source| TrainError::Loss {
+        epoch,
+        batch: number,
+        source,
+    })?;
+    Ok(step)
+}
+
+/// The gradients of `scaled`, which [`Divide`](crate::Divide) made of the loss of a step.
+pub(crate) fn gradients<M: Module>(
+    scaled: &Tensor<1>,
+    model: &M,
+    (epoch, batch): (usize, usize),
+) -> Result<GradientsParams> {
+    // Burn's `backward` stops the program where there is nothing to go back to.
+    if scaled.is_tracked() {
+        let gradients = GradientsParams::from_grads(scaled.backward(), model);
+        if !gradients.is_empty() {
+            return Ok(gradients);
+        }
+    }
+    let parameters = trained(model);
+    Err(TrainError::Loss {
+        epoch,
+        batch,
+        source: LossError::Detached { parameters },
+    })
+}
+
+/// The paths of the parameters that ask for a gradient.
+fn trained<M: Module>(model: &M) -> Vec<String> {
+    #[derive(Default)]
+    struct Trained {
+        path: Vec<String>,
+        found: Vec<String>,
+    }
+
+    impl ModuleVisitor for Trained {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.is_require_grad() {
+                self.found.push(self.path.join("."));
+            }
+        }
+    }
+
+    let mut trained = Trained::default();
+    model.visit(&mut trained);
+    trained.found
+}
+
+/// What a task gives back for one batch: the loss to descend, and what the metrics look at.
+#[derive(Clone, Debug)]
+pub struct Step<O = ()> {
+    /// The loss.
+    pub loss: StepLoss,
+    /// What the metrics look at.
+    pub output: O,
+}
+
+impl Step {
+    /// A loss, a tensor of one number, that is a mean over `count` examples, and nothing for metrics.
+    pub fn mean(mean: Tensor<1>, count: usize) -> Self {
+        Self {
+            loss: StepLoss { mean, count },
+            output: (),
+        }
+    }
+}
+
+impl<O> Step<O> {
+    /// The same loss with an output for the metrics.
+    pub fn with_output<P>(self, output: P) -> Step<P> {
+        Step {
+            loss: self.loss,
+            output,
+        }
+    }
+}
