@@ -72,8 +72,9 @@ fn bundles_of_one_seed_are_the_same_bytes_and_those_with_an_average_are_others()
         (files(&out.join("bundle")), files(&out))
     };
     let (bundle, kept) = train("first", &[]);
-    let names: Vec<&str> = bundle.keys().map(String::as_str).collect();
-    assert_eq!(names, ["features.json", "model.json", "model.safetensors"]);
+    for name in ["features.json", "model.json", "model.safetensors"] {
+        assert!(bundle.contains_key(name), "{name}");
+    }
     let (again, kept_again) = train("second", &[]);
     assert!(again == bundle, "every file is the same to the byte");
     for name in ["config.json", "curves.svg"] {

@@ -62,7 +62,8 @@ pub trait Callback<M> {
         Ok(())
     }
 
-    /// After each epoch, with its figures and the model as it is.
+    /// After each epoch, with its figures and the model that was measured: the averaged one, if the
+    /// weights are averaged.
     fn on_epoch_end(&mut self, record: &EpochRecord, model: &M) -> Result<Flow, StepError> {
         Ok(Flow::Continue)
     }

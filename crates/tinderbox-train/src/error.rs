@@ -94,6 +94,16 @@ pub enum TrainError {
         /// What is wrong with the loss.
         source: LossError,
     },
+    /// A metric cannot measure what the step gave it.
+    #[error("epoch {epoch}, batch {batch}: a metric failed: {source}")]
+    Metric {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The batch, counted from 1.
+        batch: usize,
+        /// What the metric said.
+        source: StepError,
+    },
     /// A callback failed.
     #[error("a callback failed after epoch {epoch}: {source}")]
     Callback {

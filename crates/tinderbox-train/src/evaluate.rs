@@ -48,7 +48,12 @@ where
         let step = take_step(task, &model, batch?, (epoch, index + 1))?;
         loss.add(step.loss.mean.into_scalar(), step.loss.count);
         for metric in &mut *metrics {
-            metric.update(&step.output);
+            let updated = metric.update(&step.output);
+            updated.map_err(|source| TrainError::Metric {
+                epoch,
+                batch: index + 1,
+                source,
+            })?;
         }
     }
     if loss == Mean::default() {

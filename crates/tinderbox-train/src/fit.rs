@@ -228,7 +228,12 @@ where
             }
             self.train_loss.add(loss, count);
             for metric in &mut self.trainer.train_metrics {
-                metric.update(&step.output);
+                let updated = metric.update(&step.output);
+                updated.map_err(|source| TrainError::Metric {
+                    epoch: at.0,
+                    batch: at.1,
+                    source,
+                })?;
             }
             self.batch += 1;
             let last = batches.peek().is_none();

@@ -81,7 +81,8 @@ pub use search::{
 };
 pub use step::{LossError, Step, StepError, StepLoss};
 pub use task::{
-    Classification, ClassificationError, Logits, NotFiniteRow, Predictions, Regression, Task,
+    Classification, ClassificationError, Logits, NotFiniteRow, Predictions, PredictionsError,
+    Regression, Task,
 };
 pub use tensorboard::EventWriter;
 pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};

@@ -3,7 +3,7 @@ mod confusion;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Logits, Predictions};
+use crate::{Logits, Predictions, StepError};
 pub use classification::{Auc, LogLoss, TopK};
 pub use confusion::{ClassScore, ClassScores, ConfusionMatrix};
 
@@ -13,7 +13,10 @@ pub use confusion::{ClassScore, ClassScores, ConfusionMatrix};
 /// epoch that was interrupted and resumed gives the same figure.
 pub trait Metric<O> {
     /// Adds one batch.
-    fn update(&mut self, output: &O);
+    ///
+    /// # Errors
+    /// An output that the metric cannot measure: it ends the run, with epoch and batch in the message.
+    fn update(&mut self, output: &O) -> Result<(), StepError>;
 
     /// The figures so far, with their names.
     fn values(&self) -> Vec<(String, f64)>;
@@ -178,7 +181,8 @@ impl RegressionMetrics {
 }
 
 impl Metric<Predictions> for RegressionMetrics {
-    fn update(&mut self, output: &Predictions) {
+    fn update(&mut self, output: &Predictions) -> Result<(), StepError> {
+        output.check()?;
         let outputs = output.targets.dims()[1];
         let predicted = output.predicted.to_data();
         let targets = output.targets.to_data();
@@ -191,6 +195,7 @@ impl Metric<Predictions> for RegressionMetrics {
                 outputs,
             ),
         }
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {
@@ -228,7 +233,8 @@ pub struct Accuracy {
 }
 
 impl Metric<Logits> for Accuracy {
-    fn update(&mut self, output: &Logits) {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        output.check()?;
         let [rows, _] = output.logits.dims();
         let guesses = output.logits.clone().argmax(1).reshape([rows]).into_data();
         let hits = guesses
@@ -237,6 +243,7 @@ impl Metric<Logits> for Accuracy {
             .filter(|(guess, truth)| guess == truth)
             .count();
         self.mean.add(hits as f64 / rows as f64, rows);
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {

@@ -68,6 +68,32 @@ pub struct Predictions {
     pub targets: Tensor<2>,
 }
 
+/// Predictions of another shape than their targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "predictions of shape {predicted:?} for targets of shape {targets:?}; both must be [examples, outputs]"
+)]
+pub struct PredictionsError {
+    /// Rows and columns of the predictions.
+    pub predicted: [usize; 2],
+    /// Rows and columns of the targets.
+    pub targets: [usize; 2],
+}
+
+impl Predictions {
+    /// Checks that every prediction has a target.
+    ///
+    /// # Errors
+    /// Different shapes.
+    pub fn check(&self) -> Result<(), PredictionsError> {
+        let (predicted, targets) = (self.predicted.dims(), self.targets.dims());
+        if predicted != targets {
+            return Err(PredictionsError { predicted, targets });
+        }
+        Ok(())
+    }
+}
+
 /// Logits `[batch, classes]` and true classes `[batch]` of a batch.
 #[derive(Clone, Debug)]
 pub struct Logits {
@@ -133,9 +159,8 @@ pub enum ClassificationError {
     LabelSmoothing(f32),
     /// A label that no class of the model has.
     #[error(
-        "example {example} of the batch has label {label}, but the model has {classes} classes, so labels \
-         go from 0 to {}; give the model as many classes as the data has",
-        classes - 1
+        "example {example} of the batch has label {label}, but the model has {classes} classes, counted from \
+         0; give the model as many classes as the data has"
     )]
     Label {
         /// The example in the batch, counted from 1.
@@ -155,22 +180,18 @@ pub enum ClassificationError {
     },
 }
 
-impl Classification {
-    /// Checks the settings, and labels against the logits they belong to.
-    fn check(
-        &self,
-        logits: &Tensor<2>,
-        targets: &Tensor<1, Int>,
-    ) -> Result<(), ClassificationError> {
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return Err(ClassificationError::LabelSmoothing(self.label_smoothing));
-        }
-        let [examples, classes] = logits.dims();
-        let [labels] = targets.dims();
+impl Logits {
+    /// Checks that every example has a label, and that of a class.
+    ///
+    /// # Errors
+    /// Another number of labels than of examples, a label that is no class.
+    pub fn check(&self) -> Result<(), ClassificationError> {
+        let [examples, classes] = self.logits.dims();
+        let [labels] = self.targets.dims();
         if labels != examples {
             return Err(ClassificationError::Count { labels, examples });
         }
-        let targets = targets.to_data();
+        let targets = self.targets.to_data();
         let wrong = targets
             .iter::<i64>()
             .enumerate()
@@ -191,18 +212,21 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classi
 
     fn step(&self, model: &M, batch: Batch<D, Tensor<1, Int>>) -> Result<Step<Logits>, StepError> {
         model.check_inputs(&batch.inputs)?;
-        let logits = model.forward(batch.inputs);
-        self.check(&logits, &batch.targets)?;
-        let count = logits.dims()[0];
+        if !(0.0..1.0).contains(&self.label_smoothing) {
+            return Err(ClassificationError::LabelSmoothing(self.label_smoothing).into());
+        }
+        let output = Logits {
+            logits: model.forward(batch.inputs),
+            targets: batch.targets,
+        };
+        output.check()?;
+        let count = output.logits.dims()[0];
         let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
         let mean = CrossEntropyLossConfig::new()
             .with_smoothing(smoothing)
-            .init(&logits.device())
-            .forward(logits.clone(), batch.targets.clone());
-        Ok(Step::mean(mean, count).with_output(Logits {
-            logits,
-            targets: batch.targets,
-        }))
+            .init(&output.logits.device())
+            .forward(output.logits.clone(), output.targets.clone());
+        Ok(Step::mean(mean, count).with_output(output))
     }
 
     fn first_not_finite(

@@ -141,6 +141,9 @@ pub enum Goal {
 }
 
 /// The figure by which epochs are compared.
+///
+/// A figure that is not a finite number in the first epoch ends the run with an error that names the
+/// epoch and, for validation data, the first row that is to blame; later it is no better epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     /// The name of the figure, e.g. `valid_loss`.
@@ -312,8 +315,8 @@ impl<M: Module, O> Trainer<M, O> {
 
     /// Trains the model.
     ///
-    /// `valid`, if given, is measured after every epoch and never trained on. Memory that a step
-    /// frees is kept for the next ([`tinderbox_core::keep_memory`]).
+    /// `valid`, if given, is measured after every epoch and never trained on. What `model` was cloned
+    /// from stays as it is. Memory that a step frees is kept for the next ([`tinderbox_core::keep_memory`]).
     ///
     /// # Errors
     /// See [`TrainError`]; groups and frozen parts that the model does not have are among them.

@@ -67,7 +67,9 @@ fn train_loader() -> Loader<Rows> {
 struct Told(Vec<f64>, usize);
 
 impl<O> Metric<O> for Told {
-    fn update(&mut self, _: &O) {}
+    fn update(&mut self, _: &O) -> Result<(), StepError> {
+        Ok(())
+    }
 
     fn values(&self) -> Vec<(String, f64)> {
         let value = self.0[self.1.min(self.0.len()).saturating_sub(1)];
@@ -313,4 +315,58 @@ fn a_loss_that_does_not_depend_on_the_weights_is_refused() {
     }
     // Measuring needs no gradient.
     assert!(evaluate(&line(), &cut, &train_loader(), &mut []).is_ok());
+}
+
+#[test]
+fn outputs_that_a_metric_cannot_measure_are_errors() {
+    let loss = |model: &Line, batch: &Batch| {
+        let error = model.forward(batch.inputs.clone()) - batch.targets.clone();
+        Step::mean(error.square().mean(), 5)
+    };
+    // A row is missing.
+    let short = |model: &Line, batch: Batch| -> Result<Step<Predictions>, StepError> {
+        let predicted = model.forward(batch.inputs.clone()).narrow(0, 0, 4);
+        Ok(loss(model, &batch).with_output(Predictions {
+            predicted,
+            targets: batch.targets,
+        }))
+    };
+    let error = Trainer::new(config(1))
+        .unwrap()
+        .metric(RegressionMetrics::new(&[RegressionMetric::Mae]))
+        .fit(line(), &short, &train_loader(), None)
+        .unwrap_err();
+    assert!(matches!(error, TrainError::Metric { .. }), "{error}");
+    let message = error.to_string();
+    assert!(
+        message.contains("epoch 1, batch 1")
+            && message.contains("shape [4, 1] for targets of shape [5, 1]"),
+        "{message}"
+    );
+    // Labels that are no classes.
+    let labels = |model: &Line, batch: Batch| -> Result<Step<Logits>, StepError> {
+        let device = batch.inputs.device();
+        Ok(loss(model, &batch).with_output(Logits {
+            logits: batch.inputs,
+            targets: Tensor::from_data([0, 1, 2, 1, 0], &device),
+        }))
+    };
+    let measure = |metric: &mut dyn Metric<Logits>| {
+        evaluate(&line(), &labels, &train_loader(), &mut [metric])
+            .unwrap_err()
+            .to_string()
+    };
+    let messages = [
+        measure(&mut Accuracy::default()),
+        measure(&mut LogLoss::default()),
+        measure(&mut TopK::new(2).unwrap()),
+        measure(&mut Auc::default()),
+        measure(&mut ConfusionMatrix::default()),
+    ];
+    for message in messages {
+        assert!(
+            message.contains("example 3 of the batch has label 2"),
+            "{message}"
+        );
+    }
 }

@@ -73,6 +73,8 @@ fn stays(entry: &Entry) {
     let task = Classification::default();
     let config = TrainConfig {
         epochs: 1,
+        // Batch norms over two examples have steep gradients.
+        learning_rate: 1e-6,
         ema_decay: Some(0.5),
         ..TrainConfig::default()
     };
@@ -117,6 +119,17 @@ fn stays(entry: &Entry) {
     let copy = own_copy(&model);
     copy.forward(x);
     check("own_copy", Some(&copy));
+    evaluate(&model, &task, &images, &mut []).unwrap();
+    model
+        .valid()
+        .predict(Tensor::zeros(shape, &device))
+        .unwrap();
+    assert!(count_parameters(&model) > 0);
+    check("evaluate, predict, count_parameters", None);
+
+    if entry.parameters > 4_000_000 {
+        return; // a training run of these takes seconds
+    }
     let search = LrFinder {
         steps: 2,
         ..LrFinder::default()
@@ -139,11 +152,4 @@ fn stays(entry: &Entry) {
     };
     check("Trainer::fit", Some(&fit(1, Resume::No).unwrap().model));
     check("Resume", Some(&fit(2, Resume::Latest).unwrap().model));
-    evaluate(&model, &task, &images, &mut []).unwrap();
-    model
-        .valid()
-        .predict(Tensor::zeros(shape, &device))
-        .unwrap();
-    assert!(count_parameters(&model) > 0);
-    check("evaluate, predict, count_parameters", None);
 }

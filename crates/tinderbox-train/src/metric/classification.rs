@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Mean, Metric, restore};
-use crate::{Logits, Result, TrainError};
+use crate::{Logits, Result, StepError, TrainError};
 
 /// The mean of `-ln p(true class)` over examples, without label smoothing.
 #[derive(Clone, Debug, Default)]
@@ -31,9 +31,11 @@ impl LogLoss {
 }
 
 impl Metric<Logits> for LogLoss {
-    fn update(&mut self, output: &Logits) {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        output.check()?;
         let (logits, classes, targets) = host(output);
         self.add(&logits, classes, &targets);
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {
@@ -104,9 +106,11 @@ impl TopK {
 }
 
 impl Metric<Logits> for TopK {
-    fn update(&mut self, output: &Logits) {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        output.check()?;
         let (logits, classes, targets) = host(output);
         self.add(&logits, classes, &targets);
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {
@@ -205,9 +209,11 @@ fn area(mut scored: Vec<(f32, bool)>) -> Option<f64> {
 }
 
 impl Metric<Logits> for Auc {
-    fn update(&mut self, output: &Logits) {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        output.check()?;
         let (logits, classes, targets) = host(output);
         self.add(&logits, classes, &targets);
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_plot::Plot;
 
 use super::{Metric, restore};
-use crate::{Logits, Result};
+use crate::{Logits, Result, StepError};
 
 /// How often each class was taken for each class, the highest logit deciding.
 ///
@@ -168,12 +168,14 @@ impl ClassScores {
 }
 
 impl Metric<Logits> for ConfusionMatrix {
-    fn update(&mut self, output: &Logits) {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        output.check()?;
         let [rows, classes] = output.logits.dims();
         let guesses = output.logits.clone().argmax(1).reshape([rows]).into_data();
         let guesses: Vec<i64> = guesses.iter::<i64>().collect();
         let targets: Vec<i64> = output.targets.to_data().iter::<i64>().collect();
         self.add(classes, &guesses, &targets);
+        Ok(())
     }
 
     fn values(&self) -> Vec<(String, f64)> {
