@@ -8,7 +8,7 @@ use tinderbox_core::{TEMPORARY_PREFIX, write_atomic_with};
 
 use crate::{History, Mean, Result, TrainError};
 
-const MAGIC: &[u8; 24] = b"tinderbox checkpoint v1\n";
+const MAGIC: &[u8; 24] = b"tinderbox checkpoint v2\n";
 const DIGEST: usize = 32;
 
 /// Everything of a checkpoint but the tensors.
