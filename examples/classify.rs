@@ -60,6 +60,6 @@ fn widest(names: &[String]) -> usize {
 }
 
 fn main() -> Result<()> {
-    print!("{}", classify(&Args::parse())?);
+    examples::say!("{}", classify(&Args::parse())?.trim_end());
     Ok(())
 }

@@ -4,7 +4,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use examples::expected;
+use examples::{expected, unless_interrupted};
 use tinderbox::burn; // the derive macro names the crate
 use tinderbox::burn::nn::{Linear, LinearConfig};
 use tinderbox::data::synthetic;
@@ -44,6 +44,7 @@ fn main() -> Result<()> {
     let fitted = args
         .trainer(config, &run)?
         .fit(model, &huber, &loader, None)?;
+    let fitted = unless_interrupted(fitted.finished())?;
 
     let weights = fitted.model.terms.weight.val().try_into_vec_as::<f32>()?;
     expected(

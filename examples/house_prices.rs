@@ -8,7 +8,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::expected;
+use examples::{expected, say};
 use polars::prelude::{DataFrame, UnionArgs, by_name, concat, lit};
 use tinderbox::data::{FeatureSpec, Features, Strategy, fetch, k_fold, read, take};
 use tinderbox::prelude::*;
@@ -47,14 +47,16 @@ fn main() -> Result<()> {
     let fold = |features: Fit| folds(&train, features, &config, batch_size, &device);
     let leaky = fold(Fit::Given(&together))?;
     let honest = fold(Fit::TrainingRows(&spec))?;
-    println!("log-RMSE of {FOLDS} folds          training  validation");
-    println!(
+    say!("log-RMSE of {FOLDS} folds          training  validation");
+    say!(
         "statistics of all rows        {:.4}    {:.4}",
-        leaky.0, leaky.1
+        leaky.0,
+        leaky.1
     );
-    println!(
+    say!(
         "statistics of training rows   {:.4}    {:.4}",
-        honest.0, honest.1
+        honest.0,
+        honest.1
     );
 
     // The submission: one model of all rows that have a price.
@@ -78,7 +80,7 @@ fn main() -> Result<()> {
     }
     let submission = run.folder().join("submission.csv");
     tinderbox::write_atomic(&submission, csv)?;
-    println!("submission: {}", submission.display());
+    say!("submission: {}", submission.display());
 
     // p5 to p95 of 108 published runs.
     expected(

@@ -4,7 +4,7 @@
 //! lessons` turns the same text into HTML: a line `# …` or `## …` is a heading, an indented line a
 //! result, `figure: …` a figure, and all else a sentence.
 
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -180,17 +180,23 @@ impl Page {
         self.text.push_str(line);
         self.text.push('\n');
         if let To::Terminal { .. } = self.to {
-            writeln!(std::io::stdout(), "{line}")?;
+            crate::say!("{line}");
         }
         Ok(())
     }
 }
 
-/// The first of `parent/001`, `parent/002`, … that is not there.
+/// Makes the first of `parent/001`, `parent/002`, … that is not there.
 fn next_folder(parent: &Path) -> Result<PathBuf> {
-    let mut folders = (1..).map(|number| parent.join(format!("{number:03}")));
-    let folder = folders.find(|folder| !folder.exists());
-    folder.context("there is always another number")
+    std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
+    for number in 1.. {
+        let folder = parent.join(format!("{number:03}"));
+        match std::fs::create_dir(&folder) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| folder).context("the folder of the figures"),
+        }
+    }
+    unreachable!("there is always another number")
 }
 
 /// What a page can show as a result.

@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod lesson;
+pub mod output;
 pub mod table;
 pub mod vision;
 
@@ -10,6 +11,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tinderbox::prelude::*;
+
+pub use output::unless_interrupted;
 
 /// The options that every example takes. What is left out is the example's own choice.
 #[derive(clap::Args, Clone, Debug)]
@@ -84,7 +87,7 @@ impl Common {
     }
 
     /// A trainer that shows its progress, keeps the run folder (with these settings) and stops well on
-    /// Ctrl-C.
+    /// Ctrl-C; what it returns goes through [`unless_interrupted`].
     pub fn trainer<M: Module, O>(&self, config: TrainConfig, run: &Run) -> Result<Trainer<M, O>> {
         let config = TrainConfig {
             ema_decay: self.ema.or(config.ema_decay),
@@ -105,7 +108,7 @@ impl Common {
 
 /// Prints a figure beside the one that was to be expected.
 pub fn expected(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::Display) {
-    println!("{what}: expected {expected}, got {got}");
+    crate::say!("{what}: expected {expected}, got {got}");
 }
 
 /// The command line of an example without options of its own.

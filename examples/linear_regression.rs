@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::expected;
+use examples::{expected, say, unless_interrupted};
 use tinderbox::data::{FeatureSpec, ReadOptions, Strategy, fetch, split, take};
 use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
@@ -60,6 +60,7 @@ fn main() -> Result<()> {
             RegressionMetric::R2,
         ]))
         .fit(model, &Regression::default(), &loader, Some(&valid_loader))?;
+    let fitted = unless_interrupted(fitted.finished())?;
     let bundle = Bundle::save(
         run.bundle(),
         "linear_regression",
@@ -85,7 +86,7 @@ fn main() -> Result<()> {
     );
     let last = fitted.history.last().context("at least one epoch")?;
     let got = last.get("valid_rmse").context("the metric was asked for")?;
-    println!("run folder: {}", run.folder().display());
+    say!("run folder: {}", run.folder().display());
     expected(
         "validation RMSE",
         format!("{best:.4} (exact least squares)"),

@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::expected;
+use examples::{expected, say};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 
@@ -22,15 +22,15 @@ fn main() -> Result<()> {
         &args.device()?,
     )?;
     for (epoch, loss) in learned.losses.iter().enumerate() {
-        println!("epoch {}, loss {loss:.6}", epoch + 1);
+        say!("epoch {}, loss {loss:.6}", epoch + 1);
     }
     let [w1, w2] = learned.w;
-    println!(
+    say!(
         "w error: [{:.2e}, {:.2e}]",
         TRUTH.0[0] - w1,
         TRUTH.0[1] - w2
     );
-    println!("b error: {:.2e}", TRUTH.1 - learned.b);
+    say!("b error: {:.2e}", TRUTH.1 - learned.b);
     // p5 to p95 of 175 published runs with the default settings; the noise alone gives 0.00005.
     let last = learned.losses.last().context("at least one epoch")?;
     expected(

@@ -5,6 +5,7 @@
 
 use anyhow::Result;
 use clap::Parser;
+use examples::say;
 use tinderbox::models::{Entry, find, registry, summary};
 use tinderbox::prelude::*;
 
@@ -37,9 +38,9 @@ fn main() -> Result<()> {
     ];
     let config = (entry.config)(input, args.classes.unwrap_or(entry.classes));
     let model = config.init(Seed::new(0), &device(None)?)?;
-    println!("{name}: {}\n", entry.paper);
+    say!("{name}: {}\n", entry.paper);
     let layers = summary(&model)?;
-    print!("{layers}");
+    say!("{}", layers.to_string().trim_end());
     if args.side.is_none() && args.classes.is_none() {
         examples::expected("parameters", entry.parameters, layers.parameters);
         examples::expected("multiply-adds", entry.multiply_adds, layers.multiply_adds);
@@ -49,9 +50,13 @@ fn main() -> Result<()> {
 
 /// A line a model.
 fn list() {
-    println!(
+    say!(
         "{:<20} {:>13} {:>7} {:>12} {:>15}  source",
-        "model", "image", "classes", "parameters", "multiply-adds"
+        "model",
+        "image",
+        "classes",
+        "parameters",
+        "multiply-adds"
     );
     for entry in registry() {
         let Entry {
@@ -64,8 +69,6 @@ fn list() {
             ..
         } = entry;
         let image = format!("{channels} x {height} x {width}");
-        println!(
-            "{name:<20} {image:>13} {classes:>7} {parameters:>12} {multiply_adds:>15}  {paper}"
-        );
+        say!("{name:<20} {image:>13} {classes:>7} {parameters:>12} {multiply_adds:>15}  {paper}");
     }
 }

@@ -6,6 +6,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use examples::say;
 use tinderbox::Timer;
 use tinderbox::data::{FeatureSpec, ReadOptions, TargetStep, fetch};
 use tinderbox::optim::{GradientsParams, Reduction, least_squares};
@@ -213,7 +214,7 @@ fn main() -> Result<()> {
     let run = args.run("optimizers")?;
     let data = airfoil()?;
     let floor = floor(&data)?;
-    println!("the exact solution: {floor:.4}\n");
+    say!("the exact solution: {floor:.4}\n");
 
     let mut table =
         String::from("| optimizer | rate | batch | epochs | loss | published | time an epoch |\n");
@@ -252,7 +253,7 @@ fn main() -> Result<()> {
             curves.push(Series::new(entry.name, trained.curve));
         }
     }
-    println!("{table}");
+    say!("{table}");
     let plot = Plot {
         y_scale: Scale::Linear,
         y_range: Some((0.22, 0.36)),
@@ -262,6 +263,6 @@ fn main() -> Result<()> {
     let svg = plot::curves(&plot, &curves)?;
     tinderbox::write_atomic(run.folder().join("optimizers.svg"), svg)?;
     tinderbox::write_atomic(run.folder().join("optimizers.md"), &table)?;
-    println!("table and curves: {}", run.folder().display());
+    say!("table and curves: {}", run.folder().display());
     Ok(())
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use examples::say;
 use tinderbox::data::{ReadOptions, Separator};
 use tinderbox::prelude::*;
 
@@ -43,13 +44,13 @@ fn main() -> Result<()> {
         .predict_csv(&frame, &args.out)
         .with_context(|| args.file.display().to_string())?;
     let seconds = start.elapsed().as_secs_f64();
-    println!(
+    say!(
         "{rows} rows in {seconds:.2} s ({:.0} a second)",
         rows as f64 / seconds
     );
-    println!("written: {}", args.out.display());
+    say!("written: {}", args.out.display());
     if let Some(megabytes) = tinderbox::peak_memory() {
-        println!("peak memory: {megabytes:.0} MB");
+        say!("peak memory: {megabytes:.0} MB");
     }
     Ok(())
 }

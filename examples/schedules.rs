@@ -6,7 +6,7 @@
 
 use anyhow::Result;
 use clap::Parser;
-use examples::expected;
+use examples::{expected, say};
 use tinderbox::optim::{ChainPart, Plateau, PlateauConfig};
 use tinderbox::plot::{self, Plot, Series};
 use tinderbox::prelude::*;
@@ -138,7 +138,7 @@ fn main() -> Result<()> {
             schedule.check()?;
             let base = args.lr.unwrap_or(base);
             let curve = schedule.curve(EPOCHS, base);
-            println!(
+            say!(
                 "{name}: {:.4} … {:.4} … {:.4}",
                 curve[0],
                 curve[EPOCHS / 2],
@@ -159,7 +159,7 @@ fn main() -> Result<()> {
         let svg = plot::line(&plot, &curves)?;
         tinderbox::write_atomic(run.folder().join(format!("{file}.svg")), svg)?;
     }
-    println!("figures: {}", run.folder().display());
+    say!("figures: {}", run.folder().display());
     let (_, base, cosine) = &course()[3];
     // Halfway from 0.3 to 0.01.
     expected(

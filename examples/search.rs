@@ -1,15 +1,16 @@
 //! A search over the settings of any other example: its command line is what can be chosen, its run folder
 //! says how good that was.
 //!
+//! A search that was interrupted continues with the same command and `--resume --out FOLDER`.
 //! `cargo build --release --examples`, then
 //! `cargo run --release --example search -- linear_regression --figure valid_rmse`
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
-use examples::expected;
+use examples::{expected, say, unless_interrupted};
 use tinderbox::prelude::*;
 use tinderbox::train::{
     Goal, Range, Search, SearchStrategy, SettingValue, Space, StepError, Trial,
@@ -64,8 +65,8 @@ fn main() -> Result<()> {
     }
 
     // One run of the example, with options of ours on top of its own choices.
-    let score = |options: &[String], epochs: usize, seed: Seed, folder: &str| -> Result<f64> {
-        let folder = run.folder().join("trials").join(folder);
+    let score = |options: &[String], epochs: usize, seed: Seed, name: &str| -> Result<f64> {
+        let folder = unused(&run.folder().join("trials"), name);
         let device = args.common.device.iter();
         let output = Command::new(&program)
             .args(options)
@@ -95,6 +96,10 @@ fn main() -> Result<()> {
     search.seed = args.common.seed();
     search.runs = args.runs;
     search.threads = args.threads.unwrap_or(search.threads);
+    search.file = Some(run.folder().join("trials.jsonl"));
+    search.resume = args.common.resume.is_some();
+    search.data = format!("{} of {}", args.figure, args.example);
+    search.stop = StopFlag::on_ctrl_c()?;
     if args.largest {
         search.goal = Goal::Maximize;
     }
@@ -108,23 +113,23 @@ fn main() -> Result<()> {
         };
         names.map(option).collect()
     };
-    let report = search.run(&space, |trial| {
+    let report = unless_interrupted(search.run(&space, |trial| {
         let folder = format!("{}-{}-{:x}", trial.number, trial.budget, trial.seed.value());
         options(trial)
             .and_then(|options| score(&options, trial.budget, trial.seed, &folder))
             .map_err(StepError::from)
-    })?;
-    println!("{}", report.to_markdown());
+    }))?;
+    say!("{}", report.to_markdown());
     tinderbox::write_atomic(run.folder().join("trials.md"), report.to_markdown())?;
     tinderbox::write_atomic(run.folder().join("trials.csv"), report.to_csv())?;
     for (name, _) in space.ranges() {
         let file = run.folder().join(format!("{name}.svg"));
         tinderbox::write_atomic(file, report.plot(name)?)?;
     }
-    println!("table and plots: {}", run.folder().display());
+    say!("table and plots: {}", run.folder().display());
 
     let best = report.best();
-    println!("best: {}", best.settings);
+    say!("best: {}", best.settings);
     let seed = search.seed.child("run").at(0);
     let own = score(&[], best.budget, seed, "own")?;
     expected(
@@ -134,6 +139,18 @@ fn main() -> Result<()> {
             .map_or("none".into(), |score| format!("{score:.4}")),
     );
     Ok(())
+}
+
+/// A folder of this name that is not there: a run that was killed may have left one.
+fn unused(parent: &Path, name: &str) -> PathBuf {
+    let mut folder = parent.join(name);
+    for again in 2.. {
+        if !folder.exists() {
+            break;
+        }
+        folder = parent.join(format!("{name}-{again}"));
+    }
+    folder
 }
 
 /// `lr=1e-4..1` or `batch-size=16,64`.

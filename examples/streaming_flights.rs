@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::{Common, expected};
+use examples::{Common, expected, say, unless_interrupted};
 use polars::prelude::{col, lit};
 use tinderbox::data::{
     ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
@@ -38,7 +38,7 @@ fn main() -> Result<()> {
 
     // One pass for means, deviations and the airports.
     let features = flights().fit(&frame)?;
-    println!("{} features", features.width());
+    say!("{} features", features.width());
     let mut config = LinearRegressionConfig::new(features.width());
     config.initializer = Initializer::Zeros;
     let model = config.init(common.seed(), &device)?;
@@ -61,12 +61,13 @@ fn main() -> Result<()> {
             RegressionMetric::R2,
         ]))
         .fit(model, &Regression::default(), &loader, None)?;
+    let fitted = unless_interrupted(fitted.finished())?;
     let bundle = Bundle::save(run.bundle(), "linear_regression", &config, &fitted.model)?;
     bundle.save_features(&bundled)?;
 
     let last = fitted.history.last().context("at least one epoch")?;
     let r2 = last.get("train_r2").context("the metric was asked for")?;
-    println!("bundle: {}", run.bundle().display());
+    say!("bundle: {}", run.bundle().display());
     expected(
         "share of the variance explained",
         "above 0.04",
@@ -74,7 +75,7 @@ fn main() -> Result<()> {
     );
     match tinderbox::peak_memory() {
         Some(megabytes) => expected("peak memory", "below 1000 MB", format!("{megabytes:.0} MB")),
-        None => println!("peak memory: this system does not say"),
+        None => say!("peak memory: this system does not say"),
     }
     Ok(())
 }

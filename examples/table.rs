@@ -9,7 +9,7 @@ use tinderbox::prelude::*;
 use tinderbox::tabular::{Scores, TableReport, exact_linear, role};
 use tinderbox::train::{Accuracy, Auc, LogLoss};
 
-use crate::Common;
+use crate::{Common, say, unless_interrupted};
 
 /// Which model to train.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -77,10 +77,10 @@ impl Trained {
                 .iter()
                 .map(|(name, value)| format!("{name} {value:.4}"))
                 .collect();
-            println!("{of:<26} {}", numbers.join("  "));
+            say!("{of:<26} {}", numbers.join("  "));
         }
-        println!("bundle  {}", self.run.bundle().display());
-        println!("report  {}", self.report.display());
+        say!("bundle  {}", self.run.bundle().display());
+        say!("report  {}", self.report.display());
     }
 }
 
@@ -88,10 +88,10 @@ impl Trained {
 pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
-    println!("{:<24} {:<14} {:>8}  used as", "column", "type", "missing");
+    say!("{:<24} {:<14} {:>8}  used as", "column", "type", "missing");
     for column in summarise(frame, &names)? {
         let (name, dtype, missing) = (&column.name, &column.dtype, column.missing);
-        println!("{name:<24} {dtype:<14} {missing:>8}  {}", role(spec, name));
+        say!("{name:<24} {dtype:<14} {missing:>8}  {}", role(spec, name));
     }
     Ok(())
 }
@@ -161,6 +161,7 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
             )?
     };
 
+    let fitted = unless_interrupted(fitted.finished())?;
     config.save(run.bundle(), &fitted.model, &features)?;
     let predictor = Predictor::new(features, fitted.model, &device)?;
     let mut scores = vec![

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::Common;
 use examples::table::{Model, Training, print_columns, train};
+use examples::{Common, say};
 use polars::prelude::{IntoLazy, col};
 use tinderbox::data::{
     FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, collect, split,
@@ -72,7 +72,7 @@ fn main() -> Result<()> {
             .lazy()
             .filter(col(args.target.as_str()).is_not_null())
             .collect()?;
-        println!(
+        say!(
             "{} rows without a target are left out",
             rows - frame.height()
         );
@@ -137,7 +137,7 @@ fn main() -> Result<()> {
     };
     let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
     let trained = train(plan, &training, &valid).with_context(of_file)?;
-    println!(
+    say!(
         "{} rows, {} training, {} validation",
         frame.height(),
         parts[0].len(),

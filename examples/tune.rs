@@ -1,26 +1,37 @@
 //! A search for good settings: many small networks for an epoch or two, the best of them for longer.
 //!
-//! Data: NASA's airfoil self-noise, in three parts: to learn from, to choose settings on, and to report on. The
-//! learning-rate finder gives the first settings to try, successive halving the others.
+//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to learn from,
+//! to choose settings on, and to report on. The learning-rate finder gives the first settings to try,
+//! successive halving the others. Every trial is written to the run folder when it ends; a search that was
+//! interrupted continues with the same command and `--resume --out FOLDER`.
 //! `cargo run --release --example tune`
+
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::expected;
-use tinderbox::burn; // the derive macro names the crate
-use tinderbox::burn::nn::Linear;
-use tinderbox::burn::tensor::activation::relu;
-use tinderbox::data::{FeatureSpec, ReadOptions, Strategy, fetch, split, take};
-use tinderbox::nn::{LinearInit, linear};
-use tinderbox::optim::least_squares;
+use examples::{expected, say, unless_interrupted};
+use polars::prelude::{DataFrame, IntoLazy, col};
+use tinderbox::data::{
+    FeatureSpec, Features, Inference, ReadOptions, Strategy, Target, TargetStep, Targets,
+    TensorTable, collect, fetch, split, take,
+};
 use tinderbox::prelude::*;
-use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Trial};
+use tinderbox::tabular::{Scores, TableNetwork, exact_linear};
+use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Task, Trial};
 
 #[derive(clap::Parser)]
 #[command(
-    about = "Random search with successive halving over rate, batch size, optimizer and width."
+    about = "Random search with successive halving over rate, batch size, optimizer and width of an MLP."
 )]
 struct Args {
+    /// The table: a file, a folder of files, or a pattern in quotes; default: NASA's airfoil self-noise.
+    #[arg(requires = "target")]
+    file: Option<PathBuf>,
+    /// The column to predict.
+    #[arg(long, requires = "file")]
+    target: Option<String>,
     #[command(flatten)]
     common: examples::Common,
     /// Settings to begin with.
@@ -36,45 +47,28 @@ struct Args {
 
 const OPTIMIZERS: [&str; 4] = ["sgd", "momentum", "adam", "rmsprop"];
 
-/// A network with one hidden layer.
-#[derive(Module, Debug)]
-struct Mlp {
-    hidden: Linear,
-    output: Linear,
-}
-
-impl Mlp {
-    fn new(inputs: usize, units: usize, seed: Seed, device: &Device) -> Self {
-        let init = LinearInit {
-            bias: true,
-            weight: Initializer::KaimingNormal { gain: 2f64.sqrt() },
-        };
-        Self {
-            hidden: linear(inputs, units, init, seed.child("hidden"), device),
-            output: linear(units, 1, init, seed.child("output"), device),
-        }
-    }
-}
-
-impl Network<2> for Mlp {
-    fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
-        self.output.forward(relu(self.hidden.forward(inputs)))
-    }
-
-    fn input_shape(&self) -> Vec<usize> {
-        vec![self.hidden.weight.lazy_shape()[0]]
-    }
-
-    fn outputs(&self) -> usize {
-        1
-    }
-}
+/// Categories with more different values than this get an embedding.
+const EMBED_ABOVE: usize = 12;
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let common = &args.common;
     let (device, seed) = (common.device()?, common.seed());
-    let [train, valid, test] = airfoil(seed)?;
+    let data = match (&args.file, &args.target) {
+        (Some(file), Some(target)) => {
+            let frame = collect(&ReadOptions::default().read(file)?)?;
+            let data = Data::new(&frame, target, seed);
+            data.with_context(|| file.display().to_string())?
+        }
+        _ => Data::new(&airfoil()?, "pressure", seed)?,
+    };
+    // An RMSE in the units of the table, or the mean of -ln(probability of the true class).
+    let score = match &data.train {
+        Train::Numbers(_) => "rmse",
+        Train::Classes(_) => "log_loss",
+    };
+    let run = common.run("tune")?;
+    let stop = StopFlag::on_ctrl_c()?;
     let space = Space::new()
         .log_uniform("learning_rate", 1e-4, 1.0)
         .choice("batch_size", [8.0, 32.0, 128.0])
@@ -84,17 +78,10 @@ fn main() -> Result<()> {
     // The finder's rate for every optimizer: four trials that are not left to chance.
     let mut first = Vec::new();
     for optimizer in OPTIMIZERS {
-        let loader = Loader::new(train.clone(), 32)?.shuffle(seed.child("order"));
-        let model = Mlp::new(train.features().width(), 64, seed.child("weights"), &device);
-        let config = TrainConfig {
-            optimizer: OptimizerConfig::by_name(optimizer)?,
-            ..TrainConfig::default()
-        };
-        let found = LrFinder::default().search(&model, &Regression::default(), &config, &loader)?;
-        let Some(rate) = found.suggestion else {
+        let Some(rate) = data.suggest(optimizer, seed, &device)? else {
             continue;
         };
-        println!("{optimizer}: the finder suggests {rate:.2e}");
+        say!("{optimizer}: the finder suggests {rate:.2e}");
         let settings = Settings::default()
             .with("learning_rate", rate.clamp(1e-4, 1.0))
             .with("batch_size", 32.0)
@@ -103,27 +90,41 @@ fn main() -> Result<()> {
         first.push(settings);
     }
 
-    // A network for some settings, and its root mean squared error on other rows.
-    let fit = |trial: &Trial<'_>| -> Result<Mlp> {
-        let batch = trial.settings.count("batch_size")?;
-        let loader = Loader::new(train.clone(), batch)?.shuffle(trial.seed.child("order"));
-        let units = trial.settings.count("units")?;
-        let weights = trial.seed.child("weights");
-        let model = Mlp::new(train.features().width(), units, weights, &device);
+    // A network for some settings.
+    let fit = |trial: &Trial<'_>| -> Result<Predictor> {
         let config = TrainConfig {
             epochs: trial.budget,
             learning_rate: trial.settings.number("learning_rate")?,
             optimizer: OptimizerConfig::by_name(trial.settings.text("optimizer")?)?,
             ..TrainConfig::default()
         };
-        Ok(Trainer::new(config)?
-            .fit(model, &Regression::default(), &loader, None)?
-            .model)
+        let (units, batch) = (
+            trial.settings.count("units")?,
+            trial.settings.count("batch_size")?,
+        );
+        let model = data.model(units, trial.seed, &device)?;
+        let order = trial.seed.child("order");
+        let model = match &data.train {
+            Train::Numbers(rows) => train(
+                config,
+                model,
+                &Regression::default(),
+                batches(rows, batch, order)?,
+                &stop,
+            )?,
+            Train::Classes(rows) => train(
+                config,
+                model,
+                &Classification::default(),
+                batches(rows, batch, order)?,
+                &stop,
+            )?,
+        };
+        Ok(Predictor::new(data.features.clone(), model, &device)?)
     };
-    let rmse = |model: &Mlp, rows: &Rows| -> Result<f64> {
-        let predicted = model.predict(rows.features().clone().into_tensor(&device))?;
-        let error = predicted - rows.targets().clone().into_tensor(&device);
-        Ok(error.square().mean().sqrt().try_into_scalar()?)
+    let on = |predictor: &Predictor, table: &TensorTable, score: &str| -> Result<f64> {
+        let value = Scores::of(predictor, table)?.get(score);
+        value.with_context(|| format!("there is no {score} of this target"))
     };
 
     let most = common.epochs.unwrap_or(54);
@@ -137,20 +138,23 @@ fn main() -> Result<()> {
     search.runs = args.runs;
     search.first = first;
     search.threads = args.threads.unwrap_or(search.threads);
-    let report = search.run(&space, |trial| {
-        let score = fit(trial).and_then(|model| rmse(&model, &valid));
+    search.file = Some(run.folder().join("trials.jsonl"));
+    search.resume = common.resume.is_some();
+    search.data = data.identity()?;
+    search.stop = stop.clone();
+    let report = unless_interrupted(search.run(&space, |trial| {
+        let score = fit(trial).and_then(|model| on(&model, &data.valid, score));
         score.map_err(StepError::from)
-    })?;
-    println!("\n{}", report.to_markdown());
+    }))?;
+    say!("\n{}", report.to_markdown());
 
-    let run = common.run("tune")?;
     tinderbox::write_atomic(run.folder().join("trials.md"), report.to_markdown())?;
     tinderbox::write_atomic(run.folder().join("trials.csv"), report.to_csv())?;
     for (name, _) in space.ranges() {
         let svg = report.plot(name)?;
         tinderbox::write_atomic(run.folder().join(format!("{name}.svg")), svg)?;
     }
-    println!("table and plots: {}", run.folder().display());
+    say!("table and plots: {}", run.folder().display());
 
     // The best settings, once more, on rows that had no say in choosing them.
     let best = report.best();
@@ -160,25 +164,25 @@ fn main() -> Result<()> {
         budget: best.budget,
         seed: seed.child("final"),
     })?;
-    let (x, width) = (train.features().as_slice(), train.features().width());
-    let exact = least_squares(x, width, train.targets().as_slice(), 1)?;
-    let pairs = exact.predict(test.features().as_slice())?;
-    let pairs = pairs.iter().zip(test.targets().as_slice());
-    let squares: f64 = pairs.map(|(p, y)| (p - f64::from(*y)).powi(2)).sum();
-    let line = (squares / test.len() as f64).sqrt();
-    println!("best: {}", best.settings);
-    let got = rmse(&model, &test)?;
+    say!("best: {}", best.settings);
+    let (name, side) = match &data.train {
+        Train::Numbers(_) => ("rmse", "below"),
+        Train::Classes(_) => ("accuracy", "about"),
+    };
+    let line = match data.exact(&model, name)? {
+        Some(line) => format!("{side} {line:.3} (exact linear model)"),
+        None => "nothing: the table is too large for the exact linear model".into(),
+    };
     expected(
-        "RMSE on the test rows",
-        format!("below {line:.3} (exact linear model)"),
-        format!("{got:.3}"),
+        &format!("{} on the test rows", name.replace("rmse", "RMSE")),
+        line,
+        format!("{:.3}", on(&model, &data.test, name)?),
     );
     Ok(())
 }
 
-/// 60 % of the rows to learn from, 20 % to choose settings on, 20 % to report on; all standardised with the
-/// means and deviations of the first.
-fn airfoil(seed: Seed) -> Result<[Rows; 3]> {
+/// NASA's airfoil self-noise: five columns of physics, then the sound pressure level in decibels.
+fn airfoil() -> Result<DataFrame> {
     let names = [
         "frequency",
         "angle",
@@ -188,22 +192,136 @@ fn airfoil(seed: Seed) -> Result<[Rows; 3]> {
         "pressure",
     ];
     let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
-    let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
-    let parts = split(
-        frame.height(),
-        &[0.6, 0.2, 0.2],
-        seed.child("split"),
-        &Strategy::Random,
-    )?;
-    let train = take(&frame, &parts[0])?;
-    let mut spec = FeatureSpec::infer(&train, "pressure")?;
-    let target = spec.target.as_mut().context("the target was named")?;
-    target
-        .transform
-        .push(tinderbox::data::TargetStep::Standardise);
-    let features = spec.fit(&train)?;
-    let rows = |part: &[usize]| -> Result<Rows> {
-        Ok(features.transform(&take(&frame, part)?)?.regression()?)
-    };
-    Ok([rows(&parts[0])?, rows(&parts[1])?, rows(&parts[2])?])
+    Ok(collect(&ReadOptions::default().names(names).read(&file)?)?)
+}
+
+/// A table in three parts: 60 % of the rows to learn from, 20 % to choose settings on, 20 % to report on; all
+/// went through features that were fitted on the first.
+struct Data {
+    features: Features,
+    train: Train,
+    /// The same rows as a table.
+    table: TensorTable,
+    valid: TensorTable,
+    test: TensorTable,
+}
+
+/// The rows to learn from, shared by all trials.
+enum Train {
+    Numbers(Arc<Rows>),
+    Classes(Arc<Rows<Classes>>),
+}
+
+impl Data {
+    fn new(frame: &DataFrame, target: &str, seed: Seed) -> Result<Self> {
+        let frame = match frame
+            .column(target)
+            .is_ok_and(|target| target.null_count() > 0)
+        {
+            true => collect(&frame.clone().lazy().filter(col(target).is_not_null()))?,
+            false => frame.clone(),
+        };
+        let inference = Inference::default().embed_above(EMBED_ABOVE);
+        let mut spec = FeatureSpec::infer_with(&frame, target, &inference)?;
+        let classes = spec.fit(&frame)?.classes().is_some();
+        let strategy = match classes {
+            true => Strategy::stratified(&frame, target)?,
+            false => Strategy::Random,
+        };
+        let shares = [0.6, 0.2, 0.2];
+        let parts = split(frame.height(), &shares, seed.child("split"), &strategy)?;
+        if !classes
+            && let Some(target) = &mut spec.target
+            && target.transform.is_empty()
+        {
+            target.transform.push(TargetStep::Standardise);
+        }
+        let training = take(&frame, &parts[0])?;
+        let features = spec.fit(&training)?;
+        let table = features.transform(&training)?;
+        let part = |part: &[usize]| -> Result<TensorTable> {
+            Ok(features.transform(&take(&frame, part)?)?)
+        };
+        Ok(Self {
+            train: match &table.targets {
+                Targets::Classes(_) => Train::Classes(Arc::new(table.clone().classification()?)),
+                _ => Train::Numbers(Arc::new(table.clone().regression()?)),
+            },
+            valid: part(&parts[1])?,
+            test: part(&parts[2])?,
+            table,
+            features,
+        })
+    }
+
+    /// A network with one hidden layer, and an embedding for every category with many values.
+    fn model(&self, units: usize, seed: Seed, device: &Device) -> Result<TableNetwork> {
+        let config = TableConfig::Mlp(TabularMlpConfig {
+            hidden: vec![units],
+            batch_norm: false,
+            ..TableConfig::mlp(&self.features)?
+        });
+        Ok(config.init(seed.child("weights"), device)?)
+    }
+
+    /// The learning rate that the finder suggests for an optimizer.
+    fn suggest(&self, optimizer: &str, seed: Seed, device: &Device) -> Result<Option<f64>> {
+        let config = TrainConfig {
+            optimizer: OptimizerConfig::by_name(optimizer)?,
+            ..TrainConfig::default()
+        };
+        let (finder, order) = (LrFinder::default(), seed.child("order"));
+        let model = self.model(64, seed, device)?;
+        let found = match &self.train {
+            Train::Numbers(rows) => {
+                let loader = batches(rows, 32, order)?;
+                finder.search(&model, &Regression::default(), &config, &loader)?
+            }
+            Train::Classes(rows) => {
+                let loader = batches(rows, 32, order)?;
+                finder.search(&model, &Classification::default(), &config, &loader)?
+            }
+        };
+        Ok(found.suggestion)
+    }
+
+    /// A score of the exact linear solution on the test rows, where that takes less than minutes.
+    fn exact(&self, predictor: &Predictor, name: &str) -> Result<Option<f64>> {
+        let (rows, width) = (self.table.features.rows(), self.table.features.width());
+        if rows as f64 * (width as f64).powi(2) > 2e10 {
+            return Ok(None);
+        }
+        let scores = exact_linear(predictor, &self.table, &[&self.test])?;
+        Ok(scores.first().and_then(|scores| scores.get(name)))
+    }
+
+    /// What the scores of a search depend on: its file is not continued with other rows.
+    fn identity(&self) -> Result<String> {
+        let train = match &self.train {
+            Train::Numbers(rows) => batches(rows, 1, Seed::new(0))?.identity()?,
+            Train::Classes(rows) => batches(rows, 1, Seed::new(0))?.identity()?,
+        };
+        Ok(format!(
+            "{} from {}",
+            self.features.target_names().join(", "),
+            train.data.unwrap_or_default()
+        ))
+    }
+}
+
+/// Batches of so many rows, or of all where there are fewer.
+fn batches<T: Target>(rows: &Arc<Rows<T>>, size: usize, order: Seed) -> Result<Loader<Rows<T>>> {
+    let size = size.min(rows.len());
+    Ok(Loader::new(Arc::clone(rows), size)?.shuffle(order))
+}
+
+fn train<T: Target, K: Task<TableNetwork, Batch<2, T::Tensor>>>(
+    config: TrainConfig,
+    model: TableNetwork,
+    task: &K,
+    loader: Loader<Rows<T>>,
+    stop: &StopFlag,
+) -> Result<TableNetwork> {
+    let trainer = Trainer::new(config)?.stop_flag(stop.clone());
+    Ok(trainer.fit(model, task, &loader, None)?.finished()?.model)
 }

@@ -18,7 +18,7 @@ use tinderbox::train::{
 };
 use tinderbox::write_atomic;
 
-use crate::{Common, expected};
+use crate::{Common, expected, say, unless_interrupted};
 
 /// Pictures in the prediction grid, and in a row of it.
 const SHOWN: (usize, usize) = (40, 10);
@@ -101,9 +101,7 @@ pub fn hold_out(images: &Images, share: f64, seed: Seed) -> Result<(Images, Imag
 pub fn limited(train: Images, test: Images, limit: Option<usize>) -> Result<(Images, Images)> {
     if let Some(limit) = limit {
         let (all, all_test) = (train.len(), test.len());
-        println!(
-            "a part of the data: {limit} of {all} training, {limit} of {all_test} test images"
-        );
+        say!("a part of the data: {limit} of {all} training, {limit} of {all_test} test images");
     }
     Ok((at_most(train, limit)?, at_most(test, limit)?))
 }
@@ -297,7 +295,7 @@ pub fn train(
     }
     // Before hours of training, not after them.
     classifier.check(&model)?;
-    println!(
+    say!(
         "{}, {} parameters; {} training and {} test images of {:?}, {} classes",
         plan.model,
         tinderbox::nn::count_parameters(&model),
@@ -325,6 +323,7 @@ pub fn train(
     }
     let watched = for_valid.as_ref().unwrap_or(&for_test);
     let fitted = trainer.fit(model, &task, &loader, Some(watched))?;
+    let fitted = unless_interrupted(fitted.finished())?;
 
     let mut matrix = ConfusionMatrix::default();
     let plain = Classification::default();
@@ -368,7 +367,7 @@ fn start_from(model: ImageModel, path: &Path) -> Result<ImageModel> {
         "{} is not of this model: {report}; only {head} may differ",
         path.display()
     );
-    println!("{}: {report}", path.display());
+    say!("{}: {report}", path.display());
     Ok(model)
 }
 
@@ -387,16 +386,16 @@ impl Trained {
 
     /// Prints the scores of every class, and where things are.
     pub fn print(&self, names: &[String]) {
-        print!("\n{}", self.matrix.scores().table(names));
-        println!("test loss {:.4}\n", self.test_loss);
+        say!("\n{}", self.matrix.scores().table(names).trim_end());
+        say!("test loss {:.4}\n", self.test_loss);
         let seconds: f64 = self.history.epochs.iter().map(|epoch| epoch.seconds).sum();
         let seen = self.examples * self.history.epochs.len();
-        println!(
+        say!(
             "{:.0} training examples a second, validation included",
             seen as f64 / seconds
         );
-        println!("run folder  {}", self.run.folder().display());
-        println!("bundle      {}", self.run.bundle().display());
+        say!("run folder  {}", self.run.folder().display());
+        say!("bundle      {}", self.run.bundle().display());
     }
 
     /// Prints the last epoch beside the band of the course's published runs: 5 to 95 percent of them.
@@ -429,11 +428,8 @@ impl Trained {
             ("validation", "valid_accuracy"),
         ]
         .map(|(name, figure)| Series::new(name, self.history.series(figure)));
-        // A training that was interrupted in its first epoch has no figures yet.
-        if self.history.last().is_some() {
-            let plot = Plot::new("Accuracy").labels("epoch", "accuracy");
-            write_atomic(self.file("accuracy.svg"), curves(&plot, &series)?)?;
-        }
+        let plot = Plot::new("Accuracy").labels("epoch", "accuracy");
+        write_atomic(self.file("accuracy.svg"), curves(&plot, &series)?)?;
         let svg = self.matrix.to_svg("Test images", names)?;
         write_atomic(self.file("confusion.svg"), svg)?;
         let table = self.matrix.scores().table(names);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use examples::say;
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
@@ -103,7 +104,7 @@ pub fn run(args: Args) -> Result<()> {
         shares: shares(&target.join("tmp/shares.json"), started)?,
     };
     let tables = measured.tables();
-    println!("\n{tables}");
+    say!("\n{tables}");
     if args.save {
         let date = cmd!(shell, "date +%F").read()?;
         let other = match &python {
@@ -131,7 +132,7 @@ pub fn run(args: Args) -> Result<()> {
             "# {date}\n\n{machine}, {cores} cores{other}. Medians of one run of `{command}`.\n\n{tables}"
         );
         tinderbox::write_atomic(&path, text)?;
-        println!("written: {}", path.display());
+        say!("written: {}", path.display());
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the gate runs beside the tests: programs as a user starts them.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use xshell::{Shell, cmd};
@@ -78,6 +79,7 @@ pub fn run(args: Args) -> Result<()> {
 
     if device == "flex" {
         cmd!(shell, "{this} fetch --list").run()?;
+        nobody_reads(Command::new(&this).args(["fetch", "--list"]))?;
         python_reads(&shell, &run)?;
         unknown_devices_are_refused(&shell, &example("linear_regression"))?;
     }
@@ -95,6 +97,19 @@ fn python_reads(shell: &Shell, run: &Path) -> Result<()> {
     let requirements = "xtask/python/requirements.txt";
     cmd!(shell, "{python} -m pip install --quiet -r {requirements}").run()?;
     cmd!(shell, "{python} xtask/python/check_run.py {run}").run()?;
+    Ok(())
+}
+
+/// `xtask fetch --list | head -1` ends without a word, however little `head` takes.
+fn nobody_reads(command: &mut Command) -> Result<()> {
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let output = command.stdout(writer).output()?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success() && text.is_empty(),
+        "{command:?} without a reader: {text}"
+    );
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! Data sets of the catalog: fetch them, or say what there is.
 
 use anyhow::Result;
+use examples::say;
 use tinderbox::data::{Catalog, Fetcher};
 
 /// `cargo xtask fetch [NAME…] [--list]`
@@ -17,14 +18,14 @@ pub fn run(args: Args) -> Result<()> {
     let catalog = Catalog::builtin();
     let fetcher = Fetcher::from_env()?;
     if args.list || args.names.is_empty() {
-        println!("{:<20} {:>10}  {:<8} licence", "name", "size", "present");
+        say!("{:<20} {:>10}  {:<8} licence", "name", "size", "present");
         for dataset in catalog.datasets() {
             let size: u64 = dataset.files.iter().map(|file| file.bytes).sum();
             let present = match fetcher.present(dataset) {
                 Some(_) => "yes",
                 None => "no",
             };
-            println!(
+            say!(
                 "{:<20} {:>7.1} MB  {present:<8} {}",
                 dataset.name,
                 size as f64 / 1e6,
@@ -35,7 +36,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     for name in &args.names {
         let folder = fetcher.fetch(catalog.get(name)?)?;
-        println!("{name}: {}", folder.display());
+        say!("{name}: {}", folder.display());
     }
     Ok(())
 }

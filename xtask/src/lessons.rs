@@ -5,6 +5,7 @@ mod html;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use examples::say;
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and where their programs are written.
@@ -73,7 +74,7 @@ pub fn run(args: Args) -> Result<()> {
         );
         let folder = args.out.join(name);
         let device = args.device.iter().flat_map(|device| ["--device", device]);
-        println!("{name}");
+        say!("{name}");
         let text = cmd!(shell, "{program} --out {folder} {device...}")
             .quiet()
             .read()?;
@@ -82,7 +83,7 @@ pub fn run(args: Args) -> Result<()> {
     }
     let page = args.out.join("index.html");
     tinderbox::write_atomic(&page, html::page(&lessons))?;
-    println!("{}", page.display());
+    say!("{}", page.display());
     Ok(())
 }
 

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use examples::say;
 use serde::{Deserialize, Serialize};
 use tinderbox::prelude::*;
 
@@ -169,13 +170,13 @@ pub fn run(args: Args) -> Result<()> {
             Ok(outside) => failures.extend(outside),
             Err(error) => {
                 let failure = format!("{}: {error:#}", experiment.name);
-                eprintln!("{failure}\n");
+                say!("{failure}\n");
                 failures.push(failure);
             }
         }
     }
     if failures.is_empty() {
-        println!(
+        say!(
             "every median that is held against a published band lies in it; tables in {}",
             args.out.display()
         );
@@ -220,7 +221,7 @@ impl Experiment {
             rows: rows.collect(),
         };
         let text = table.to_markdown();
-        println!("{text}");
+        say!("{text}");
         tinderbox::write_atomic(folder.join("table.md"), &text)?;
         tinderbox::write_atomic(folder.join("runs.json"), table.to_json())?;
         Ok(table.outside())

@@ -9,6 +9,7 @@
 //! assert_eq!(order, seed.child("order").at(3).rng().permutation(5));
 //! ```
 
+mod digest;
 mod file;
 mod layers;
 mod memory;
@@ -16,6 +17,7 @@ mod nearest;
 mod seed;
 mod timer;
 
+pub use digest::Digest;
 pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
 pub use layers::{next_layer_seed, seed_layers};
 pub use memory::{keep_memory, peak_memory};

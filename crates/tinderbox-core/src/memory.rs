@@ -5,8 +5,10 @@ use std::sync::Once;
 /// A training step frees what the next step allocates again: activations and gradients, in blocks
 /// of megabytes. glibc gives such blocks back to the system at once, and every page of them that
 /// comes again is faulted in and cleared: filling a tensor then costs several times what the
-/// arithmetic does. A process that keeps them uses no more than it did at its peak. Trainers call
-/// this; a training loop of one's own may.
+/// arithmetic does. A process that keeps them uses no more than it did at its peak, but gives nothing
+/// back to other processes before it ends. Trainers call this unless they are told not to
+/// (`Trainer::keep_memory(false)`, `LrFinder { keep_memory: false, .. }`), as a server that also
+/// trains should; a training loop of one's own may call it.
 ///
 /// On systems without glibc it does nothing.
 pub fn keep_memory() {

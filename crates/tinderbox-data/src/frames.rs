@@ -135,8 +135,8 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<
 /// Files that a message names.
 const NAMED: usize = 3;
 
-/// What is being done when a frame is read: the files that its plan names.
-fn reading(frame: &LazyFrame) -> String {
+/// The files that the plan of a frame names, sorted, each once.
+pub(crate) fn files(frame: &LazyFrame) -> Vec<&str> {
     let mut files: Vec<&str> = Vec::new();
     for step in &frame.logical_plan {
         if let DslPlan::Scan {
@@ -153,6 +153,12 @@ fn reading(frame: &LazyFrame) -> String {
     }
     // The plan is walked from its end.
     files.sort_unstable();
+    files
+}
+
+/// What is being done when a frame is read.
+fn reading(frame: &LazyFrame) -> String {
+    let files = files(frame);
     match files.len() {
         0 => "cannot read the frame".into(),
         count if count <= NAMED => format!("cannot read {}", files.join(", ")),

@@ -39,7 +39,7 @@ mod rows;
 pub mod synthetic;
 
 pub use error::{DataError, Result};
-pub use loader::{Batch, BatchIterator, Batches, Examples, LastBatch, Loader};
+pub use loader::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, LastBatch, Loader};
 pub use rows::{Classes, Rows, Target, Values};
 
 mod catalog;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
 use burn::data::dataset::DatasetError;
 use burn::tensor::{Device, Tensor};
-use tinderbox_core::Seed;
+use tinderbox_core::{Digest, Seed};
 
 use crate::{DataError, Result};
 
@@ -47,6 +47,32 @@ pub trait Batches: Send {
         skip: usize,
         device: &Device,
     ) -> Result<BatchIterator<'a, Self::Batch>>;
+
+    /// What decides which batches there are: the data, their order, the batch size. A run folder
+    /// keeps it, and a run is resumed only with batches of the same identity.
+    ///
+    /// The default knows nothing; then only the numbers of examples and batches are compared.
+    ///
+    /// # Errors
+    /// Data that cannot be read.
+    fn identity(&self) -> Result<BatchesIdentity> {
+        Ok(BatchesIdentity::default())
+    }
+}
+
+/// What decides which batches there are; a field is `None` where it is not known or has no meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BatchesIdentity {
+    /// The examples, in words, with a digest of them: it differs where the data differ.
+    pub data: Option<String>,
+    /// The seed of the order; `None` for examples in their own order.
+    pub order_seed: Option<u64>,
+    /// Examples that wait in the shuffle buffer of a stream.
+    pub shuffle_buffer: Option<usize>,
+    /// Examples in a full batch.
+    pub batch_size: Option<usize>,
+    /// What becomes of a last batch that is not full.
+    pub last_batch: Option<LastBatch>,
 }
 
 /// The batches of one epoch.
@@ -81,6 +107,13 @@ pub trait Examples: Send + Sync + 'static {
     fn batch_bytes(&self, batch_size: usize) -> usize {
         let _ = batch_size;
         usize::MAX
+    }
+
+    /// A digest of all examples, with whatever is done to them on the way into a batch. A resumed
+    /// run compares it, so that it does not continue with other data; `None`, the default, is equal
+    /// to any data of the same length.
+    fn digest(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -277,6 +310,26 @@ impl<E: Examples> Batches for Loader<E> {
         device: &Device,
     ) -> Result<BatchIterator<'a, E::Batch>> {
         Ok(Box::new(LoaderIterator::new(self, epoch, skip, device)))
+    }
+
+    fn identity(&self) -> Result<BatchesIdentity> {
+        let digest = self.examples.digest().map(|digest| {
+            let subset = self.plan.subset.iter().flat_map(|subset| subset.iter());
+            let digest = Digest::new().word(digest);
+            let digest = subset.fold(digest, |digest, &index| digest.word(index as u64));
+            format!(
+                "{} examples with the digest {:016x}",
+                self.num_examples(),
+                digest.value()
+            )
+        });
+        Ok(BatchesIdentity {
+            data: digest,
+            order_seed: self.plan.seed.map(Seed::value),
+            shuffle_buffer: None,
+            batch_size: Some(self.plan.batch_size),
+            last_batch: Some(self.plan.last_batch),
+        })
     }
 }
 

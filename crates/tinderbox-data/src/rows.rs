@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use tinderbox_core::Seed;
+use tinderbox_core::{Digest, Seed};
 
 use crate::memory::prefetch;
 use crate::{Batch, DataError, Examples, Result};
@@ -57,6 +57,12 @@ impl Values {
     pub fn into_tensor(self, device: &Device) -> Tensor<2> {
         let shape = [self.rows(), self.width];
         Tensor::from_data(TensorData::new(self.data, shape), device)
+    }
+
+    /// A digest of every bit of every number.
+    fn digest(&self) -> u64 {
+        let width = Digest::new().word(self.width as u64);
+        width.floats(&self.data).value()
     }
 
     /// The rows with these indices, in this order.
@@ -144,6 +150,10 @@ pub trait Target: Clone + Send + Sync + 'static {
     type Tensor: Send + 'static;
     /// Moves gathered targets to a device.
     fn into_tensor(self, device: &Device) -> Self::Tensor;
+    /// A digest of all targets; `None`, the default, where none is made. See [`Examples::digest`].
+    fn digest(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Target for Values {
@@ -159,6 +169,10 @@ impl Target for Values {
 
     fn into_tensor(self, device: &Device) -> Tensor<2> {
         self.into_tensor(device)
+    }
+
+    fn digest(&self) -> Option<u64> {
+        Some(self.digest())
     }
 }
 
@@ -176,6 +190,13 @@ impl Target for Classes {
     fn into_tensor(self, device: &Device) -> Tensor<1, Int> {
         let rows = self.labels.len();
         Tensor::from_data(TensorData::new(self.labels, [rows]), device)
+    }
+
+    fn digest(&self) -> Option<u64> {
+        let labels = self.labels.iter();
+        let digest = labels.fold(Digest::new(), |digest, &label| digest.word(label as u64));
+        let names = self.names.iter();
+        Some(names.fold(digest, |digest, name| digest.text(name)).value())
     }
 }
 
@@ -256,5 +277,10 @@ impl<T: Target> Examples for Rows<T> {
 
     fn batch_bytes(&self, batch_size: usize) -> usize {
         batch_size * self.features.width() * size_of::<f32>()
+    }
+
+    fn digest(&self) -> Option<u64> {
+        let features = Digest::new().word(self.features.digest());
+        Some(features.word(self.targets.digest()?).value())
     }
 }

@@ -1,5 +1,7 @@
 //! Batches of tables that are larger than memory.
 
+mod identity;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -12,8 +14,8 @@ use tinderbox_core::{Rng, Seed};
 use crate::features::{Form, select, widen};
 use crate::frames::{FrameParts, count, polars};
 use crate::{
-    Batch, BatchIterator, Batches, Classes, DataError, Features, Frame, LastBatch, Result, Target,
-    Targets, Values,
+    Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
+    Result, Target, Targets, Values,
 };
 
 /// Rows that polars hands over at a time.
@@ -155,6 +157,14 @@ impl<T: StreamTarget> StreamLoader<T> {
     pub fn features(&self) -> &Features {
         &self.features
     }
+
+    /// The columns that are read.
+    fn rows(&self) -> LazyFrame {
+        let columns = self.features.inputs().into_iter();
+        let columns = columns.chain(self.features.target_names());
+        let columns: Vec<String> = columns.map(String::from).collect();
+        select(self.frame.clone(), &columns)
+    }
 }
 
 impl<T: StreamTarget> Batches for StreamLoader<T> {
@@ -175,20 +185,31 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
         })
     }
 
+    /// Of the data it has names and sizes of the files, the number of rows, and a digest of the
+    /// columns, of the rows, and of the features that they go through; of a table above 100,000 rows
+    /// only the first and the last, because to read them all would take as long as an epoch.
+    fn identity(&self) -> Result<BatchesIdentity> {
+        let digest = identity::digest(&self.rows(), self.examples, &self.features)?;
+        Ok(BatchesIdentity {
+            data: Some(format!(
+                "{}, {} rows with the digest {digest:016x}",
+                identity::files(&self.frame),
+                self.examples
+            )),
+            order_seed: self.shuffle.map(|(seed, _)| seed.value()),
+            shuffle_buffer: self.shuffle.map(|(_, rows)| rows),
+            batch_size: Some(self.batch_size),
+            last_batch: Some(self.last_batch),
+        })
+    }
+
     fn epoch<'a>(
         &'a self,
         epoch: usize,
         skip: usize,
         device: &Device,
     ) -> Result<BatchIterator<'a, Self::Batch>> {
-        let mut columns: Vec<String> = self
-            .features
-            .inputs()
-            .into_iter()
-            .map(String::from)
-            .collect();
-        columns.extend(self.features.target_names().into_iter().map(String::from));
-        let parts = FrameParts::new(select(self.frame.clone(), &columns), PART)?;
+        let parts = FrameParts::new(self.rows(), PART)?;
         let (sender, receiver) = sync_channel(self.prefetch);
         let sorter = Sorter {
             features: Arc::clone(&self.features),

@@ -347,6 +347,32 @@ fn resized_once_is_resized_on_the_batch_but_for_the_rounding() {
 }
 
 #[test]
+fn other_pixels_labels_or_transforms_are_other_data() {
+    let images = count_up(4, [1, 2, 3]);
+    let known = images.digest().unwrap();
+    assert_eq!(count_up(4, [1, 2, 3]).digest(), Some(known));
+    let same = images.subset(&[0, 1, 2]).unwrap();
+    let flip = vec![Transform::HorizontalFlip { probability: 0.5 }];
+    let others = [
+        count_up(4, [1, 3, 2]),
+        same,
+        images.subset(&[0, 1, 3, 2]).unwrap(),
+        images.clone().with_transforms(flip).unwrap(),
+    ];
+    for (number, other) in others.iter().enumerate() {
+        assert_ne!(other.digest(), Some(known), "{number}");
+    }
+    let mut pixels: Vec<u8> = (0..4)
+        .flat_map(|image| images.pixels(image).to_vec())
+        .collect();
+    let again = Images::new(pixels.clone(), [1, 2, 3], images.classes().clone()).unwrap();
+    assert_eq!(again.digest(), Some(known));
+    pixels[23] ^= 1;
+    let other = Images::new(pixels, [1, 2, 3], images.classes().clone()).unwrap();
+    assert_ne!(other.digest(), Some(known));
+}
+
+#[test]
 fn images_and_labels_must_match() {
     let labels = |count| Classes::new(vec![0; count], digit_classes()).unwrap();
     assert!(Images::new(vec![0; 12], [1, 2, 3], labels(2)).is_ok());

@@ -152,6 +152,54 @@ fn without_a_seed_the_order_is_the_datas_own() {
 }
 
 #[test]
+fn other_data_another_order_or_other_batches_have_another_identity() {
+    let identity = |data: Rows| Loader::new(data, 4).unwrap().identity().unwrap();
+    let known = identity(numbered(10));
+    assert_eq!(known, identity(numbered(10)));
+    assert!(known.data.as_ref().unwrap().starts_with("10 examples "));
+    assert_eq!((known.batch_size, known.order_seed), (Some(4), None));
+    let other = |features: f32, target: f32| {
+        let with = |last: f32| {
+            let mut numbers: Vec<f32> = (0..10).map(|index| index as f32).collect();
+            numbers[9] = last;
+            Values::new(numbers, 1).unwrap()
+        };
+        identity(Rows::new(with(features), with(target)).unwrap())
+    };
+    assert_eq!(known, other(9.0, 9.0));
+    assert_ne!(known.data, other(9.5, 9.0).data, "a feature");
+    assert_ne!(known.data, other(9.0, 9.5).data, "a target");
+
+    let classes = |labels: [i32; 2], names: [&str; 2]| {
+        let labels = Classes::new(labels.into(), names.map(String::from).into()).unwrap();
+        let rows = Rows::new(Values::new(vec![1.0, 2.0], 1).unwrap(), labels).unwrap();
+        let loader = Loader::for_evaluation(rows, 2).unwrap();
+        loader.identity().unwrap().data.unwrap()
+    };
+    let known = classes([0, 1], ["a", "b"]);
+    assert_eq!(known, classes([0, 1], ["a", "b"]));
+    assert_ne!(known, classes([1, 0], ["a", "b"]));
+    assert_ne!(known, classes([0, 1], ["a", "c"]));
+
+    let shuffled = Loader::new(numbered(10), 5).unwrap().shuffle(Seed::new(7));
+    let shuffled = shuffled.last_batch(LastBatch::Wrap).identity().unwrap();
+    assert_eq!(
+        (
+            shuffled.order_seed,
+            shuffled.batch_size,
+            shuffled.last_batch
+        ),
+        (Some(7), Some(5), Some(LastBatch::Wrap))
+    );
+    // Examples of one's own need no digest.
+    let own = Loader::new(Faulty { panics: false }, 10)
+        .unwrap()
+        .identity()
+        .unwrap();
+    assert_eq!((own.data, own.batch_size), (None, Some(10)));
+}
+
+#[test]
 fn class_targets_are_integers() {
     let features = Values::new((0..12).map(|i| i as f32).collect(), 2).unwrap();
     let labels = Classes::new(

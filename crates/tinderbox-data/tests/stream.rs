@@ -4,7 +4,8 @@ use burn::tensor::{Device, Tensor};
 use polars::prelude::*;
 use tinderbox_core::Seed;
 use tinderbox_data::{
-    Batches, Classes, FeatureSpec, Features, LastBatch, StreamLoader, Values, fetch, read,
+    Batches, BatchesIdentity, Classes, FeatureSpec, Features, LastBatch, ReadOptions, StreamLoader,
+    Values, fetch, read,
 };
 
 const ROWS: usize = 50_003;
@@ -176,6 +177,89 @@ fn fitting_does_not_depend_on_the_parts() {
         spec.fit(&frame).unwrap(),
         spec.fit(&frame.collect().unwrap()).unwrap()
     );
+}
+
+const NUMBERS: &str = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n";
+
+/// The identity of the batches of a frame, whose data are known.
+fn identity(frame: LazyFrame, spec: &str) -> (String, BatchesIdentity) {
+    let features = FeatureSpec::from_toml(spec).unwrap().fit(&frame).unwrap();
+    let loader = StreamLoader::<Values>::new(frame, features, 10).unwrap();
+    let identity = loader.shuffle(Seed::new(4), 100).identity().unwrap();
+    (identity.data.clone().unwrap(), identity)
+}
+
+#[test]
+fn a_stream_is_known_by_its_rows_and_its_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, rows: &[i64]| {
+        let mut text = String::from("x,y\n");
+        for row in rows {
+            text += &format!("{row}.5,{row}\n");
+        }
+        std::fs::write(folder.path().join(name), text).unwrap();
+        folder.path().join(name)
+    };
+    let read = |files: &[&std::path::PathBuf]| {
+        let files: Vec<_> = files.iter().map(|&file| file.clone()).collect();
+        ReadOptions::default().read_files(&files).unwrap()
+    };
+    // All of the same length in bytes, so that only what is inside tells them apart.
+    let rows: Vec<i64> = (100..400).collect();
+    let changed = |place: usize| {
+        let mut other = rows.clone();
+        other[place] = 999;
+        other
+    };
+    let file = write("rows.csv", &rows);
+    let (data, all) = identity(read(&[&file]), NUMBERS);
+    assert_eq!(all, identity(read(&[&file]), NUMBERS).1);
+    assert!(data.contains(", 300 rows with the digest "), "{data}");
+    assert_eq!(
+        (all.order_seed, all.shuffle_buffer, all.batch_size),
+        (Some(4), Some(100), Some(10))
+    );
+    let standardised = format!("{NUMBERS}steps = [\"standardise\"]\n");
+    assert_ne!(data, identity(read(&[&file]), &standardised).0);
+    std::fs::create_dir(folder.path().join("moved")).unwrap();
+    let moved = write("moved/rows.csv", &rows);
+    assert_eq!(all, identity(read(&[&moved]), NUMBERS).1);
+    for place in [0, 150, 299] {
+        write("moved/rows.csv", &changed(place));
+        assert_ne!(data, identity(read(&[&moved]), NUMBERS).0, "row {place}");
+    }
+    let last = write("last.csv", &rows);
+    let (two, _) = identity(read(&[&file, &last]), NUMBERS);
+    assert!(two.contains(", 600 rows with"), "{two}");
+    write("last.csv", &changed(299));
+    assert_ne!(two, identity(read(&[&file, &last]), NUMBERS).0);
+}
+
+#[test]
+fn a_large_stream_is_known_by_its_files_and_its_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let path = folder.path().join("rows.parquet");
+    let (data, _) = identity(frame, NUMBERS);
+    let bytes = std::fs::metadata(path).unwrap().len();
+    let start = format!("rows.parquet of {bytes} bytes, {ROWS} rows with the digest ");
+    assert!(data.starts_with(&start), "{data}");
+
+    let large = |changed: Option<usize>| {
+        let mut rows: Vec<f64> = (0..100_001).map(f64::from).collect();
+        if let Some(place) = changed {
+            rows[place] = f64::from_bits(rows[place].to_bits() + 1);
+        }
+        // The target alone, so that features fit to the same numbers.
+        let frame = df!("x" => vec![1.0; rows.len()], "y" => rows).unwrap();
+        identity(frame.lazy(), NUMBERS).0
+    };
+    let known = large(None);
+    assert!(known.starts_with("a frame, 100001 rows "), "{known}");
+    assert_eq!(known, large(None));
+    for place in [0, 63, 99_937, 100_000] {
+        assert_ne!(known, large(Some(place)), "row {place}");
+    }
 }
 
 #[test]

@@ -118,6 +118,17 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
+    /// A folder that somebody else writes into.
+    #[error(
+        "{} is in use by {}; wait until it has ended, or choose another folder",
+        path.display(), user(process)
+    )]
+    RunInUse {
+        /// The folder.
+        path: PathBuf,
+        /// The number of the process, where it is known.
+        process: Option<u32>,
+    },
     /// There is nothing to resume.
     #[error("{}: no checkpoint to resume from; start without --resume, or give the folder of a run", path.display())]
     NoCheckpoint {
@@ -133,7 +144,10 @@ pub enum TrainError {
         reason: String,
     },
     /// A checkpoint of another model, configuration or data set.
-    #[error("checkpoint {} belongs to another run: {reason}", path.display())]
+    #[error(
+        "checkpoint {} belongs to another run: {reason}. Resume with what that run was started with; or \
+         start a new run in another folder, if you like from these weights (load_checkpoint)", path.display()
+    )]
     ForeignCheckpoint {
         /// The file.
         path: PathBuf,
@@ -185,9 +199,28 @@ pub enum TrainError {
         /// The error of the first of them.
         first: String,
     },
-    /// The Ctrl-C handler could not be installed.
+    /// Training that was stopped before its end.
+    #[error("{}", interrupted(*epoch, checkpoint))]
+    Interrupted {
+        /// The epoch under way, counted from 1.
+        epoch: usize,
+        /// What holds everything to resume, if there is a run folder.
+        checkpoint: Option<PathBuf>,
+    },
+    /// A search that was stopped before its end.
+    #[error(
+        "the search was interrupted after {done} runs of trials; {}",
+        kept(file)
+    )]
+    SearchInterrupted {
+        /// Runs of trials that have ended.
+        done: usize,
+        /// The file that holds them, if there is one.
+        file: Option<PathBuf>,
+    },
+    /// The handler of Ctrl-C and SIGTERM could not be installed.
     #[error("cannot watch for Ctrl-C: {0}")]
-    Interrupt(#[from] ctrlc::Error),
+    SignalHandler(#[source] std::io::Error),
     /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
@@ -223,6 +256,39 @@ fn place_of(figure: &str, place: &Option<NotFinitePlace>) -> String {
         None => format!(
             "look for NaN and very large numbers in the training data, or watch another figure than {figure}"
         ),
+    }
+}
+
+fn user(process: &Option<u32>) -> String {
+    match process {
+        Some(number) if *number == std::process::id() => {
+            "this process, which has another Run of it (use a clone of that one)".into()
+        }
+        Some(number) => format!("process {number}"),
+        None => "another process".into(),
+    }
+}
+
+fn interrupted(epoch: usize, checkpoint: &Option<PathBuf>) -> String {
+    match checkpoint {
+        Some(path) => format!(
+            "interrupted in epoch {epoch}; continue with the same command and --resume={}",
+            path.display()
+        ),
+        None => {
+            format!("interrupted in epoch {epoch}; without a run folder there is nothing to resume")
+        }
+    }
+}
+
+fn kept(file: &Option<PathBuf>) -> String {
+    match file.as_ref().map(|file| (file, file.parent())) {
+        Some((_, Some(folder))) => format!(
+            "continue with the same command and --resume --out {}",
+            folder.display()
+        ),
+        Some((file, None)) => format!("they are in {}", file.display()),
+        None => "without a file there is nothing to resume".into(),
     }
 }
 

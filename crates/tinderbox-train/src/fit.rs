@@ -14,16 +14,19 @@ use tinderbox_optim::{Ema, GradientMean, GroupRates, group_below};
 use crate::checkpoint::{self, BestState};
 use crate::evaluate::measure;
 use crate::rates::Rates;
+use crate::run::InTraining;
 use crate::step::{gradients, take_step};
 use crate::trainer::Trainer;
 use crate::{
     Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
-    StartInfo, StepInfo, Task, TrainError,
+    Resume, StartInfo, StepInfo, Task, TrainError,
 };
 
+mod identity;
 mod keep;
 mod watch;
 
+pub use keep::load_checkpoint;
 use keep::load_model;
 
 /// A training under way.
@@ -56,6 +59,9 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
     figures: Vec<String>,
+    /// What the data are known by, for checkpoints.
+    data: serde_json::Map<String, serde_json::Value>,
+    _in_training: Option<InTraining>,
 }
 
 /// How one epoch ended.
@@ -111,6 +117,8 @@ where
             events: None,
             last_checkpoint: None,
             figures: Vec::new(),
+            data: serde_json::Map::new(),
+            _in_training: None,
             trainer,
         };
         fit.figures = fit.figure_names();
@@ -127,6 +135,9 @@ where
             });
         }
         if let Some(run) = fit.trainer.run.clone() {
+            let resumes = fit.trainer.resume != Resume::No;
+            fit._in_training = Some(run.begin(resumes)?);
+            fit.data = identity::of_data(train, valid)?;
             checkpoint::remove_litter(run.folder());
             checkpoint::remove_litter(&run.checkpoints());
             let resume = fit.trainer.resume.clone();
@@ -369,15 +380,11 @@ where
         let why = match &ended {
             Ended::Finished => String::new(),
             Ended::Early(reason) => format!("stopped after epoch {}: {reason}", self.epoch),
-            Ended::Interrupted(Some(path)) => format!(
-                "interrupted in epoch {}; go on with the same command and --resume={}",
-                self.epoch + 1,
-                path.display()
-            ),
-            Ended::Interrupted(None) => format!(
-                "interrupted in epoch {}; without a run folder there is nothing to resume",
-                self.epoch + 1
-            ),
+            Ended::Interrupted(checkpoint) => TrainError::Interrupted {
+                epoch: self.epoch + 1,
+                checkpoint: checkpoint.clone(),
+            }
+            .to_string(),
         };
         for callback in &mut self.trainer.callbacks {
             callback.on_train_end(&why).map_err(at_epoch(self.epoch))?;

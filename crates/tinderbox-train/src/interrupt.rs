@@ -1,11 +1,22 @@
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Result;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
 
-/// A flag that asks a training to stop after the step under way.
+use crate::{Ended, Fitted, Result, TrainError};
+
+/// A flag that asks a training run or a search to stop after the step under way.
 #[derive(Clone, Debug, Default)]
-pub struct StopFlag(Arc<AtomicBool>);
+pub struct StopFlag {
+    /// 0, the number of the signal that came, or [`STOPPED`].
+    asked: Arc<AtomicUsize>,
+    /// Whether a signal ends the process at once.
+    at_once: Arc<AtomicBool>,
+}
+
+/// Asked by the program itself.
+const STOPPED: usize = usize::MAX;
 
 impl StopFlag {
     /// A flag that nobody has set.
@@ -13,33 +24,93 @@ impl StopFlag {
         Self::default()
     }
 
-    /// The flag that Ctrl-C (SIGINT, SIGTERM) sets. A second Ctrl-C ends the program at once, as
-    /// it would have without us.
+    /// The flag that Ctrl-C (SIGINT) and SIGTERM set, the same one at every call.
+    ///
+    /// A second signal ends the process at once, with the exit code 130 for Ctrl-C and 143 for
+    /// SIGTERM; so does the first one after [`release`](Self::release), until the next call.
     ///
     /// # Errors
-    /// A handler that another part of the program has set already.
+    /// A handler that the system refuses.
     pub fn on_ctrl_c() -> Result<Self> {
-        static FLAG: OnceLock<StopFlag> = OnceLock::new();
-        if let Some(flag) = FLAG.get() {
+        static FLAG: Mutex<Option<StopFlag>> = Mutex::new(None);
+        let mut known = FLAG.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flag) = &*known {
+            flag.at_once.store(flag.is_set(), Ordering::SeqCst);
             return Ok(flag.clone());
         }
-        let flag = Self::new();
-        let seen = flag.clone();
-        ctrlc::set_handler(move || {
-            if seen.0.swap(true, Ordering::SeqCst) {
-                std::process::exit(130);
-            }
-        })?;
-        Ok(FLAG.get_or_init(|| flag).clone())
+        let new = Self::new();
+        for signal in [SIGINT, SIGTERM] {
+            // In this order: what the first signal sets, the second one finds.
+            let at_once = || Arc::clone(&new.at_once);
+            flag::register_conditional_shutdown(signal, code(signal), at_once())
+                .and_then(|_| flag::register_usize(signal, Arc::clone(&new.asked), signal as usize))
+                .and_then(|_| flag::register(signal, at_once()))
+                .map_err(TrainError::SignalHandler)?;
+        }
+        *known = Some(new.clone());
+        Ok(new)
     }
 
-    /// Asks the training to stop.
+    /// Asks the training run to stop.
     pub fn stop(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.asked.store(STOPPED, Ordering::SeqCst);
     }
 
     /// Whether somebody asked.
     pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.asked.load(Ordering::Relaxed) != 0
+    }
+
+    /// Lets signals end the process at once again, as they do without a flag: when training is over
+    /// and nothing looks at the flag any more.
+    pub fn release(&self) {
+        self.at_once.store(true, Ordering::SeqCst);
+    }
+
+    /// What a program that was stopped by a signal ends with, as shells expect it: 130 after Ctrl-C,
+    /// 143 after SIGTERM; `None` if there was no signal.
+    pub fn exit_code(&self) -> Option<i32> {
+        match self.asked.load(Ordering::SeqCst) {
+            0 | STOPPED => None,
+            signal => Some(code(signal as i32)),
+        }
+    }
+}
+
+fn code(signal: i32) -> i32 {
+    128 + signal
+}
+
+impl<M> Fitted<M> {
+    /// This result, if training came to its end: what to ask before the model is scored or saved.
+    ///
+    /// # Errors
+    /// [`TrainError::Interrupted`] if it was stopped before; its checkpoint holds what there is.
+    pub fn finished(self) -> Result<Self> {
+        match self.ended {
+            Ended::Interrupted(checkpoint) => Err(TrainError::Interrupted {
+                epoch: self.history.epochs.len() + 1,
+                checkpoint,
+            }),
+            _ => Ok(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_stops_itself_has_no_exit_code_of_a_signal() {
+        let flag = StopFlag::new();
+        assert_eq!((flag.is_set(), flag.exit_code()), (false, None));
+        let same = flag.clone();
+        same.stop();
+        assert_eq!((flag.is_set(), flag.exit_code()), (true, None));
+        for (signal, code) in [(SIGINT, 130), (SIGTERM, 143)] {
+            flag.asked.store(signal as usize, Ordering::SeqCst);
+            assert_eq!((same.is_set(), same.exit_code()), (true, Some(code)));
+        }
     }
 }

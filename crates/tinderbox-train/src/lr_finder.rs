@@ -22,6 +22,9 @@ pub struct LrFinder {
     pub smoothing: f64,
     /// The search ends when the smoothed loss is this many times the smallest one.
     pub diverged: f64,
+    /// Whether the process keeps the memory that a step frees, as
+    /// [`Trainer::keep_memory`](crate::Trainer::keep_memory) has it.
+    pub keep_memory: bool,
 }
 
 impl Default for LrFinder {
@@ -32,6 +35,7 @@ impl Default for LrFinder {
             steps: 100,
             smoothing: 0.9,
             diverged: 4.0,
+            keep_memory: true,
         }
     }
 }
@@ -81,7 +85,9 @@ impl LrFinder {
     {
         self.check()?;
         config.check()?;
-        tinderbox_core::keep_memory();
+        if self.keep_memory {
+            tinderbox_core::keep_memory();
+        }
         let device = model
             .devices()
             .into_iter()

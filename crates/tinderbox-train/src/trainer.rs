@@ -246,6 +246,7 @@ pub struct Trainer<M, O> {
     pub(crate) every: Every,
     pub(crate) keep: usize,
     pub(crate) watch: Option<Watch>,
+    pub(crate) keep_memory: bool,
 }
 
 impl<M: Module, O> Trainer<M, O> {
@@ -266,6 +267,7 @@ impl<M: Module, O> Trainer<M, O> {
             every: Every::Epochs(1),
             keep: 2,
             watch: None,
+            keep_memory: true,
         })
     }
 
@@ -313,10 +315,18 @@ impl<M: Module, O> Trainer<M, O> {
         self
     }
 
+    /// Whether the process keeps the memory that a step frees for the next one; it does, unless this
+    /// says `false`. With glibc training is faster so, but it holds for the whole process and to its
+    /// end ([`tinderbox_core::keep_memory`]): say `false` where training is a small part of it.
+    pub fn keep_memory(mut self, keep: bool) -> Self {
+        self.keep_memory = keep;
+        self
+    }
+
     /// Trains the model.
     ///
     /// `valid`, if given, is measured after every epoch and never trained on. What `model` was cloned
-    /// from stays as it is. Memory that a step frees is kept for the next ([`tinderbox_core::keep_memory`]).
+    /// from stays as it is.
     ///
     /// # Errors
     /// See [`TrainError`]; groups and frozen parts that the model does not have are among them.
@@ -331,7 +341,9 @@ impl<M: Module, O> Trainer<M, O> {
     where
         T: Task<M, B, Output = O>,
     {
-        tinderbox_core::keep_memory();
+        if self.keep_memory {
+            tinderbox_core::keep_memory();
+        }
         Fit::start(self, model, task, train, valid)?.go()
     }
 }

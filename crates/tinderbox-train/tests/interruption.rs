@@ -2,6 +2,7 @@
 //!
 //! This program starts itself again as a child that trains (`--child FOLDER`), and disturbs it.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -14,7 +15,8 @@ use tinderbox_data::{Batch, Loader, synthetic};
 use tinderbox_nn::Dropout;
 use tinderbox_train::{
     Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric,
-    RegressionMetrics, Resume, Run, Step, StepError, StopFlag, TrainConfig, Trainer, Watch,
+    RegressionMetrics, Resume, Run, Step, StepError, StopFlag, TrainConfig, TrainError, Trainer,
+    Watch,
 };
 
 const EPOCHS: usize = 120;
@@ -31,11 +33,22 @@ fn main() {
 
     killed(&scratch.path().join("killed"), &undisturbed);
     println!("test killed {KILLS} times, resumed to the same bits ... ok");
-    ctrl_c(&scratch.path().join("ctrl-c"), &undisturbed);
-    println!("test Ctrl-C writes a checkpoint and exits cleanly ... ok");
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = scratch.path().join(signal);
+        signalled(signal, code, &folder);
+        if signal == "-INT" {
+            finish(&folder);
+            assert_same(&folder, &undisturbed);
+        }
+        println!("test kill {signal} writes a checkpoint and ends with code {code} ... ok");
+    }
+    in_use(&scratch.path().join("in-use"));
+    println!("test a folder in which a process trains is refused to others ... ok");
+    reader_gone(&scratch.path().join("pipe"), &undisturbed);
+    println!("test training continues when nobody reads its lines ... ok");
     disk_full(&scratch.path().join("full"), &undisturbed);
     println!("test a failed write leaves the last checkpoint usable ... ok");
-    println!("test result: ok. 3 passed; 0 failed; 0 ignored");
+    println!("test result: ok. 6 passed; 0 failed; 0 ignored");
 }
 
 /// A network with dropout: its random state must survive a resume too.
@@ -84,16 +97,20 @@ impl Callback<Net> for KeepLast {
 
 /// Trains in this folder until the end or until somebody stops it, then exits.
 fn child(folder: &Path) {
-    match train(folder) {
-        Ok(ended) => println!("ended: {ended:?}"),
+    let (text, code) = match train(folder) {
+        Ok(ended) => (format!("ended: {ended:?}"), 0),
         Err(error) => {
-            println!("error: {error}");
-            std::process::exit(1);
+            let stop = StopFlag::on_ctrl_c().expect("a handler");
+            let code = stop.exit_code().unwrap_or(1);
+            (format!("error: {error}"), code)
         }
-    }
+    };
+    // Nobody may be there to read it.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    std::process::exit(code);
 }
 
-fn train(folder: &Path) -> Result<Ended, tinderbox_train::TrainError> {
+fn train(folder: &Path) -> Result<Ended, TrainError> {
     let device = Device::flex();
     let data = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 500, Seed::new(1))?;
     let valid = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 100, Seed::new(2))?;
@@ -125,9 +142,8 @@ fn train(folder: &Path) -> Result<Ended, tinderbox_train::TrainError> {
         .run(run)
         .resume(if begun { Resume::Latest } else { Resume::No });
     let fitted = trainer.fit(model, &step, &loader, Some(&valid))?;
-    if fitted.ended == Ended::Finished {
-        std::fs::write(folder.join("best.weights"), bits(&fitted.model)).expect("a file");
-    }
+    let fitted = fitted.finished()?;
+    std::fs::write(folder.join("best.weights"), bits(&fitted.model)).expect("a file");
     Ok(fitted.ended)
 }
 
@@ -220,21 +236,69 @@ fn killed(folder: &Path, undisturbed: &Path) {
     assert_same(folder, undisturbed);
 }
 
-fn ctrl_c(folder: &Path, undisturbed: &Path) {
+fn send(signal: &str, child: &Child) {
+    let pid = child.id().to_string();
+    let sent = Command::new("kill").args([signal, &pid]).status();
+    assert!(sent.expect("the program kill").success());
+}
+
+fn signalled(signal: &str, code: i32, folder: &Path) {
     let child = start(folder);
     wait_for_checkpoint(folder);
-    let pid = child.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &pid]).status();
-    assert!(sent.expect("the program kill").success());
+    send(signal, &child);
     let output = child.wait_with_output().expect("a child's output");
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "a clean exit: {text}");
-    assert!(
-        text.contains("interrupted in epoch") && text.contains("--resume="),
-        "{text}"
-    );
-    assert!(text.contains("ended: Interrupted(Some("), "{text}");
-    finish(folder);
+    assert_eq!(output.status.code(), Some(code), "{text}");
+    // The display says it, and so does the error.
+    let checkpoint = last(folder);
+    let resume = format!("--resume={}", checkpoint.display());
+    for start in ["interrupted in epoch", "error: interrupted in epoch"] {
+        let line = text.lines().find(|line| line.starts_with(start));
+        let line = line.unwrap_or_else(|| panic!("{text}"));
+        assert!(line.ends_with(&resume), "{text}");
+    }
+    assert!(!folder.join("best.weights").exists(), "it is not finished");
+}
+
+/// Names and bytes of all files of a run.
+fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = Vec::new();
+    for part in [folder.to_path_buf(), folder.join("checkpoints")] {
+        for entry in std::fs::read_dir(part).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                files.push((path.clone(), std::fs::read(path).expect("a file")));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn in_use(folder: &Path) {
+    let mut first = start(folder);
+    wait_for_checkpoint(folder);
+    // It has the folder, and does not write while somebody looks.
+    send("-STOP", &first);
+    let before = contents(folder);
+    let second = start(folder).wait_with_output().expect("a child's output");
+    let text = String::from_utf8_lossy(&second.stdout);
+    let holder = format!("{} is in use by process {}", folder.display(), first.id());
+    assert_eq!(second.status.code(), Some(1), "{text}");
+    assert!(text.contains(&holder), "{text}");
+    assert!(contents(folder) == before, "it wrote something");
+    first.kill().expect("SIGKILL");
+    first.wait().expect("a dead child");
+}
+
+fn reader_gone(folder: &Path, undisturbed: &Path) {
+    let mut child = start(folder);
+    let mut line = String::new();
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe"));
+    lines.read_line(&mut line).expect("a line");
+    assert!(line.starts_with("epoch   1/120 "), "{line}");
+    drop(lines);
+    assert!(child.wait().expect("a status").success());
     assert_same(folder, undisturbed);
 }
 

@@ -490,6 +490,76 @@ fn a_checkpoint_of_something_else_is_refused_by_name() {
 }
 
 #[test]
+fn other_data_are_not_resumed_but_trained_from_the_weights() {
+    let device = cpu("flex");
+    let folder = tempfile::tempdir().unwrap();
+    let data = |seed| synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 100, Seed::new(seed)).unwrap();
+    let fit = |epochs, model, data: [Rows; 2], order, name: &str, resume| {
+        let [train, valid] = data;
+        let train = Loader::new(train, 10).unwrap().shuffle(Seed::new(order));
+        let valid = Loader::for_evaluation(valid, 100).unwrap();
+        let run = Run::open(folder.path().join(name)).unwrap();
+        let trainer = Trainer::new(config(epochs, 0.03)).unwrap();
+        let trainer = trainer.run(run).resume(resume).keep_memory(false);
+        trainer.fit(model, &Regression::default(), &train, Some(&valid))
+    };
+    let new = || line(2, &device);
+    let whole = fit(4, new(), [data(1), data(2)], 3, "whole", Resume::No).unwrap();
+    fit(2, new(), [data(1), data(2)], 3, "run", Resume::No).unwrap();
+    let refused = |data, order| {
+        let error = fit(4, new(), data, order, "run", Resume::Latest).unwrap_err();
+        let error = error.to_string();
+        assert!(
+            error.contains("start a new run in another folder"),
+            "{error}"
+        );
+        assert!(error.contains("(load_checkpoint)"), "{error}");
+        let (_, reason) = error.split_once("another run: ").unwrap();
+        reason.to_owned()
+    };
+    let reason = refused([data(7), data(2)], 3);
+    assert!(
+        reason.starts_with("training data was 100 examples with the digest "),
+        "{reason}"
+    );
+    assert!(!reason.contains("validation data"), "{reason}");
+    let reason = refused([data(1), data(7)], 3);
+    assert!(
+        reason.starts_with("validation data was 100 examples "),
+        "{reason}"
+    );
+    let reason = refused([data(1), data(2)], 4);
+    assert!(
+        reason.starts_with("seed of the order was 3, and is 4 now. "),
+        "{reason}"
+    );
+    // Two at once are both named.
+    let reason = refused([data(7), data(2)], 4);
+    assert!(
+        reason.contains("training data was ") && reason.contains("seed of the order was "),
+        "{reason}"
+    );
+    // Without a resume nothing is overwritten.
+    let error = fit(4, new(), [data(1), data(2)], 3, "run", Resume::No).unwrap_err();
+    assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+
+    let checkpoint = folder.path().join("run/checkpoints/step-000000020.ckpt");
+    let model = load_checkpoint(new(), &checkpoint).unwrap();
+    fit(1, model, [data(7), data(2)], 4, "other", Resume::No).unwrap();
+    let error = load_checkpoint(line(3, &device), &checkpoint).unwrap_err();
+    assert!(
+        error.to_string().contains("linear.weight of shape [2, 1]"),
+        "{error}"
+    );
+
+    let resumed = fit(4, new(), [data(1), data(2)], 3, "run", Resume::Latest).unwrap();
+    assert_eq!(numbers(&resumed.model), numbers(&whole.model));
+    let last = folder.path().join("run/checkpoints/step-000000040.ckpt");
+    let last = load_checkpoint(new(), last).unwrap();
+    assert_eq!(numbers(&last), numbers(&whole.model));
+}
+
+#[test]
 fn the_learning_rate_finder_finds_a_rate_that_trains() {
     let device = cpu("flex");
     let loader = Loader::new(course(), 50).unwrap().shuffle(Seed::new(2));

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use anyhow::{Context, Result, ensure};
+use examples::{say, unless_interrupted};
 use tinderbox::data::fetch;
 use tinderbox::data::images::{Images, Part, read_image_set};
 use tinderbox::models::{ImageConfig, find};
@@ -450,10 +451,10 @@ pub fn concise(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
     };
     let mut trainer = Trainer::new(config)?.metric(Accuracy::default());
     if let Some(folder) = &setting.folder {
-        if !setting.resume && folder.exists() {
-            std::fs::remove_dir_all(folder)?;
-        }
         let run = Run::open(folder)?;
+        if !setting.resume {
+            run.clear()?;
+        }
         let resume = match std::fs::read_dir(run.checkpoints())?.next() {
             Some(_) => Resume::LastGood,
             None => Resume::No,
@@ -461,10 +462,15 @@ pub fn concise(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
         trainer = trainer
             .run(run)
             .resume(resume)
+            .stop_flag(StopFlag::on_ctrl_c()?)
             .checkpoint(Every::Epochs(1), 1);
     }
     let fitted = trainer.fit(model, &Classification::default(), &train, Some(&test))?;
-    Ok(fitted.history)
+    let fitted = fitted.finished();
+    if fitted.is_err() {
+        say!("interrupted; continue with the same command and --resume");
+    }
+    Ok(unless_interrupted(fitted)?.history)
 }
 
 #[cfg(test)]

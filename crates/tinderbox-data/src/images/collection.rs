@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
-use tinderbox_core::Seed;
+use tinderbox_core::{Digest, Seed};
 
 use super::transform::{Bench, Step};
 use super::{Resizer, Transform};
@@ -267,5 +267,23 @@ impl Examples for Images {
         } else {
             usize::MAX
         }
+    }
+
+    /// Of the pixels as stored, the labels, the transforms, and where random ones draw from.
+    fn digest(&self) -> Option<u64> {
+        let mut digest = Digest::new().word(self.classes.digest()?);
+        for side in self.stored {
+            digest = digest.word(side as u64);
+        }
+        for index in 0..self.len() {
+            digest = digest.word(self.at(index) as u64).bytes(self.pixels(index));
+        }
+        let transforms = self.transforms.iter();
+        let transforms = transforms.map(|transform| format!("{transform:?}"));
+        Some(
+            transforms
+                .fold(digest, |digest, text| digest.text(&text))
+                .value(),
+        )
     }
 }

@@ -8,7 +8,7 @@ use burn::tensor::{Bool, Bytes, Int, Tensor};
 use tinderbox_nn::own_copy;
 use tinderbox_optim::{Ema, load_state, save_state};
 
-use super::{Fit, at_epoch};
+use super::{Fit, at_epoch, identity};
 use crate::checkpoint::{self, Checkpoint, Header};
 use crate::{Result, Task, TrainError};
 
@@ -20,7 +20,7 @@ where
     /// What must be the same in a run and in the run that goes on from it.
     fn identity(&self) -> serde_json::Value {
         let config = &self.trainer.config;
-        serde_json::json!({
+        let mut identity = serde_json::json!({
             "seed": config.seed,
             "learning rate": config.learning_rate,
             "optimizer": config.optimizer,
@@ -33,10 +33,12 @@ where
             "groups": (!config.groups.is_empty()).then_some(&config.groups),
             "averaging of the weights": config.ema_decay,
             "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
-            "batches an epoch": self.train.batches(),
-            "examples an epoch": self.train.examples(),
             "figures": self.figures,
-        })
+        });
+        if let Some(all) = identity.as_object_mut() {
+            all.extend(self.data.clone());
+        }
+        identity
     }
 
     /// Writes a checkpoint and what goes with it; the oldest ones beyond the limit are removed.
@@ -105,13 +107,8 @@ where
         if header.parameters != parameters {
             return Err(foreign(difference(&header.parameters, &parameters)));
         }
-        if let (Some(old), Some(new)) = (header.identity.as_object(), self.identity().as_object()) {
-            for (name, value) in new {
-                let before = old.get(name).unwrap_or(&serde_json::Value::Null);
-                if before != value {
-                    return Err(foreign(format!("{name} was {before}, and is {value} now")));
-                }
-            }
+        if let Some(reason) = identity::differences(&header.identity, &self.identity()) {
+            return Err(foreign(reason));
         }
         self.model = Some(load_model(self.model(), checkpoint.model, path)?);
         let config = &self.trainer.config;
@@ -167,6 +164,24 @@ pub(super) fn load_model<M: Module>(model: &M, bytes: Vec<u8>, path: &Path) -> R
         path: path.to_path_buf(),
         reason: error.to_string(),
     })
+}
+
+/// The model with the weights of a checkpoint: what a new run on other data, or with other settings,
+/// starts from. A resume ([`Trainer::resume`](crate::Trainer::resume)) takes the same run further.
+///
+/// # Errors
+/// A file that is no whole checkpoint, or one of another model.
+pub fn load_checkpoint<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M> {
+    let path = path.as_ref();
+    let checkpoint = Checkpoint::load(path)?;
+    let (old, new) = (&checkpoint.header.parameters, &parameters(&model));
+    if old != new {
+        return Err(TrainError::ForeignCheckpoint {
+            path: path.to_path_buf(),
+            reason: difference(old, new),
+        });
+    }
+    load_model(model, checkpoint.model, path)
 }
 
 /// Path and shape of every parameter, in the order of the module.

@@ -1,10 +1,12 @@
 //! Search for good settings: random, and successive halving.
 
+mod log;
 mod report;
 mod space;
 
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +15,8 @@ use tinderbox_core::Seed;
 pub use report::{SearchReport, TrialRecord};
 pub use space::{Range, SettingValue, Settings, Space};
 
-use crate::{Goal, Result, StepError, TrainError};
+use crate::{Goal, Result, StepError, StopFlag, TrainError};
+use log::{Done, Log};
 use report::median;
 use space::wrong;
 
@@ -73,7 +76,7 @@ pub struct Trial<'a> {
 /// assert!((0.8..1.25).contains(&best));
 /// # Ok::<(), tinderbox_train::TrainError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Search {
     /// How many settings are tried, and how long.
     pub strategy: SearchStrategy,
@@ -89,6 +92,17 @@ pub struct Search {
     /// Settings to try before those that are drawn: what an [`LrFinder`](crate::LrFinder) suggests,
     /// or what has been good so far.
     pub first: Vec<Settings>,
+    /// Where every run of a trial is written as soon as it has ended, a line of JSON each.
+    pub file: Option<PathBuf>,
+    /// Whether to take the runs of [`file`](Self::file) instead of training them again. The report is
+    /// that of a search that was never interrupted; more trials than before may be asked for.
+    pub resume: bool,
+    /// What the scores depend on beside settings, budget and seed: the name of the data and a digest,
+    /// for instance. A search is not resumed with another text.
+    pub data: String,
+    /// Ends the search when it is set: no further run begins, and one that ends after that does not
+    /// count, because it may have been stopped by the same flag.
+    pub stop: StopFlag,
 }
 
 impl Search {
@@ -101,6 +115,10 @@ impl Search {
             runs: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             first: Vec::new(),
+            file: None,
+            resume: false,
+            data: String::new(),
+            stop: StopFlag::new(),
         }
     }
 
@@ -109,20 +127,23 @@ impl Search {
     /// A trial that fails, or whose score is NaN or infinite, is ranked last and keeps its error.
     ///
     /// # Errors
-    /// A space or counts that nothing can be drawn from, starting points outside the space, and a
-    /// search in which every trial failed.
+    /// A space or counts that nothing can be drawn from, starting points outside the space, a file
+    /// that is there but not to be resumed, or is of another search, or cannot be written; a search in
+    /// which every trial failed; [`TrainError::SearchInterrupted`].
     pub fn run<F>(&self, space: &Space, score: F) -> Result<SearchReport>
     where
         F: Fn(&Trial<'_>) -> Result<f64, StepError> + Sync,
     {
         let (trials, mut budget, most, factor) = self.check(space)?;
+        let log = Log::open(self, space)?;
         let drawn = (0..trials.saturating_sub(self.first.len()) as u64)
             .map(|number| space.draw(self.seed, number));
         let settings: Vec<Settings> = self.first.iter().cloned().chain(drawn).collect();
         let mut alive: Vec<usize> = (0..settings.len()).collect();
         let mut records: Vec<TrialRecord> = Vec::new();
         loop {
-            let mut round = self.round(&settings, &alive, budget, &score);
+            let round = self.round(&settings, &alive, budget, log.as_ref(), &score);
+            let mut round = round.map_err(|error| counted(error, records.len() * self.runs))?;
             round.sort_by(|a, b| a.compare(b, self.goal));
             let passed = round.iter().filter(|record| record.score.is_some()).count();
             let keep = (round.len() / factor).clamp(1, passed.max(1));
@@ -185,37 +206,75 @@ impl Search {
         settings: &[Settings],
         alive: &[usize],
         budget: usize,
+        log: Option<&Log>,
         score: &F,
-    ) -> Vec<TrialRecord>
+    ) -> Result<Vec<TrialRecord>>
     where
         F: Fn(&Trial<'_>) -> Result<f64, StepError> + Sync,
     {
         let jobs = alive.len() * self.runs;
         let next = AtomicUsize::new(0);
-        let done = Mutex::new(vec![None; jobs]);
+        let done: Mutex<Vec<Option<Done>>> = Mutex::new(vec![None; jobs]);
+        let failure = Mutex::new(None);
+        // The run of this number; `None` if the search is to end.
+        let end_of = |job: usize| -> Result<Option<Done>> {
+            let (number, run) = (alive[job / self.runs], job % self.runs);
+            if let Some(known) = log.and_then(|log| log.get((number, budget, run))) {
+                return Ok(Some(known.clone()));
+            }
+            if self.stop.is_set() {
+                return Ok(None);
+            }
+            let start = Instant::now();
+            let result = score(&Trial {
+                number,
+                settings: &settings[number],
+                budget,
+                seed: self.seed.child("run").at(run as u64),
+            });
+            if self.stop.is_set() {
+                return Ok(None);
+            }
+            let (score, error) = match result {
+                Ok(score) if score.is_finite() => (Some(score), None),
+                Ok(score) => (None, Some(format!("the score is {score}"))),
+                Err(error) => (None, Some(error.to_string())),
+            };
+            let done = Done {
+                number,
+                budget,
+                run,
+                score,
+                error,
+                seconds: start.elapsed().as_secs_f64(),
+            };
+            if let Some(log) = log {
+                log.add(&done)?;
+            }
+            Ok(Some(done))
+        };
         let work = || {
             loop {
                 let job = next.fetch_add(1, Ordering::Relaxed);
                 if job >= jobs {
                     return;
                 }
-                let number = alive[job / self.runs];
-                let start = Instant::now();
-                let result = score(&Trial {
-                    number,
-                    settings: &settings[number],
-                    budget,
-                    seed: self.seed.child("run").at((job % self.runs) as u64),
-                });
-                let result = match result {
-                    Ok(score) if score.is_finite() => Ok(score),
-                    Ok(score) => Err(format!("the score is {score}")),
-                    Err(error) => Err(error.to_string()),
-                };
-                let outcome = (result, start.elapsed().as_secs_f64());
                 // A poisoned lock means that another trial panicked: that panic ends the scope.
-                if let Ok(mut done) = done.lock() {
-                    done[job] = Some(outcome);
+                match end_of(job) {
+                    Ok(Some(end)) => {
+                        if let Ok(mut done) = done.lock() {
+                            done[job] = Some(end);
+                        }
+                    }
+                    Ok(None) => return,
+                    Err(error) => {
+                        // The others end after the runs under way.
+                        next.store(jobs, Ordering::Relaxed);
+                        if let Ok(mut failure) = failure.lock() {
+                            *failure = Some(error);
+                        }
+                        return;
+                    }
                 }
             }
         };
@@ -225,16 +284,21 @@ impl Search {
             }
             work();
         });
-        let done = done
-            .into_inner()
-            .unwrap_or_else(|poisoned| poisoned.into_inner());
-        let record = |(index, outcomes): (usize, &[Option<Outcome>])| {
+        if let Some(error) = failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            return Err(error);
+        }
+        let done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let ends: Vec<Done> = done.into_iter().flatten().collect();
+        if ends.len() < jobs {
+            return Err(TrainError::SearchInterrupted {
+                done: ends.len(),
+                file: self.file.clone(),
+            });
+        }
+        let record = |(index, ends): (usize, &[Done])| {
             let number = alive[index];
-            let outcomes = || outcomes.iter().flatten();
-            let scores: Vec<f64> = outcomes()
-                .filter_map(|(result, _)| result.clone().ok())
-                .collect();
-            let error = outcomes().find_map(|(result, _)| result.clone().err());
+            let scores: Vec<f64> = ends.iter().filter_map(|end| end.score).collect();
+            let error = ends.iter().find_map(|end| end.error.clone());
             TrialRecord {
                 number,
                 settings: settings[number].clone(),
@@ -243,15 +307,21 @@ impl Search {
                 score: error.is_none().then(|| median(&scores)),
                 scores,
                 error,
-                seconds: outcomes().map(|(_, seconds)| seconds).sum(),
+                seconds: ends.iter().map(|end| end.seconds).sum(),
             }
         };
-        done.chunks(self.runs).enumerate().map(record).collect()
+        let records = ends.chunks(self.runs).enumerate().map(record);
+        Ok(records.collect())
     }
 }
 
-/// The score or what went wrong, and the seconds it took.
-type Outcome = (Result<f64, String>, f64);
+/// The runs of earlier rounds counted in.
+fn counted(mut error: TrainError, before: usize) -> TrainError {
+    if let TrainError::SearchInterrupted { done, .. } = &mut error {
+        *done += before;
+    }
+    error
+}
 
 #[cfg(test)]
 mod tests;

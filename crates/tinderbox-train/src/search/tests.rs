@@ -123,6 +123,166 @@ fn failures_are_ranked_last_and_explained() {
     assert!(bars.contains("<svg"), "{bars}");
 }
 
+/// All of a report but the measured times.
+fn found(report: SearchReport) -> Vec<TrialRecord> {
+    let records = report.records.into_iter();
+    records
+        .map(|record| TrialRecord {
+            seconds: 0.0,
+            ..record
+        })
+        .collect()
+}
+
+/// A bowl in which one trial in three fails.
+fn rough(trial: &Trial<'_>) -> Result<f64, StepError> {
+    match trial.number % 3 {
+        1 => Err("a third".into()),
+        _ => bowl(trial),
+    }
+}
+
+fn kept(folder: &std::path::Path) -> Search {
+    Search {
+        runs: 2,
+        threads: 2,
+        file: Some(folder.join("trials.jsonl")),
+        data: "bowl".into(),
+        ..Search::new(SearchStrategy::SuccessiveHalving {
+            trials: 6,
+            least: 1,
+            most: 9,
+            factor: 3,
+        })
+    }
+}
+
+#[test]
+fn a_search_killed_at_any_byte_ends_as_if_it_never_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut search = kept(folder.path());
+    let whole = found(search.run(&space(), rough).unwrap());
+    let file = search.file.clone().unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let runs = whole.len() * search.runs;
+    assert_eq!(bytes.split(|&byte| byte == b'\n').count() - 1, 1 + runs);
+    // A second search would mix the two.
+    let error = search.run(&space(), rough).unwrap_err();
+    assert!(matches!(error, TrainError::RunExists { .. }), "{error}");
+
+    search.resume = true;
+    let ends = (0..bytes.len()).step_by(211).chain([bytes.len()]);
+    for end in ends {
+        std::fs::write(&file, &bytes[..end]).unwrap();
+        let lines = bytes[..end].iter().filter(|&&byte| byte == b'\n').count();
+        let trained = AtomicUsize::new(0);
+        let counting = |trial: &Trial<'_>| {
+            trained.fetch_add(1, Ordering::Relaxed);
+            rough(trial)
+        };
+        assert_eq!(
+            found(search.run(&space(), counting).unwrap()),
+            whole,
+            "{end}"
+        );
+        // The first line says what is searched, every other one saves a run.
+        let missing = runs - lines.saturating_sub(1);
+        assert_eq!(trained.into_inner(), missing, "{end}");
+        let lines = std::fs::read(&file).unwrap();
+        let lines = lines.iter().filter(|&&byte| byte == b'\n').count();
+        assert_eq!(lines, 1 + runs, "{end}");
+    }
+}
+
+#[test]
+fn more_trials_may_be_asked_for_and_the_old_ones_are_not_run_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let random = |trials| SearchStrategy::Random { trials, budget: 4 };
+    let mut search = Search {
+        strategy: random(5),
+        ..kept(folder.path())
+    };
+    search.run(&space(), bowl).unwrap();
+    search.strategy = random(8);
+    search.resume = true;
+    let trained = Mutex::new(Vec::new());
+    let report = search.run(&space(), |trial| {
+        trained.lock().unwrap().push(trial.number);
+        bowl(trial)
+    });
+    let mut trained = trained.into_inner().unwrap();
+    trained.sort();
+    assert_eq!(trained, [5, 5, 6, 6, 7, 7]);
+    search.file = None;
+    let anew = search.run(&space(), bowl).unwrap();
+    assert_eq!(found(report.unwrap()), found(anew));
+}
+
+#[test]
+fn another_search_is_not_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    kept(folder.path()).run(&space(), bowl).unwrap();
+    let search = Search {
+        resume: true,
+        ..kept(folder.path())
+    };
+    let refused = |search: &Search, space: &Space| {
+        let error = search.run(space, |_| panic!("nothing is trained"));
+        error.unwrap_err().to_string()
+    };
+    let other = Search {
+        seed: Seed::new(1),
+        data: "another bowl".into(),
+        ..search.clone()
+    };
+    let error = refused(&other, &space());
+    assert!(
+        error.contains("differs in the seed and the data;"),
+        "{error}"
+    );
+    assert!(error.contains("trials.jsonl"), "{error}");
+    let error = refused(&search, &space().uniform("y", 0.0, 1.0));
+    assert!(error.contains("differs in the space;"), "{error}");
+    let file = search.file.clone().unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    let damaged = text.replacen("\"budget\"", "\"bud", 1);
+    std::fs::write(&file, damaged).unwrap();
+    let error = refused(&search, &space());
+    assert!(
+        error.contains("trials.jsonl, line 2: it is damaged"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_search_that_is_stopped_says_what_it_has_and_is_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut search = kept(folder.path());
+    search.threads = 1;
+    let whole = Search {
+        file: None,
+        ..search.clone()
+    };
+    let whole = whole.run(&space(), bowl).unwrap();
+    let stop = search.stop.clone();
+    let error = search.run(&space(), |trial| {
+        if trial.number == 2 {
+            stop.stop(); // in the fifth run, which may be half a training
+        }
+        bowl(trial)
+    });
+    let error = error.unwrap_err();
+    assert!(
+        matches!(&error, TrainError::SearchInterrupted { done: 4, .. }),
+        "{error}"
+    );
+    let advice = format!("--resume --out {}", folder.path().display());
+    assert!(error.to_string().contains(&advice), "{error}");
+    search.stop = StopFlag::new();
+    search.resume = true;
+    assert_eq!(found(search.run(&space(), bowl).unwrap()), found(whole));
+}
+
 #[test]
 fn a_search_in_which_all_fails_says_why() {
     let error = Search::new(HALVING)
