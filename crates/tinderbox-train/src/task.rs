@@ -133,9 +133,8 @@ pub enum ClassificationError {
     LabelSmoothing(f32),
     /// A label that no class of the model has.
     #[error(
-        "example {example} of the batch has label {label}, but the model has {classes} classes, so labels \
-         go from 0 to {}; give the model as many classes as the data has",
-        classes - 1
+        "example {example} of the batch has label {label}, but the model has {classes} classes, and labels \
+         are numbers from 0 to below that; give the model as many classes as the data has"
     )]
     Label {
         /// The example in the batch, counted from 1.
