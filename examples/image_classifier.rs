@@ -22,18 +22,25 @@ use tinderbox::prelude::*;
 #[command(about = "Trains an image model: see --example models for their names.")]
 struct Args {
     /// The name of the model.
-    #[arg(long, default_value = "lenet")]
+    #[arg(long, default_value = "lenet_modern")]
     model: String,
-    /// fashion-mnist, mnist, cifar-10, or a folder: CLASS/*.png (or .jpg), with or without the
-    /// folders train and test above, or the binary batches of CIFAR-10.
+    /// fashion-mnist, mnist, cifar-10, or a folder: CLASS/*.png (or .jpg, .webp, .bmp, .gif, .tiff), with or
+    /// without the folders train, valid and test above, or the binary batches of CIFAR-10.
     #[arg(long, default_value = "fashion-mnist")]
     data: String,
-    /// Resize images to so many rows and columns; default: the size they have.
+    /// Resize images to so many rows and columns; default: the size they have, and 64 for pictures of a folder
+    /// that are larger or have different sizes.
     #[arg(long)]
     resize: Option<usize>,
     /// Make the pictures of a folder grey.
     #[arg(long)]
     grey: bool,
+    /// The color behind transparent pixels, as #rrggbb.
+    #[arg(long, default_value = "#ffffff", value_parser = color)]
+    background: Color,
+    /// Leave out pictures that cannot be read, and list them.
+    #[arg(long)]
+    skip_damaged: bool,
     /// Show every image a little different in every epoch: shifted by up to an eighth, and, unless
     /// they are digits, mirrored half of the time.
     #[arg(long)]
@@ -44,13 +51,14 @@ struct Args {
     normalize: Option<Normalize>,
     /// sgd, momentum, nesterov, adam, adamw, …; default learning rate 0.1 for sgd, 0.01 for momentum
     /// and nesterov, 0.001 for the others.
-    #[arg(long, default_value = "sgd")]
+    #[arg(long, default_value = "adam")]
     optimizer: String,
     /// Label smoothing, at least 0 and less than 1.
     #[arg(long, default_value_t = 0.0)]
     label_smoothing: f32,
-    /// Share of the training images that is held out to choose the best epoch; without it the test
-    /// images are measured in every epoch, as in the course, and the last epoch is kept.
+    /// Share of the training images that is held out to choose the best epoch; without it, and without a
+    /// folder valid beside a folder test, the test images are measured in every epoch, as in the course, and
+    /// the last epoch is kept.
     #[arg(long)]
     validation: Option<f64>,
     /// Take only so many of the training images, and of the test images: a quick try.
@@ -70,6 +78,35 @@ struct Args {
     common: Common,
 }
 
+/// The longest side of pictures in a folder that are not resized.
+const LARGEST: usize = 64;
+
+/// Optimizer steps that a small data set gets at least.
+const STEPS: usize = 800;
+
+/// Batch size and epochs for so many images: ten epochs, and more where those are fewer than [`STEPS`].
+fn budget(images: usize) -> (usize, usize) {
+    let batch = (images / 16).next_power_of_two().clamp(8, 128);
+    let steps = images.div_ceil(batch).max(1);
+    (batch, STEPS.div_ceil(steps).max(10))
+}
+
+/// Red, green and blue.
+#[derive(Clone, Copy, Debug)]
+struct Color([u8; 3]);
+
+fn color(text: &str) -> Result<Color, String> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    let number = u32::from_str_radix(digits, 16).ok();
+    match number.filter(|_| digits.len() == 6) {
+        Some(number) => {
+            let [_, red, green, blue] = number.to_be_bytes();
+            Ok(Color([red, green, blue]))
+        }
+        None => Err("write it as #rrggbb, such as #ffffff for white".into()),
+    }
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     let common = &args.common;
@@ -79,8 +116,11 @@ fn main() -> Result<()> {
 
     let mut options = FolderOptions::new(if args.grey { Colors::Grey } else { Colors::Rgb });
     options.size = args.resize.map(|side| [side, side]);
-    let (training, test) = images(&args.data, &options, seed.child("test"))?;
-    let (training, test) = limited(training, test, args.limit)?;
+    options.square = Some(LARGEST);
+    options.background = args.background.0;
+    options.skip_damaged = args.skip_damaged;
+    let parts = images(&args.data, &options, seed.child("test"))?;
+    let (training, test) = limited(parts.train, parts.test, args.limit)?;
     let (training, valid) = match args.validation {
         Some(share) => {
             ensure!(
@@ -90,7 +130,7 @@ fn main() -> Result<()> {
             let (training, valid) = hold_out(&training, share, seed.child("validation"))?;
             (training, Some(valid))
         }
-        None => (training, None),
+        None => (training, parts.valid),
     };
     // Digits have no mirror image.
     let augment = args.augment.then_some(Augment {
@@ -108,19 +148,22 @@ fn main() -> Result<()> {
         _ => 0.001,
     };
     let network = (entry.config)(test.shape(), classes.len());
+    let (batch_size, epochs) = budget(training.len());
+    let batch_size = common.batch_size.unwrap_or(batch_size);
     let plan = Training {
         config: TrainConfig {
-            epochs: common.epochs.unwrap_or(10),
+            epochs: common.epochs.unwrap_or(epochs),
             learning_rate: common.lr.unwrap_or(rate),
             optimizer,
             seed: common.seed,
             freeze: args.freeze.clone(),
             ..TrainConfig::default()
         },
-        batch_size: common.batch_size.unwrap_or(128),
+        batch_size,
         label_smoothing: args.label_smoothing,
         weights: args.weights.clone(),
         head_rate: args.head_lr,
+        background: args.background.0,
         ..Training::new("image_classifier", common, entry.name, network)
     };
     let trained = train(plan, &training, valid.as_ref(), &test)?;

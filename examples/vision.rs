@@ -3,9 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tinderbox::data::images::{
-    FolderOptions, IMAGE_SETS, Images, Part, Transform, read_image_folder, read_image_set,
+    FolderOptions, IMAGE_SETS, Images, Part, Transform, WHITE, read_image_folder_with_report,
+    read_image_set,
 };
 use tinderbox::data::{Examples, Strategy, fetch, split};
 use tinderbox::image::ImageClassifierConfig;
@@ -43,15 +44,27 @@ pub struct Args {
 
 /// The 60,000 training and 10,000 test images of Fashion-MNIST, 1 x 28 x 28, or fewer of each.
 pub fn fashion_mnist(limit: Option<usize>) -> Result<(Images, Images)> {
-    let (train, test) = named("fashion-mnist")?;
-    limited(train, test, limit)
+    let parts = named("fashion-mnist")?;
+    limited(parts.train, parts.test, limit)
 }
 
-/// Training and test images of a data set: one of [`IMAGE_SETS`], or a folder.
+/// The images of a data set.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// To train on.
+    pub train: Images,
+    /// To choose the best epoch by, where the data set has such a part beside the test images.
+    pub valid: Option<Images>,
+    /// To measure on.
+    pub test: Images,
+}
+
+/// The images of a data set: one of [`IMAGE_SETS`], or a folder.
 ///
-/// A folder holds the binary batches of CIFAR-10, or `train/CLASS/*.png` and `test/CLASS/*.png`, or
-/// `CLASS/*.png`, of which a fifth of every class becomes the test images.
-pub fn images(data: &str, options: &FolderOptions, seed: Seed) -> Result<(Images, Images)> {
+/// A folder holds the binary batches of CIFAR-10, or `CLASS/*.png`, of which a fifth of every class becomes
+/// the test images, or folders `train`, `valid` (also `val` and `validation`) and `test` (either of the two
+/// may be absent) with such classes. What is passed over in a folder is printed.
+pub fn images(data: &str, options: &FolderOptions, seed: Seed) -> Result<Parts> {
     let folder = Path::new(data);
     if IMAGE_SETS.contains(&data) {
         return named(data);
@@ -65,16 +78,94 @@ pub fn images(data: &str, options: &FolderOptions, seed: Seed) -> Result<(Images
     if batch.iter().any(|name| folder.join(name).is_file()) {
         return parts("cifar-10", folder);
     }
-    let (train, test) = (folder.join("train"), folder.join("test"));
-    if train.is_dir() && test.is_dir() {
-        let train = read_image_folder(train, options)?;
-        let same = options.clone().classes(train.classes().names());
-        return Ok((train, read_image_folder(test, &same)?));
+    let train = part_of(folder, &["train", "training"])?;
+    let held_out = [
+        part_of(folder, &["valid", "val", "validation"])?,
+        part_of(folder, &["test", "testing"])?,
+    ];
+    let (train, held_out) = match (train, held_out) {
+        (Some(train), [None, None]) => (train, [None, None]),
+        (Some(train), held_out) => (train, held_out),
+        (None, _) => (folder.to_owned(), [None, None]),
+    };
+    let train = folder_images(&train, options)?;
+    let [_, height, width] = train.stored_shape();
+    let same = options.clone().classes(train.classes().names());
+    let same = same.size(height, width);
+    let [valid, test] = held_out.map(|part| part.map(|part| folder_images(&part, &same)));
+    match (valid.transpose()?, test.transpose()?) {
+        (valid, Some(test)) => Ok(Parts { train, valid, test }),
+        (Some(valid), None) => Ok(Parts {
+            train,
+            valid: None,
+            test: valid,
+        }),
+        (None, None) => {
+            let (train, test) = hold_out(&train, 0.2, seed)?;
+            Ok(Parts {
+                train,
+                valid: None,
+                test,
+            })
+        }
     }
-    hold_out(&read_image_folder(folder, options)?, 0.2, seed)
 }
 
-fn named(name: &str) -> Result<(Images, Images)> {
+/// The folder in this one that has one of these names, in any case of letters.
+fn part_of(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
+    let mut found = None;
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let named = name.is_some_and(|name| names.contains(&name.to_lowercase().as_str()));
+        if !named || !path.is_dir() {
+            continue;
+        }
+        if let Some(other) = found.replace(path.clone()) {
+            bail!(
+                "{} and {} are both there; rename one",
+                other.display(),
+                path.display()
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// The images of a folder of classes; prints what is passed over.
+fn folder_images(folder: &Path, options: &FolderOptions) -> Result<Images> {
+    let (images, report) = read_image_folder_with_report(folder, options)?;
+    let say = |what: String| println!("{}: {what}", folder.display());
+    if let [first, ..] = &report.passed_over[..] {
+        let count = report.passed_over.len();
+        say(format!(
+            "{count} files that are no pictures are passed over, the first is {}",
+            first.display()
+        ));
+    }
+    if !report.empty.is_empty() {
+        say(format!(
+            "no class, for there is no picture in it: {}",
+            report.empty.join(", ")
+        ));
+    }
+    if !report.missing.is_empty() {
+        say(format!("no picture of {}", report.missing.join(", ")));
+    }
+    for (path, problem) in &report.damaged {
+        say(format!("{} is left out: {problem}", path.display()));
+    }
+    if report.transparent > 0 {
+        let [red, green, blue] = options.background;
+        say(format!(
+            "{} pictures with transparent pixels are laid on #{red:02x}{green:02x}{blue:02x}",
+            report.transparent
+        ));
+    }
+    Ok(images)
+}
+
+fn named(name: &str) -> Result<Parts> {
     let read = fetch(name)
         .map_err(anyhow::Error::from)
         .and_then(|folder| parts(name, &folder));
@@ -84,9 +175,13 @@ fn named(name: &str) -> Result<(Images, Images)> {
     }
 }
 
-fn parts(name: &str, folder: &Path) -> Result<(Images, Images)> {
+fn parts(name: &str, folder: &Path) -> Result<Parts> {
     let part = |part| read_image_set(name, folder, part);
-    Ok((part(Part::Train)?, part(Part::Test)?))
+    Ok(Parts {
+        train: part(Part::Train)?,
+        valid: None,
+        test: part(Part::Test)?,
+    })
 }
 
 /// Divides images at random; the second part gets this share of every class.
@@ -227,6 +322,8 @@ pub struct Training<'a> {
     pub weights: Option<PathBuf>,
     /// Another learning rate for the last layer.
     pub head_rate: Option<f64>,
+    /// Red, green and blue behind transparent pixels of pictures.
+    pub background: [u8; 3],
 }
 
 impl<'a> Training<'a> {
@@ -242,6 +339,7 @@ impl<'a> Training<'a> {
             label_smoothing: 0.0,
             weights: None,
             head_rate: None,
+            background: WHITE,
         }
     }
 }
@@ -281,6 +379,7 @@ pub fn train(
         classes: names.to_vec(),
         transforms: test.transforms().to_vec(),
         input: test.stored_shape(),
+        background: plan.background,
     };
     let mut model = classifier.config.init(seed.child("weights"), &device)?;
     let mut config = plan.config;

@@ -37,7 +37,9 @@ pub enum DataError {
         targets: usize,
     },
     /// A class label that no class has.
-    #[error("row {row}: label {label}, but there are {classes} classes, so labels go from 0 to {}", classes - 1)]
+    #[error(
+        "row {row}: label {label}, but there are {classes} classes; labels are numbers from 0 to below that"
+    )]
     Label {
         /// Row, counted from 0.
         row: usize,

@@ -5,6 +5,13 @@ use burn::tensor::Device;
     feature = "wgpu",
     feature = "vulkan",
     feature = "metal",
+    feature = "webgpu"
+))]
+use burn::tensor::DeviceKind;
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
     feature = "webgpu",
     feature = "cuda",
     feature = "rocm"
@@ -92,6 +99,9 @@ fn compiled(name: &str) -> bool {
 /// The device that the user wants: `choice` if given, else the variable `TINDERBOX_DEVICE`, else
 /// the best that is compiled in and present.
 ///
+/// A graphics API that only renders in software (llvmpipe, SwiftShader, WARP) is slower than a CPU backend:
+/// it is chosen when it is named, or when nothing else is compiled in.
+///
 /// ```
 /// let device = tinderbox::device(Some("flex")).unwrap();
 /// assert!(tinderbox::device(Some("abacus")).unwrap_err().to_string().contains("no device"));
@@ -104,10 +114,74 @@ pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
     let variable = std::env::var(DEVICE_VARIABLE).ok();
     match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
         Some(name) => named(name),
-        None => {
-            let mut found = backends().into_iter().filter_map(|name| named(name).ok());
-            found.next().ok_or(DeviceError::NoBackend)
+        None => named(best(backends(), hardware).ok_or(DeviceError::NoBackend)?),
+    }
+}
+
+/// What a backend computes on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Hardware {
+    /// Nothing is there.
+    Missing,
+    /// A GPU that the CPU imitates.
+    Software,
+    /// A GPU, or the CPU itself.
+    Real,
+}
+
+/// The first backend with hardware of its own, else the first that there is.
+fn best(
+    names: impl IntoIterator<Item = &'static str>,
+    hardware: impl Fn(&str) -> Hardware,
+) -> Option<&'static str> {
+    let mut software = None;
+    for name in names {
+        match hardware(name) {
+            Hardware::Real => return Some(name),
+            Hardware::Software => software = software.or(Some(name)),
+            Hardware::Missing => {}
         }
+    }
+    software
+}
+
+/// What a backend that is compiled in finds on this machine.
+fn hardware(name: &str) -> Hardware {
+    match name {
+        #[cfg(any(
+            feature = "wgpu",
+            feature = "vulkan",
+            feature = "metal",
+            feature = "webgpu"
+        ))]
+        "wgpu" => adapters(DeviceType::Wgpu, Device::wgpu),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => adapters(DeviceType::Vulkan, Device::vulkan),
+        #[cfg(feature = "metal")]
+        "metal" => adapters(DeviceType::Metal, Device::metal),
+        #[cfg(feature = "webgpu")]
+        "webgpu" => adapters(DeviceType::WebGpu, Device::webgpu),
+        _ => match named(name) {
+            Ok(_) => Hardware::Real,
+            Err(_) => Hardware::Missing,
+        },
+    }
+}
+
+/// What the adapters of a graphics API are.
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "webgpu"
+))]
+fn adapters(kind: DeviceType, open: fn(DeviceKind) -> Device) -> Hardware {
+    let found = found(kind);
+    let software = open(DeviceKind::Cpu);
+    match found.iter().any(|device| *device != software) {
+        true => Hardware::Real,
+        false if found.is_empty() => Hardware::Missing,
+        false => Hardware::Software,
     }
 }
 
@@ -185,9 +259,7 @@ fn nth<K: Default>(
     index: Option<usize>,
     preferred: Option<fn(K) -> Device>,
 ) -> Result<Device, usize> {
-    // A missing driver makes some backends panic while they look for devices.
-    let found = std::panic::catch_unwind(|| Device::enumerate(kind).into_vec());
-    let found = found.unwrap_or_default();
+    let found = found(kind);
     match (index, preferred) {
         _ if found.is_empty() => Err(0),
         (None, Some(open)) => Ok(open(K::default())),
@@ -196,6 +268,21 @@ fn nth<K: Default>(
             found.into_iter().nth(index.unwrap_or(0)).ok_or(count)
         }
     }
+}
+
+/// The devices of a kind on this machine.
+#[cfg(any(
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal",
+    feature = "webgpu",
+    feature = "cuda",
+    feature = "rocm"
+))]
+fn found(kind: DeviceType) -> Vec<Device> {
+    // A missing driver makes some backends panic while they look for devices.
+    let found = std::panic::catch_unwind(|| Device::enumerate(kind).into_vec());
+    found.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -237,5 +324,23 @@ mod tests {
     #[test]
     fn without_a_choice_there_is_a_device() {
         assert!(device(None).is_ok());
+    }
+
+    #[rstest]
+    #[case(&[("vulkan", Hardware::Software), ("wgpu", Hardware::Software), ("flex", Hardware::Real)], Some("flex"))]
+    #[case(&[("cuda", Hardware::Missing), ("wgpu", Hardware::Real), ("flex", Hardware::Real)], Some("wgpu"))]
+    #[case(&[("vulkan", Hardware::Missing), ("wgpu", Hardware::Software)], Some("wgpu"))]
+    #[case(&[("cuda", Hardware::Missing)], None)]
+    #[case(&[], None)]
+    fn software_is_chosen_only_where_there_is_nothing_else(
+        #[case] machine: &'static [(&'static str, Hardware)],
+        #[case] expected: Option<&str>,
+    ) {
+        let hardware = |name: &str| {
+            let found = machine.iter().find(|(known, _)| *known == name);
+            found.unwrap().1
+        };
+        let names = machine.iter().map(|(name, _)| *name);
+        assert_eq!(best(names, hardware), expected);
     }
 }

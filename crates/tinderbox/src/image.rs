@@ -10,7 +10,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_data::images::{Images, Transform, read_image};
+use tinderbox_data::images::{Images, Transform, WHITE, read_image_on};
 use tinderbox_data::{Classes, DataError, Examples};
 use tinderbox_models::{ImageConfig, ImageModel, ModelError};
 use tinderbox_nn::{Network, ShapeError};
@@ -33,8 +33,15 @@ pub struct ImageClassifierConfig {
     /// transforms (see [`Transform::is_random`]).
     pub transforms: Vec<Transform>,
     /// Channels, height and width of a picture before the transforms; picture files are brought to
-    /// it as [`read_image`] says.
+    /// it as [`read_image`](tinderbox_data::images::read_image) says.
     pub input: [usize; 3],
+    /// Red, green and blue behind transparent pixels.
+    #[serde(default = "white")]
+    pub background: [u8; 3],
+}
+
+fn white() -> [u8; 3] {
+    WHITE
 }
 
 impl ImageClassifierConfig {
@@ -135,7 +142,7 @@ impl ImageClassifier {
     /// [`ImageClassifierConfig::classes`].
     ///
     /// # Errors
-    /// A picture that cannot be read, with its name; see [`read_image`].
+    /// A picture that cannot be read, with its name; see [`read_image_on`].
     pub fn predict<P: AsRef<Path>>(
         &self,
         files: impl IntoIterator<Item = P>,
@@ -145,7 +152,8 @@ impl ImageClassifier {
         while files.peek().is_some() {
             let mut pixels = Vec::new();
             for path in files.by_ref().take(PICTURES) {
-                pixels.extend(read_image(path, self.config.input)?);
+                let (shape, background) = (self.config.input, self.config.background);
+                pixels.extend(read_image_on(path, shape, background)?);
             }
             all.extend(self.probabilities(&self.config.images(pixels)?)?);
         }

@@ -175,7 +175,13 @@ impl Fetcher {
                 false => download(&source, &target, &mut report),
                 true => {
                     let raw = folder.join(format!("{}.raw", file.path));
-                    download(&source, &raw, &mut report).and_then(|()| pack(&raw, &target))
+                    let packed =
+                        download(&source, &raw, &mut report).and_then(|()| pack(&raw, &target));
+                    match packed {
+                        // Another process that fetches the same file was done first.
+                        Err(_) if matches!(check(&target, file), Ok(Found::Right)) => Ok(()),
+                        packed => packed,
+                    }
                 }
             };
             match result {

@@ -8,15 +8,18 @@ use crate::{Classes, DataError, Result};
 /// Bytes of a record: the label, then 32 x 32 red, green and blue bytes.
 const RECORD: usize = 1 + 3 * 32 * 32;
 
+/// The most bytes of a batch: a hundred times as many as the original has.
+const LARGEST: u64 = 100 * 10_000 * RECORD as u64;
+
 /// Reads binary batches of CIFAR-10 (`data_batch_1.bin`, …; plain or `.gz`), one after the other.
 ///
 /// # Errors
-/// No file, a file that cannot be read, one that is no whole number of records, a label above 9.
+/// No file, a file that cannot be read, one of more than 1,000,000 images, one that is no whole number of records, a label above 9.
 pub fn read_cifar10<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<Images> {
     let (mut labels, mut pixels) = (Vec::new(), Vec::new());
     for path in files {
         let path = path.as_ref();
-        let bytes = read_bytes(path)?;
+        let bytes = read_bytes(path, LARGEST)?;
         if bytes.is_empty() || !bytes.len().is_multiple_of(RECORD) {
             return Err(DataError::Format {
                 path: path.to_owned(),

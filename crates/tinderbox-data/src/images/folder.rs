@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Images;
-use super::picture::{Colors, Picture, fault};
+use super::picture::{Colors, ENDINGS, Picture, WHITE, fault};
 use crate::{Classes, DataError, Result};
 
 /// How the pictures of a class folder become images of one shape.
@@ -16,11 +16,26 @@ pub struct FolderOptions {
     /// Height and width that every picture is resized to; without it, all must have one size.
     #[serde(default)]
     pub size: Option<[usize; 2]>,
+    /// Where no size is given: the height and width that all pictures are resized to if they have different
+    /// sizes, or if the first one has a longer side.
+    #[serde(default)]
+    pub square: Option<usize>,
     /// The classes in the order of their labels, for a folder that must have the same classes as
     /// another one (that of a test split, or of a trained model); without it, the names of the
     /// folders, sorted.
     #[serde(default)]
     pub classes: Option<Vec<String>>,
+    /// Red, green and blue behind transparent pixels; white by default.
+    #[serde(default = "white")]
+    pub background: [u8; 3],
+    /// Whether pictures that cannot be decoded are left out and listed in the report, instead of being an
+    /// error.
+    #[serde(default)]
+    pub skip_damaged: bool,
+}
+
+fn white() -> [u8; 3] {
+    WHITE
 }
 
 impl FolderOptions {
@@ -29,7 +44,10 @@ impl FolderOptions {
         Self {
             colors,
             size: None,
+            square: None,
             classes: None,
+            background: WHITE,
+            skip_damaged: false,
         }
     }
 
@@ -39,82 +57,241 @@ impl FolderOptions {
         self
     }
 
+    /// Resizes pictures to a square of this side if they have different sizes or longer sides.
+    pub fn square(mut self, side: usize) -> Self {
+        self.square = Some(side);
+        self
+    }
+
     /// Demands these classes, labelled in this order.
     pub fn classes(mut self, classes: &[String]) -> Self {
         self.classes = Some(classes.to_vec());
         self
     }
+
+    /// Lays transparent pixels on this color: red, green, blue.
+    pub fn background(mut self, background: [u8; 3]) -> Self {
+        self.background = background;
+        self
+    }
+
+    /// Leaves pictures out that cannot be decoded, and lists them in the report.
+    pub fn skip_damaged(mut self, skip_damaged: bool) -> Self {
+        self.skip_damaged = skip_damaged;
+        self
+    }
+}
+
+/// What a folder of pictures held besides the images that were read from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FolderReport {
+    /// Files and folders in the folders of classes that are no pictures by their names; hidden ones are
+    /// not listed.
+    pub passed_over: Vec<PathBuf>,
+    /// Folders that hold no picture and are no class for that reason.
+    pub empty: Vec<String>,
+    /// Demanded classes of which there is no picture.
+    pub missing: Vec<String>,
+    /// Pictures that cannot be decoded, with the reason: only where [`FolderOptions::skip_damaged`] is set.
+    pub damaged: Vec<(PathBuf, String)>,
+    /// How many pictures have transparent pixels, which were laid on the background.
+    pub transparent: usize,
 }
 
 /// Reads a folder of pictures that has a folder for each class: `folder/CLASS/*.png` (or `.jpg`,
-/// `.jpeg`).
+/// `.jpeg`, `.webp`, `.bmp`, `.gif`, `.tif`, `.tiff`).
 ///
-/// Images come class by class, each class by file name. Hidden files (`.DS_Store`) are passed over.
-/// A data set that is split has such a folder for each split: read `train` first, then `test` with
-/// [`FolderOptions::classes`] of it.
+/// Images come class by class, each class by file name. What is no picture by its name (`.DS_Store`,
+/// `Thumbs.db`, text) is passed over, and a folder without a picture is no class; [`read_image_folder_with_report`]
+/// lists both. A data set that is split has such a folder for each split: read `train` first, then `test`
+/// with [`FolderOptions::classes`] of it; a class may then have no picture.
 ///
 /// # Errors
-/// No folder of a class, a class without a picture, a file of another format or one that cannot be
-/// decoded (its name is in the message), pictures of two sizes where no size is given, other classes
-/// than demanded.
+/// No folder of a class, no picture at all, a file that cannot be decoded (its name is in the message),
+/// pictures of two sizes where no size is given, pictures of a class that is not demanded.
 pub fn read_image_folder(folder: impl AsRef<Path>, options: &FolderOptions) -> Result<Images> {
+    Ok(read_image_folder_with_report(folder, options)?.0)
+}
+
+/// Like [`read_image_folder`], with a list of what was passed over.
+///
+/// # Errors
+/// Those of [`read_image_folder`].
+pub fn read_image_folder_with_report(
+    folder: impl AsRef<Path>,
+    options: &FolderOptions,
+) -> Result<(Images, FolderReport)> {
     let folder = folder.as_ref();
-    let found = class_folders(folder)?;
+    let mut report = FolderReport::default();
+    let mut found = Vec::new();
+    for name in class_folders(folder)? {
+        let (pictures, others) = pictures(&folder.join(&name))?;
+        report.passed_over.extend(others);
+        match pictures.is_empty() {
+            true => report.empty.push(name),
+            false => found.push((name, pictures)),
+        }
+    }
+    if found.is_empty() {
+        return Err(DataError::Empty {
+            what: format!(
+                "of pictures in the folders of {} (file names must end in .{})",
+                folder.display(),
+                ENDINGS.join(", .")
+            ),
+        });
+    }
     let names = match &options.classes {
         Some(demanded) => {
-            same_classes(folder, demanded, &found)?;
+            report.missing = demanded_classes(folder, demanded, &found)?;
             demanded.clone()
         }
-        None => found,
+        None => found.iter().map(|(name, _)| name.clone()).collect(),
     };
-    let (mut files, mut labels) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
     for (label, name) in names.iter().enumerate() {
-        let pictures = pictures(&folder.join(name))?;
-        labels.extend(std::iter::repeat_n(label as i32, pictures.len()));
-        files.extend(pictures);
+        let pictures = found.iter().find(|(class, _)| class == name);
+        let pictures = pictures.into_iter().flat_map(|(_, pictures)| pictures);
+        files.extend(pictures.map(|path| (label as i32, path)));
     }
 
-    let [height, width] = match options.size {
-        Some(size) => size,
-        None => {
-            let first = Picture::read(&files[0], options.colors)?;
-            [first.height, first.width]
-        }
+    let square = options.square.map(|side| [side; 2]);
+    let natural = match options.size {
+        Some(_) => None,
+        None => match first_size(&files, options)? {
+            None => return Err(fault(folder, "none of its pictures can be decoded".into())),
+            first => {
+                first.filter(|first| square.is_none_or(|[side, _]| first[0].max(first[1]) <= side))
+            }
+        },
     };
+    let read = match natural {
+        Some(size) => match read_all(folder, &files, size, true, options) {
+            Err(Fault::Size(_)) if square.is_some() => None,
+            read => Some(read),
+        },
+        None => None,
+    };
+    let read = read.unwrap_or_else(|| {
+        let size = options.size.or(square).unwrap_or_default();
+        read_all(folder, &files, size, false, options)
+    });
+    let Pictures {
+        pixels,
+        shape,
+        labels,
+        damaged,
+        transparent,
+    } = read.map_err(|fault| match fault {
+        Fault::Size(error) | Fault::Other(error) => error,
+    })?;
+    report.damaged = damaged;
+    report.transparent = transparent;
+    let images = Images::new(pixels, shape, Classes::new(labels, names)?)?;
+    Ok((images, report))
+}
+
+/// Pictures as they are in memory.
+struct Pictures {
+    pixels: Vec<u8>,
+    shape: [usize; 3],
+    labels: Vec<i32>,
+    damaged: Vec<(PathBuf, String)>,
+    transparent: usize,
+}
+
+/// Why pictures cannot be read.
+enum Fault {
+    /// One has another size than the first.
+    Size(DataError),
+    Other(DataError),
+}
+
+impl From<DataError> for Fault {
+    fn from(error: DataError) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Reads all pictures at this height and width, which they must have already where `exact` is set.
+fn read_all(
+    folder: &Path,
+    files: &[(i32, &PathBuf)],
+    [height, width]: [usize; 2],
+    exact: bool,
+    options: &FolderOptions,
+) -> Result<Pictures, Fault> {
     let shape = [options.colors.channels(), height, width];
     let size = shape.iter().product::<usize>();
     if size == 0 {
-        return Err(fault(
-            folder,
-            format!("pictures cannot be resized to {height} x {width}"),
-        ));
+        let problem = format!("pictures cannot be resized to {height} x {width}");
+        return Err(fault(folder, problem).into());
     }
     let mut pixels = vec![0; files.len() * size];
-    let read = |(image, path): (&mut [u8], &PathBuf)| {
-        let picture = Picture::read(path, options.colors)?;
-        if options.size.is_none() && (picture.height, picture.width) != (height, width) {
-            return Err(fault(
-                path,
-                format!(
-                    "it is {} x {} (height x width), but {} is {height} x {width}; choose a size \
-                     to resize all pictures to",
-                    picture.height,
-                    picture.width,
-                    files[0].display()
-                ),
-            ));
+    // Whether it is transparent, or why it cannot be decoded.
+    type Read = Result<bool, String>;
+    let read = |(image, (_, path)): (&mut [u8], &(i32, &PathBuf))| -> Result<Read, Fault> {
+        let picture = match Picture::read(path, options.colors, options.background) {
+            Err(DataError::Format { problem, .. }) if options.skip_damaged => {
+                return Ok(Err(problem));
+            }
+            picture => picture?,
+        };
+        if exact && (picture.height, picture.width) != (height, width) {
+            let problem = format!(
+                "it is {} x {} (height x width), but the first picture is {height} x {width}; choose a \
+                 size to resize all pictures to",
+                picture.height, picture.width,
+            );
+            return Err(Fault::Size(fault(path, problem)));
         }
+        let transparent = picture.transparent;
         image.copy_from_slice(&picture.resized(height, width));
-        Ok(())
+        Ok(Ok(transparent))
     };
     // Of several errors, the one of the first file, on every run.
-    let results: Vec<Result<()>> = pixels
+    let results: Vec<Result<Read, Fault>> = pixels
         .par_chunks_exact_mut(size)
-        .zip(&files)
+        .zip(files)
         .map(read)
         .collect();
-    results.into_iter().collect::<Result<()>>()?;
-    Images::new(pixels, shape, Classes::new(labels, names)?)
+    let mut labels = Vec::with_capacity(files.len());
+    let (mut damaged, mut transparent) = (Vec::new(), 0);
+    for (index, (result, (label, path))) in results.into_iter().zip(files).enumerate() {
+        match result? {
+            Ok(see_through) => {
+                transparent += usize::from(see_through);
+                // The images after one that is left out move to its place.
+                if labels.len() < index {
+                    let from = index * size..(index + 1) * size;
+                    pixels.copy_within(from, labels.len() * size);
+                }
+                labels.push(*label);
+            }
+            Err(problem) => damaged.push(((*path).clone(), problem)),
+        }
+    }
+    pixels.truncate(labels.len() * size);
+    Ok(Pictures {
+        pixels,
+        shape,
+        labels,
+        damaged,
+        transparent,
+    })
+}
+
+/// Height and width of the first picture that can be decoded.
+fn first_size(files: &[(i32, &PathBuf)], options: &FolderOptions) -> Result<Option<[usize; 2]>> {
+    for (_, path) in files {
+        match Picture::read(path, options.colors, options.background) {
+            Ok(first) => return Ok(Some([first.height, first.width])),
+            Err(DataError::Format { .. }) if options.skip_damaged => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 /// The names of the folders in a folder, sorted.
@@ -139,49 +316,43 @@ fn class_folders(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-fn same_classes(folder: &Path, demanded: &[String], found: &[String]) -> Result<()> {
-    let not_in = |these: &[String], those: &[String]| -> Vec<String> {
-        let missing = these.iter().filter(|name| !those.contains(name));
-        missing.cloned().collect()
-    };
-    let (missing, unexpected) = (not_in(demanded, found), not_in(found, demanded));
-    if missing.is_empty() && unexpected.is_empty() && demanded.len() == found.len() {
-        return Ok(());
+/// The demanded classes that have no picture; an error where pictures are of another class.
+fn demanded_classes(
+    folder: &Path,
+    demanded: &[String],
+    found: &[(String, Vec<PathBuf>)],
+) -> Result<Vec<String>> {
+    let unexpected = found.iter().map(|(name, _)| name);
+    let unexpected: Vec<_> = unexpected.filter(|name| !demanded.contains(name)).collect();
+    let twice = (demanded.iter().enumerate()).find(|(at, name)| demanded[..*at].contains(name));
+    if let Some((_, twice)) = twice {
+        let problem = format!("the class \"{twice}\" is demanded twice; name each class once");
+        return Err(fault(folder, problem));
     }
-    Err(fault(
-        folder,
-        format!(
-            "its {} classes are not the {} demanded: missing {missing:?}, unexpected \
-             {unexpected:?}; rename the folders, or give their classes",
-            found.len(),
-            demanded.len()
-        ),
-    ))
+    if !unexpected.is_empty() {
+        return Err(fault(
+            folder,
+            format!(
+                "it has pictures of {unexpected:?}, but the {} classes demanded are {demanded:?}; \
+                 rename the folders, or give their classes",
+                demanded.len()
+            ),
+        ));
+    }
+    let missing = demanded.iter();
+    let missing = missing.filter(|name| !found.iter().any(|(class, _)| class == *name));
+    Ok(missing.cloned().collect())
 }
 
-/// The pictures of a class, sorted by name.
-fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
-    let files = entries(folder)?;
-    for path in &files {
+/// The pictures of a class, sorted by name, and what else is in its folder.
+fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
+    let is_picture = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        let known = extension.is_some_and(|extension| {
-            ["png", "jpg", "jpeg"].contains(&extension.to_lowercase().as_str())
-        });
-        if !known || path.is_dir() {
-            return Err(fault(
-                path,
-                "only pictures that end in .png, .jpg or .jpeg may be in the folder of a class; \
-                 convert it, or take it away"
-                    .into(),
-            ));
-        }
-    }
-    if files.is_empty() {
-        return Err(DataError::Empty {
-            what: format!("of pictures in {}", folder.display()),
-        });
-    }
-    Ok(files)
+        let known =
+            extension.is_some_and(|extension| ENDINGS.contains(&extension.to_lowercase().as_str()));
+        known && !path.is_dir()
+    };
+    Ok(entries(folder)?.into_iter().partition(is_picture))
 }
 
 /// What is in a folder and not hidden, sorted by name.

@@ -24,15 +24,17 @@ pub struct Idx {
 /// than the header says.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let path = path.as_ref();
-    let bytes = read_bytes(path)?;
     let fault = |problem: String| DataError::Format {
         path: path.to_owned(),
         problem,
     };
-    let &[zero, also_zero, kind, sides, ref rest @ ..] = &bytes[..] else {
+    let mut file = open(path)?;
+    let mut start = Vec::new();
+    take(path, &mut file, 4, &mut start)?;
+    let &[zero, also_zero, kind, sides] = &start[..] else {
         return Err(fault(format!(
             "{} bytes are no IDX file; download it again",
-            bytes.len()
+            start.len()
         )));
     };
     if [zero, also_zero] != [0, 0] || sides == 0 {
@@ -46,11 +48,11 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
             "the numbers are of type {kind:#04x}, but only bytes (0x08) are read; convert the file"
         )));
     }
-    let sides = usize::from(sides);
-    if rest.len() < 4 * sides {
+    let mut header = Vec::new();
+    take(path, &mut file, 4 * u64::from(sides), &mut header)?;
+    if header.len() < 4 * usize::from(sides) {
         return Err(fault("the header is cut off; download it again".into()));
     }
-    let (header, data) = rest.split_at(4 * sides);
     let shape: Vec<usize> = header
         .chunks_exact(4)
         .map(|side| u32::from_be_bytes([side[0], side[1], side[2], side[3]]) as usize)
@@ -58,18 +60,25 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let expected = shape
         .iter()
         .try_fold(1usize, |size, &side| size.checked_mul(side));
-    if expected != Some(data.len()) {
-        let expected = expected.map_or("more than fit into memory".into(), |size| size.to_string());
+    let expected = expected.filter(|size| isize::try_from(*size).is_ok());
+    let Some(expected) = expected else {
         return Err(fault(format!(
-            "the header says {shape:?}, which is {expected} bytes, but there are {}; download it \
-             again",
-            data.len()
+            "the header says {shape:?}, which is more bytes than fit into memory; download it again"
+        )));
+    };
+    // A byte more than there must be, and never all that a packed file unpacks to.
+    let mut bytes = Vec::new();
+    take(path, &mut file, expected as u64 + 1, &mut bytes)?;
+    if bytes.len() != expected {
+        let found = match bytes.len() > expected {
+            true => "more".to_owned(),
+            false => bytes.len().to_string(),
+        };
+        return Err(fault(format!(
+            "the header says {shape:?}, which is {expected} bytes, but there are {found}; download it again"
         )));
     }
-    Ok(Idx {
-        shape,
-        bytes: data.to_vec(),
-    })
+    Ok(Idx { shape, bytes })
 }
 
 /// Reads a pair of IDX files, images and their labels, as MNIST and Fashion-MNIST come.
@@ -111,23 +120,49 @@ pub fn read_idx_images(
     Images::new(pixels.bytes, [1, height, width], classes)
 }
 
-/// All bytes of a file, unpacked if its name ends in `.gz`.
-pub(super) fn read_bytes(path: &Path) -> Result<Vec<u8>> {
-    let fault = |source| DataError::File {
+/// A file, unpacked if its name ends in `.gz`.
+fn open(path: &Path) -> Result<Box<dyn Read>> {
+    let file = File::open(path).map_err(|source| DataError::File {
         path: path.to_owned(),
         source,
-    };
-    let mut file = BufReader::new(File::open(path).map_err(fault)?);
+    })?;
+    let file = BufReader::new(file);
+    Ok(match is_packed(path) {
+        true => Box::new(MultiGzDecoder::new(file)),
+        false => Box::new(file),
+    })
+}
+
+fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "gz")
+}
+
+/// Reads up to so many bytes.
+fn take(path: &Path, file: &mut dyn Read, limit: u64, bytes: &mut Vec<u8>) -> Result<()> {
+    let read = file.take(limit).read_to_end(bytes);
+    read.map(drop).map_err(|error| match is_packed(path) {
+        true => DataError::Format {
+            path: path.to_owned(),
+            problem: format!("it does not unpack ({error}); download it again"),
+        },
+        false => DataError::File {
+            path: path.to_owned(),
+            source: error,
+        },
+    })
+}
+
+/// All bytes of a file, unpacked if its name ends in `.gz`; an error if they are more than `limit`.
+pub(super) fn read_bytes(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        MultiGzDecoder::new(file)
-            .read_to_end(&mut bytes)
-            .map_err(|error| DataError::Format {
-                path: path.to_owned(),
-                problem: format!("it does not unpack ({error}); download it again"),
-            })?;
-    } else {
-        file.read_to_end(&mut bytes).map_err(fault)?;
+    take(path, &mut open(path)?, limit + 1, &mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(DataError::Format {
+            path: path.to_owned(),
+            problem: format!(
+                "it holds more than {limit} bytes, the most that is read; is it another kind of file?"
+            ),
+        });
     }
     Ok(bytes)
 }

@@ -1,7 +1,8 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use image::{DynamicImage, ImageFormat, ImageReader};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use serde::{Deserialize, Serialize};
 
 use super::Resizer;
@@ -27,19 +28,38 @@ impl Colors {
     }
 }
 
-/// Reads a PNG or JPEG picture as bytes `[channels, height, width]`, resized to that shape.
+/// The color behind transparent pixels where no other is given: white.
+pub const WHITE: [u8; 3] = [255; 3];
+
+/// Endings of the names of picture files.
+pub(super) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// Reads a picture (PNG, JPEG, WebP, BMP, GIF or TIFF) as bytes `[channels, height, width]`, resized to
+/// that shape; transparent pixels are laid on white.
 ///
+/// * Format: told by the contents of the file, not by its name. Of an animation the first frame is read.
 /// * Size: bilinear with antialiasing, rounded to bytes, as [`Images::resized`](super::Images::resized)
 ///   does; height and width are scaled each on its own.
-/// * Colour: of colours grey is made as `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's
-///   `convert("L")`), of grey colours by repeating it. 16 bits a channel are scaled to 8.
-/// * An alpha channel is dropped where nothing is transparent.
-/// * Pixels come as they are stored; an orientation tag is not followed.
+/// * Color: gray is made of colors as `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's
+///   `convert("L")`), colors of gray by repeating it. 16 bits a channel are scaled to 8.
+/// * Orientation: a picture is turned as its EXIF orientation says (as Pillow's `exif_transpose`).
 ///
 /// # Errors
-/// A file that cannot be read, that is cut off or no PNG or JPEG; a picture with transparent
-/// pixels, which have no colour of their own; channels that are neither 1 nor 3, a side of 0.
+/// A file that cannot be read, that is cut off or has another format; channels that are neither 1 nor 3,
+/// a side of 0.
 pub fn read_image(path: impl AsRef<Path>, shape: [usize; 3]) -> Result<Vec<u8>> {
+    read_image_on(path, shape, WHITE)
+}
+
+/// Like [`read_image`], with another color (red, green, blue) behind transparent pixels.
+///
+/// # Errors
+/// Those of [`read_image`].
+pub fn read_image_on(
+    path: impl AsRef<Path>,
+    shape: [usize; 3],
+    background: [u8; 3],
+) -> Result<Vec<u8>> {
     let path = path.as_ref();
     let [channels, height, width] = shape;
     let colors = match channels {
@@ -58,7 +78,7 @@ pub fn read_image(path: impl AsRef<Path>, shape: [usize; 3]) -> Result<Vec<u8>> 
             format!("a picture cannot be resized to {height} x {width}"),
         ));
     }
-    let picture = Picture::read(path, colors)?;
+    let picture = Picture::read(path, colors, background)?;
     Ok(picture.resized(height, width))
 }
 
@@ -66,20 +86,22 @@ pub fn read_image(path: impl AsRef<Path>, shape: [usize; 3]) -> Result<Vec<u8>> 
 pub(super) struct Picture {
     pub height: usize,
     pub width: usize,
+    /// Whether it was laid on the background.
+    pub transparent: bool,
     /// `[channels, height, width]`.
     pixels: Vec<u8>,
 }
 
 impl Picture {
-    pub fn read(path: &Path, colors: Colors) -> Result<Self> {
-        let decoded = decode(path)?;
-        if decoded.color().has_alpha() && decoded.to_rgba8().pixels().any(|pixel| pixel[3] < 255) {
-            return Err(fault(
-                path,
-                "it has transparent pixels, whose colour depends on what is behind them; flatten \
-                 it onto a background"
-                    .into(),
-            ));
+    pub fn read(path: &Path, colors: Colors, background: [u8; 3]) -> Result<Self> {
+        let mut decoded = decode(path)?;
+        let mut transparent = false;
+        if decoded.color().has_alpha() {
+            let picture = decoded.to_rgba8();
+            transparent = picture.pixels().any(|pixel| pixel[3] < 255);
+            if transparent {
+                decoded = laid_on(&picture, background).into();
+            }
         }
         let (width, height) = (decoded.width() as usize, decoded.height() as usize);
         let pixels = match colors {
@@ -90,6 +112,7 @@ impl Picture {
         Ok(Self {
             height,
             width,
+            transparent,
             pixels,
         })
     }
@@ -108,28 +131,41 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         source,
     })?;
     // By what is in it and not by its name: a JPEG that is called .png is read.
-    let format = match image::guess_format(&bytes) {
-        Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,
-        Ok(other) => {
-            return Err(fault(
-                path,
-                format!("it is a file of the format {other:?}; convert it to PNG or JPEG"),
-            ));
-        }
-        Err(_) => {
-            return Err(fault(
-                path,
-                "it starts neither as PNG nor as JPEG; convert it, or copy it again".into(),
-            ));
-        }
+    let known = match image::guess_format(&bytes) {
+        Ok(
+            format @ (ImageFormat::Png
+            | ImageFormat::Jpeg
+            | ImageFormat::WebP
+            | ImageFormat::Bmp
+            | ImageFormat::Gif
+            | ImageFormat::Tiff),
+        ) => Ok(format),
+        Ok(other) => Err(format!("it is a file of the format {other:?}")),
+        Err(_) => Err("its first bytes are those of no picture that is read".into()),
     };
+    let format = known.map_err(|problem| {
+        fault(
+            path,
+            format!(
+                "{problem}; PNG, JPEG, WebP, BMP, GIF and TIFF are: convert it, or copy it again"
+            ),
+        )
+    })?;
     if format == ImageFormat::Jpeg && is_cut_off(&bytes) {
         return Err(fault(
             path,
             "the JPEG file is cut off; copy it again".into(),
         ));
     }
-    let decoded = ImageReader::with_format(Cursor::new(bytes), format).decode();
+    let decoded = ImageReader::with_format(Cursor::new(bytes), format)
+        .into_decoder()
+        .and_then(|mut decoder| {
+            // An orientation that cannot be read is no reason to refuse the picture.
+            let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            let mut picture = DynamicImage::from_decoder(decoder)?;
+            picture.apply_orientation(orientation);
+            Ok(picture)
+        });
     let decoded = decoded.map_err(|error| {
         fault(
             path,
@@ -142,12 +178,42 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     Ok(decoded)
 }
 
-/// Whether no end of an image (`FF D9`) follows the last start of a scan (`FF DA`) of a JPEG file;
-/// the decoder would fill up what is missing with grey. Neither pair of bytes is ever in the scan
-/// itself (ITU-T T.81, B.1.1.2).
+/// Whether a JPEG file ends before its end-of-image marker (`FF D9`; ITU-T T.81, B.1.1); the decoder
+/// would fill up what is missing with gray. What follows the marker is not part of the picture: cameras
+/// write previews and data of their own there.
 fn is_cut_off(jpeg: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| jpeg.windows(2).rposition(|pair| pair == marker);
-    last([0xff, 0xd9]) <= last([0xff, 0xda])
+    let mut at = 2;
+    while at + 1 < jpeg.len() {
+        let [mark, code] = [jpeg[at], jpeg[at + 1]];
+        // The data of a scan: a byte FF in it is followed by 0 or by the number of a restart.
+        if mark != 0xff || matches!(code, 0 | 0xff | 0xd0..=0xd7) {
+            at += 1;
+            continue;
+        }
+        match code {
+            0xd9 => return false,
+            // Markers without a segment.
+            0x01 | 0xd8 => at += 2,
+            _ => match jpeg.get(at + 2..at + 4) {
+                Some(&[high, low]) => at += 2 + usize::from(u16::from_be_bytes([high, low])),
+                _ => return true,
+            },
+        }
+    }
+    true
+}
+
+/// The picture on a background of one color, as paper shows through where it is transparent.
+fn laid_on(picture: &image::RgbaImage, background: [u8; 3]) -> image::RgbImage {
+    image::RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let pixel = picture.get_pixel(x, y);
+        let opacity = u32::from(pixel[3]);
+        let mixed = |channel: usize| {
+            let (front, back) = (u32::from(pixel[channel]), u32::from(background[channel]));
+            ((front * opacity + back * (255 - opacity) + 127) / 255) as u8
+        };
+        image::Rgb([mixed(0), mixed(1), mixed(2)])
+    })
 }
 
 /// From pixel after pixel to channel after channel.

@@ -67,8 +67,10 @@ impl Plan {
         let mut order = self.order(epoch);
         let batches = self.num_batches();
         if self.last_batch == LastBatch::Wrap {
-            let missing = batches * self.batch_size - order.len();
-            order.extend_from_within(..missing);
+            // A part of a data set may have fewer examples than the batch: then some come several times.
+            for place in 0..batches * self.batch_size - order.len() {
+                order.push(order[place]);
+            }
         }
         let draws = self.seed.unwrap_or(Seed::new(0)).child("draws");
         Schedule {

@@ -52,9 +52,12 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if path.is_dir() {
         let mut found = Vec::new();
         for entry in path.read_dir().map_err(fail)? {
-            let entry = entry.map_err(fail)?.path();
-            if entry.is_file() && Kind::find(&entry).is_some() {
-                found.push(entry);
+            let entry = entry.map_err(fail)?;
+            // Hidden files (`._a.csv`) are not tables, whatever their names end in.
+            let hidden = entry.file_name().to_string_lossy().starts_with('.');
+            let path = entry.path();
+            if !hidden && path.is_file() && Kind::find(&path).is_some() {
+                found.push(path);
             }
         }
         if found.is_empty() {
@@ -69,10 +72,11 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
     match pattern {
         Some(pattern) if !path.exists() => {
-            let matches = glob::glob(pattern).map_err(|error| DataError::Format {
-                path: path.to_owned(),
-                problem: format!("not a pattern: {error}"),
-            })?;
+            let matches =
+                glob::glob_with(pattern, visible()).map_err(|error| DataError::Format {
+                    path: path.to_owned(),
+                    problem: format!("not a pattern: {error}"),
+                })?;
             let mut found = Vec::new();
             for entry in matches {
                 found.push(entry.map_err(|error| DataError::File {
@@ -89,6 +93,14 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
             one_kind(found)
         }
         _ => Ok(vec![path.to_owned()]),
+    }
+}
+
+/// A pattern means hidden files only where it writes their point, as in a shell.
+fn visible() -> glob::MatchOptions {
+    glob::MatchOptions {
+        require_literal_leading_dot: true,
+        ..Default::default()
     }
 }
 
