@@ -287,7 +287,7 @@ fn random_text_never_panics() {
     ];
     let options = prop_oneof![
         Just(ReadOptions::default()),
-        Just(ReadOptions::default().decimal_comma(true)),
+        Just(ReadOptions::default().decimal(',')),
         Just(ReadOptions::default().separator(b';').has_header(false)),
         Just(ReadOptions::default().null_values(["0", "a"])),
     ];

@@ -147,7 +147,7 @@ fn options_say_what_inference_cannot_know() {
     let table = ReadOptions::default()
         .separator(b';')
         .null_values(["?"])
-        .decimal_comma(true)
+        .decimal(',')
         .column_type("code", ColumnType::Text)
         .read(&path)
         .unwrap()
@@ -159,7 +159,7 @@ fn options_say_what_inference_cannot_know() {
     assert_eq!(share, [1.5, 2.25]);
     let latin = folder.write("latin.csv", b"name\ncaf\xe9\n");
     let table = ReadOptions::default()
-        .encoding(Encoding::Latin1)
+        .encoding(Encoding::LATIN_1)
         .read(&latin)
         .unwrap();
     let table = table.collect().unwrap();

@@ -9,7 +9,7 @@ use polars::prelude::{
 };
 
 use super::find::Kind;
-use super::{Encoding, ReadOptions, Separator, polars_at};
+use super::{ReadOptions, Separator, polars_at};
 use crate::{DataError, Result};
 
 /// The address that a path is, if it is one: `s3://bucket/flights.parquet`.
@@ -69,7 +69,7 @@ fn text(
             ));
         }
     };
-    if options.encoding != Encoding::Utf8 || options.names.is_some() {
+    if options.encoding.is_some() || options.names.is_some() {
         return Err(wrong(
             address,
             "Latin-1 text, and names of columns, are read from files only; download it and give its path",
@@ -85,7 +85,7 @@ fn text(
         .with_has_header(options.has_header.unwrap_or(true))
         .with_null_values(Some(NullValues::AllColumns(nulls)))
         .with_dtype_overwrite(Some(Arc::new(types)))
-        .with_decimal_comma(options.decimal_comma)
+        .with_decimal_comma(options.decimal == Some(','))
         .with_try_parse_dates(true))
 }
 
