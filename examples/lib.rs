@@ -3,6 +3,7 @@
 #![warn(missing_docs)]
 
 pub mod lesson;
+pub mod read_args;
 pub mod table;
 pub mod vision;
 

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tinderbox::data::{ReadOptions, Separator};
+use examples::read_args::ReadArgs;
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
@@ -20,24 +20,17 @@ struct Args {
     /// Where the predictions go.
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
-    /// What stands between fields: a character, or the word tab or whitespace.
-    #[arg(long)]
-    separator: Option<Separator>,
-    /// A word that means a missing value; may be given several times.
-    #[arg(long)]
-    null: Vec<String>,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
     device: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
-    let mut options = ReadOptions::default();
-    options.separator = args.separator;
-    options.null_values.extend(args.null);
-    let frame = options.read(&args.file)?;
+    let frame = args.read.options()?.read(&args.file)?;
     let start = Instant::now();
     let rows = predictor
         .predict_csv(&frame, &args.out)

@@ -8,12 +8,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use examples::Common;
+use examples::read_args::{ReadArgs, print_notes};
 use examples::table::{Model, Training, print_columns, train};
 use polars::prelude::{IntoLazy, col};
-use tinderbox::data::{
-    FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, collect, split,
-    take,
-};
+use tinderbox::data::{FeatureSpec, Inference, Strategy, TargetSpec, Task, collect, split, take};
 use tinderbox::prelude::*;
 
 /// Categories with more different values than this get an embedding in an MLP.
@@ -40,12 +38,6 @@ struct Args {
     /// The model.
     #[arg(long, value_enum, default_value = "linear")]
     model: Model,
-    /// What stands between fields: a character, or the word tab or whitespace.
-    #[arg(long)]
-    separator: Option<Separator>,
-    /// A word that means a missing value; may be given several times.
-    #[arg(long)]
-    null: Vec<String>,
     /// What becomes of the columns, as TOML; inferred when absent.
     #[arg(long)]
     spec: Option<PathBuf>,
@@ -53,15 +45,15 @@ struct Args {
     #[arg(long, default_value_t = 0.2)]
     valid: f64,
     #[command(flatten)]
+    read: ReadArgs,
+    #[command(flatten)]
     common: Common,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let mut options = ReadOptions::default();
-    options.separator = args.separator;
-    options.null_values.extend(args.null);
-    let mut frame = collect(&options.read(&args.file)?)?;
+    let (frame, format) = args.read.options()?.read_described(&args.file)?;
+    let mut frame = collect(&frame)?;
     let of_file = || args.file.display().to_string();
     if frame
         .column(&args.target)
@@ -107,6 +99,7 @@ fn main() -> Result<()> {
         }
     };
     print_columns(&frame, &spec)?;
+    print_notes(&format);
 
     let common = &args.common;
     let strategy = match spec.fit(&frame).with_context(of_file)?.classes() {

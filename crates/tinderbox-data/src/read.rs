@@ -28,10 +28,10 @@ use polars::prelude::{
 
 use crate::frames::guarded;
 use crate::{DataError, Result};
+use address::Remote;
 use find::{Kind, files};
 pub use format::{ColumnFormat, TableFormat};
 pub use options::{ColumnType, DateOrder, Encoding, ReadOptions, Separator};
-use source::Source;
 use text::Input;
 
 /// Reads a table as a polars frame, by the extension of its name.
@@ -56,7 +56,8 @@ use text::Input;
 ///
 /// With the feature `cloud` the path may also be an address that polars reads, such as
 /// `s3://bucket/flights-*.parquet`, `gs://…`, `az://…` or `https://…`; keys come from the environment,
-/// as the tools of each cloud have them.
+/// as the tools of each cloud have them. Text at an address is UTF-8, and is downloaded at once to the
+/// folder for temporary files.
 ///
 /// # Errors
 ///
@@ -122,33 +123,44 @@ impl ReadOptions {
     ) -> Result<(LazyFrame, TableFormat)> {
         self.check()?;
         let mut inputs = Vec::new();
-        let mut frames: Vec<(&Path, Option<LazyFrame>)> = Vec::with_capacity(paths.len());
+        // A frame each; `None` for text, which is looked at before polars reads it.
+        let mut frames: Vec<(PathBuf, Option<LazyFrame>)> = Vec::with_capacity(paths.len());
         for path in paths.iter().map(AsRef::as_ref) {
-            let frame = match self.input(path)? {
-                Some(input) => {
-                    inputs.push(input);
-                    None
-                }
-                None => Some(self.scan(path)?),
+            let found = match address::of(path) {
+                Some(address) => match address::open(address)? {
+                    Remote::Frame(frame) => Err(*frame),
+                    Remote::Text(inputs) => Ok(inputs),
+                },
+                None => match Kind::of(path)? {
+                    Kind::Text { packed } => Ok(vec![Input::new(path, packed, false)]),
+                    Kind::JsonLines { packed } => Ok(vec![Input::new(path, packed, true)]),
+                    kind => Err(scan(path, kind)?),
+                },
             };
-            frames.push((path, frame));
+            match found {
+                Err(frame) => frames.push((path.to_owned(), Some(frame))),
+                Ok(texts) => {
+                    frames.extend(texts.iter().map(|it| (it.source.path.clone(), None)));
+                    inputs.extend(texts);
+                }
+            }
         }
         let tables = text::read(&inputs, self, known, text::IN_MEMORY)?;
         let mut texts = tables.frames.into_iter();
         let mut columns = tables.columns;
 
         let mut all = Vec::with_capacity(frames.len());
-        let mut first: Option<(&Path, Vec<String>)> = None;
+        let mut first: Option<(PathBuf, Vec<String>)> = None;
         for (path, frame) in frames {
             let own = frame.is_some();
             let Some(mut frame) = frame.or_else(|| texts.next()) else {
                 continue;
             };
             let schema =
-                guarded(|| frame.collect_schema()).map_err(|source| polars_at(path, source))?;
+                guarded(|| frame.collect_schema()).map_err(|source| polars_at(&path, source))?;
             if schema.is_empty() {
                 return Err(DataError::Format {
-                    path: path.to_owned(),
+                    path,
                     problem: "the file has no columns".into(),
                 });
             }
@@ -172,7 +184,7 @@ impl ReadOptions {
             match &first {
                 None => first = Some((path, names)),
                 Some((one, order)) => {
-                    same_columns((one, order), (path, &names))?;
+                    same_columns((one, order), (&path, &names))?;
                     let order: Vec<_> = order.iter().map(|name| col(name.as_str())).collect();
                     frame = frame.select(order);
                 }
@@ -202,52 +214,29 @@ impl ReadOptions {
         };
         Ok((frame, format))
     }
+}
 
-    /// A text file, which is looked at before polars reads it.
-    fn input(&self, path: &Path) -> Result<Option<Input>> {
-        if address::of(path).is_some() {
-            return Ok(None);
-        }
-        let (packed, json) = match Kind::of(path)? {
-            Kind::Text { packed } => (packed, false),
-            Kind::JsonLines { packed } => (packed, true),
-            Kind::Parquet | Kind::Ipc => return Ok(None),
+/// A file that says itself what its columns are.
+fn scan(path: &Path, kind: Kind) -> Result<LazyFrame> {
+    let whole = PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))?;
+    let frame = if kind == Kind::Parquet {
+        magic(path, b"PAR1", "a Parquet file")?;
+        parquet::check(path)?;
+        let arguments = ScanArgsParquet {
+            glob: false,
+            ..Default::default()
         };
-        Ok(Some(Input {
-            source: Source::new(path, packed),
-            json,
-        }))
-    }
-
-    /// A file that says itself what its columns are.
-    fn scan(&self, path: &Path) -> Result<LazyFrame> {
-        if let Some(address) = address::of(path) {
-            return address::scan(address, self);
-        }
-        if Kind::of(path)? == Kind::Parquet {
-            magic(path, b"PAR1", "a Parquet file")?;
-            parquet::check(path)?;
-            return LazyFrame::scan_parquet(
-                whole_path(path)?,
-                ScanArgsParquet {
-                    glob: false,
-                    ..Default::default()
-                },
-            )
-            .map_err(|source| polars_at(path, source));
-        }
+        LazyFrame::scan_parquet(whole, arguments)
+    } else {
         magic(path, b"ARROW1", "an Arrow IPC file")?;
         ipc::check(path)?;
-        LazyFrame::scan_ipc(
-            whole_path(path)?,
-            Default::default(),
-            UnifiedScanArgs {
-                glob: false,
-                ..Default::default()
-            },
-        )
-        .map_err(|source| polars_at(path, source))
-    }
+        let arguments = UnifiedScanArgs {
+            glob: false,
+            ..Default::default()
+        };
+        LazyFrame::scan_ipc(whole, Default::default(), arguments)
+    };
+    frame.map_err(|source| polars_at(path, source))
 }
 
 /// Refuses two files whose columns differ.
@@ -303,10 +292,6 @@ fn magic(path: &Path, mark: &[u8], what: &str) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn whole_path(path: &Path) -> Result<PlRefPath> {
-    PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))
 }
 
 pub(crate) fn polars_at(path: &Path, source: polars::prelude::PolarsError) -> DataError {

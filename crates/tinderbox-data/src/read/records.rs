@@ -1,6 +1,6 @@
 use std::path::{Path, PathBuf};
 
-use super::source::{BLOCK, Letters};
+use super::source::Letters;
 use super::{ReadOptions, Separator};
 use crate::{DataError, Result};
 
@@ -81,10 +81,10 @@ impl Records {
         }
     }
 
-    /// The first whole lines of the file.
+    /// The whole lines of the first block, before a record was read.
     pub fn head(&self) -> &[u8] {
-        let head = &self.buffer[..self.buffer.len().min(BLOCK)];
-        match self.letters.is_some() || head.len() < self.buffer.len() {
+        let head = self.buffer.as_slice();
+        match self.letters.is_some() {
             true => &head[..memchr::memrchr(b'\n', head).unwrap_or(head.len())],
             false => head,
         }
@@ -134,7 +134,7 @@ impl Records {
                 ),
             });
         }
-        let more = letters.fill(&mut self.buffer, BLOCK.max(open))?;
+        let more = letters.fill(&mut self.buffer, open)?;
         self.converted = letters.converted;
         if !more {
             self.letters = None;

@@ -11,8 +11,7 @@ use flate2::read::MultiGzDecoder;
 use super::ReadOptions;
 use crate::{DataError, Result};
 
-/// Bytes that are read at a time.
-pub(super) const BLOCK: usize = 1 << 20;
+const BLOCK: usize = 1 << 20;
 /// A packed file may always unpack to this size.
 const UNPACKED: u64 = 1 << 30;
 /// And to so many times its packed size.
@@ -23,9 +22,11 @@ const RATIO: u64 = 100;
 pub(super) struct Source {
     /// What messages call it.
     pub path: PathBuf,
-    /// Where its bytes are when they are not at the path: what was downloaded.
+    /// Where its bytes are if not at the path: in a file without a name, after a download.
     pub file: Option<Arc<File>>,
     pub packed: bool,
+    /// Bytes that are read at a time.
+    pub block: usize,
 }
 
 impl Source {
@@ -34,6 +35,7 @@ impl Source {
             path: path.to_owned(),
             file: None,
             packed,
+            block: BLOCK,
         }
     }
 
@@ -75,7 +77,7 @@ impl Source {
             carry: 0,
             started: false,
             carriage: false,
-            converted: self.packed || self.file.is_some(),
+            converted: self.packed,
             lines: 0,
         };
         letters.begin(options)?;
@@ -131,7 +133,7 @@ impl Letters {
     /// The byte order mark, and with it the encoding.
     fn begin(&mut self, options: &ReadOptions) -> Result<()> {
         let mut pending = Vec::new();
-        self.raw(&mut pending, BLOCK)?;
+        self.raw(&mut pending, self.source.block.max(4))?;
         let encoding = match encoding_rs::Encoding::for_bom(&pending) {
             Some((encoding, length)) => {
                 pending.drain(..length);
@@ -167,8 +169,9 @@ impl Letters {
         Ok(read)
     }
 
-    /// Appends about `want` bytes of text; false when there were no more.
+    /// Appends a block of text, or `want` bytes if that is more; false when there were no more.
     pub fn fill(&mut self, out: &mut Vec<u8>, want: usize) -> Result<bool> {
+        let want = want.max(self.source.block);
         let start = out.len();
         let more = match self.decoder.take() {
             None => self.fill_plain(out, want)?,
