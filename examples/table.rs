@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use polars::prelude::DataFrame;
 use tinderbox::data::{FeatureSpec, Frame, TargetStep, Targets, summarise};
 use tinderbox::prelude::*;
 use tinderbox::tabular::{Scores, TableReport, exact_linear, role};
@@ -100,7 +101,7 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
 ///
 /// Numbers to predict are standardised unless the specification transforms them; scores are in the
 /// units of the table all the same.
-pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<Trained> {
+pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Trained> {
     let (common, seed, mut spec) = (plan.common, plan.common.seed(), plan.spec);
     let device = common.device()?;
     let mut features = spec.fit(train)?;
@@ -111,6 +112,9 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
     if features.classes().is_none() && target.transform.is_empty() {
         target.transform.push(TargetStep::Standardise);
         features = spec.fit(train)?;
+    }
+    for column in features.left_out() {
+        println!("{} is left out: {}", column.name, column.reason);
     }
     let (train_table, valid_table) = (features.transform(train)?, features.transform(valid)?);
 
@@ -185,7 +189,7 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
         columns: &summarise(train, &names)?,
         history: &fitted.history,
         predictor: &predictor,
-        valid: &valid_table,
+        valid,
         scores: &scores,
         seed: seed.child("importance"),
     };

@@ -24,6 +24,23 @@ enum TaskName {
     Classification,
 }
 
+/// What inference is told; each may be given several times.
+#[derive(clap::Args, Debug)]
+struct Columns {
+    /// A column that holds numbers, whatever it looks like.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    numeric: Vec<String>,
+    /// A column that holds categories, whatever it looks like.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    category: Vec<String>,
+    /// A column that holds days or moments.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    date: Vec<String>,
+    /// A column that is left out.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    ignore: Vec<String>,
+}
+
 #[derive(Parser, Debug)]
 #[command(about = "Trains a model of any table: CSV, TSV, .gz, Parquet, JSON lines, Arrow IPC.")]
 struct Args {
@@ -38,9 +55,14 @@ struct Args {
     /// The model.
     #[arg(long, value_enum, default_value = "linear")]
     model: Model,
-    /// What becomes of the columns, as TOML; inferred when absent.
+    /// How the columns are used, as TOML; inferred when absent.
     #[arg(long)]
     spec: Option<PathBuf>,
+    #[command(flatten)]
+    columns: Columns,
+    /// Writes how the columns would be used as TOML, for --spec after editing, and stops.
+    #[arg(long, value_name = "FILE")]
+    write_spec: Option<PathBuf>,
     /// The share of the rows that is held out.
     #[arg(long, default_value_t = 0.2)]
     valid: f64,
@@ -91,7 +113,12 @@ fn main() -> Result<()> {
             spec
         }
         None => {
-            let mut inference = Inference::default().task(task);
+            let mut inference = Inference::default()
+                .task(task)
+                .numeric(args.columns.numeric)
+                .category(args.columns.category)
+                .date(args.columns.date)
+                .ignore(args.columns.ignore);
             if args.model == Model::Mlp {
                 inference = inference.embed_above(EMBED_ABOVE);
             }
@@ -100,6 +127,11 @@ fn main() -> Result<()> {
     };
     print_columns(&frame, &spec)?;
     print_notes(&format);
+    if let Some(path) = &args.write_spec {
+        tinderbox::write_atomic(path, spec.to_toml()?)?;
+        println!("written: {}", path.display());
+        return Ok(());
+    }
 
     let common = &args.common;
     let strategy = match spec.fit(&frame).with_context(of_file)?.classes() {

@@ -352,12 +352,81 @@ fn what_is_wrong_with_predicting_is_told() {
     let sound = std::fs::read_to_string(&features).unwrap();
     std::fs::write(
         &features,
-        sound.replacen("\"format\": 1", "\"format\": 7", 1),
+        sound.replacen("\"format\": 2", "\"format\": 7", 1),
     )
     .unwrap();
     refused(
         &bundle,
         &iris,
-        &["features.json", "format 7", "this version reads format 1"],
+        &["features.json", "format 7", "this version reads format 2"],
     );
+}
+
+#[test]
+fn columns_are_stated_and_a_specification_is_written() {
+    let folder = Folder::new();
+    let mut text = String::from("id,zone,when,note,y\n");
+    for row in 0..120 {
+        let (zone, day) = (row % 3 + 1, row % 28 + 1);
+        text += &format!("{row},{zone},2001-01-{day:02},n{row},{}\n", row * zone);
+    }
+    let file = folder.write("table.csv", &text);
+    let spec = folder.join("spec.toml");
+    let run = folder.join("run");
+    let mut command = tabular(&file, "y", &run);
+    command.args([
+        "--numeric",
+        "id",
+        "--category",
+        "zone",
+        "--ignore",
+        "note",
+        "--date",
+        "when",
+    ]);
+    let printed = works(command.arg("--write-spec").arg(&spec));
+    for (column, used) in [
+        ("id", "number"),
+        ("zone", "one-hot"),
+        ("when", "date parts"),
+        ("note", "left out: as stated"),
+    ] {
+        let line = printed
+            .lines()
+            .find(|line| line.starts_with(&format!("{column} ")));
+        assert!(line.unwrap().ends_with(used), "{column}: {printed}");
+    }
+    assert!(!run.exists(), "nothing is trained");
+    // What was written is what --spec takes, after editing.
+    let written = std::fs::read_to_string(&spec).unwrap();
+    assert!(
+        written.contains("name = \"zone\"\nencode = \"one_hot\""),
+        "{written}"
+    );
+    let edited = written
+        .replace("\"weekday\",", "")
+        .replace("    \"weekday\",\n", "");
+    std::fs::write(&spec, edited).unwrap();
+    let mut command = tabular(&file, "y", &run);
+    works(command.arg("--spec").arg(&spec).args(["--epochs", "1"]));
+    let features = std::fs::read_to_string(run.join("bundle/features.json")).unwrap();
+    assert!(
+        features.contains("\"zone\"") && !features.contains("weekday"),
+        "{features}"
+    );
+
+    let refused = |options: &[&str], parts: &[&str]| {
+        fails(tabular(&file, "y", &folder.join("no")).args(options), parts);
+    };
+    refused(
+        &["--category", "zoen"],
+        &["no column \"zoen\"", "did you mean", "zone"],
+    );
+    refused(&["--ignore", "y"], &["\"y\"", "is the target"]);
+    refused(
+        &["--numeric", "note"],
+        &["\"note\", row 0", "\"n0\" is text"],
+    );
+    let both = ["--spec", spec.to_str().unwrap(), "--numeric", "id"];
+    refused(&both, &["cannot be used with"]);
 }

@@ -144,7 +144,7 @@ fn what_is_wrong_with_a_table_to_predict_is_said() {
     );
     std::fs::write(
         &features,
-        whole.replacen("\"format\": 1", "\"format\": 99", 1),
+        whole.replacen("\"format\": 2", "\"format\": 99", 1),
     )
     .unwrap();
     let message = opened();

@@ -1,15 +1,18 @@
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::coding::Coding;
 use super::columns::WordKind;
 use super::target::FittedTarget;
-use super::{DatePart, Unseen};
-use crate::{DataError, Result};
+use super::{DatePart, Ignored, Unseen};
+use crate::rows::Slot;
+use crate::{ColumnType, DataError, Result};
 
 /// The form that this version writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that turns a frame into numbers: fitted by [`FeatureSpec::fit`](super::FeatureSpec::fit)
 /// on training rows, stored beside the weights, applied to whatever comes later.
@@ -18,7 +21,10 @@ const FORMAT: u32 = 1;
 pub struct Features {
     pub(super) columns: Vec<FittedColumn>,
     pub(super) target: Option<FittedTarget>,
+    types: BTreeMap<String, ColumnType>,
+    left_out: Vec<Ignored>,
     outputs: Vec<Output>,
+    slots: Arc<[Slot]>,
 }
 
 /// One feature: a column of [`TensorTable::features`](super::TensorTable).
@@ -54,6 +60,36 @@ struct Stored {
     format: u32,
     columns: Vec<FittedColumn>,
     target: Option<FittedTarget>,
+    /// Types of the input columns, where they are those of text tables.
+    types: BTreeMap<String, ColumnType>,
+    left_out: Vec<Ignored>,
+}
+
+/// Whether a feature says that a value is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Indicator {
+    /// There is none.
+    Absent,
+    /// There is one, but no training row had a missing value: a model learns nothing about it, so it
+    /// stays 0.
+    Zero,
+    Present,
+}
+
+impl Indicator {
+    pub fn new(wanted: bool, seen: bool) -> Self {
+        match (wanted, seen) {
+            (false, _) => Self::Absent,
+            (true, false) => Self::Zero,
+            (true, true) => Self::Present,
+        }
+    }
+
+    /// Number of features.
+    pub fn width(self) -> usize {
+        usize::from(self != Self::Absent)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +97,7 @@ struct Stored {
 pub(super) enum FittedColumn {
     Numeric {
         name: String,
-        missing_indicator: bool,
+        indicator: Indicator,
         number: Number,
     },
     Category {
@@ -71,7 +107,7 @@ pub(super) enum FittedColumn {
     },
     Date {
         name: String,
-        missing_indicator: bool,
+        indicator: Indicator,
         parts: Vec<(DatePart, Number)>,
     },
     Cross {
@@ -132,20 +168,31 @@ impl Number {
     }
 }
 
-pub(super) fn no_features() -> DataError {
-    DataError::Spec {
-        problem: "no column gives a feature; name at least one".into(),
+pub(super) fn no_features(left_out: &[Ignored]) -> DataError {
+    let left_out: Vec<String> = (left_out.iter().take(5))
+        .map(|column| format!("\"{}\" is left out: {}", column.name, column.reason))
+        .collect();
+    let mut problem = "no column gives a feature; name at least one".to_owned();
+    if !left_out.is_empty() {
+        problem += &format!(" ({})", left_out.join("; "));
     }
+    DataError::Spec { problem }
 }
 
 impl Features {
-    pub(super) fn new(columns: Vec<FittedColumn>, target: Option<FittedTarget>) -> Result<Self> {
-        let mut outputs = Vec::new();
+    pub(super) fn new(
+        columns: Vec<FittedColumn>,
+        target: Option<FittedTarget>,
+        types: BTreeMap<String, ColumnType>,
+        left_out: Vec<Ignored>,
+    ) -> Result<Self> {
+        let (mut outputs, mut slots) = (Vec::new(), Vec::new());
         for column in &columns {
             column.outputs(&mut outputs);
+            column.slots(&mut slots);
         }
         if outputs.is_empty() {
-            return Err(no_features());
+            return Err(no_features(&left_out));
         }
         // A category may be called what another feature is called; names stay different.
         let mut once = std::collections::HashSet::new();
@@ -157,7 +204,10 @@ impl Features {
         Ok(Self {
             columns,
             target,
+            types,
+            left_out,
             outputs,
+            slots: slots.into(),
         })
     }
 
@@ -182,6 +232,23 @@ impl Features {
             }
         }
         names
+    }
+
+    /// Types that the input columns had when the features were fitted, where they are those of text
+    /// tables.
+    pub fn input_types(&self) -> &BTreeMap<String, ColumnType> {
+        &self.types
+    }
+
+    /// Columns of the specification that give no feature, and why: those without a value in any
+    /// training row.
+    pub fn left_out(&self) -> &[Ignored] {
+        &self.left_out
+    }
+
+    /// What a narrow row is made of.
+    pub(crate) fn slots(&self) -> &Arc<[Slot]> {
+        &self.slots
     }
 
     /// Names of the target columns.
@@ -255,27 +322,27 @@ impl FittedColumn {
     }
 
     fn outputs(&self, outputs: &mut Vec<Output>) {
-        let indicator = |name: &str| Output {
-            name: format!("{name}_missing"),
-            source: name.to_owned(),
-            kind: OutputKind::OneHot,
+        let missing = |name: &str, indicator: &Indicator| {
+            (*indicator != Indicator::Absent).then(|| Output {
+                name: format!("{name}_missing"),
+                source: name.to_owned(),
+                kind: OutputKind::OneHot,
+            })
         };
         match self {
             Self::Numeric {
-                name,
-                missing_indicator,
-                ..
+                name, indicator, ..
             } => {
                 outputs.push(Output {
                     name: name.clone(),
                     source: name.clone(),
                     kind: OutputKind::Number,
                 });
-                outputs.extend(missing_indicator.then(|| indicator(name)));
+                outputs.extend(missing(name, indicator));
             }
             Self::Date {
                 name,
-                missing_indicator,
+                indicator,
                 parts,
             } => {
                 outputs.extend(parts.iter().map(|(part, _)| Output {
@@ -283,7 +350,7 @@ impl FittedColumn {
                     source: name.clone(),
                     kind: OutputKind::Number,
                 }));
-                outputs.extend(missing_indicator.then(|| indicator(name)));
+                outputs.extend(missing(name, indicator));
             }
             Self::Category { name, coding, .. } => coding.outputs(name, outputs),
             Self::Cross {
@@ -292,6 +359,19 @@ impl FittedColumn {
                 ..
             } => coding.outputs(&format!("{a}×{b}"), outputs),
         }
+    }
+
+    fn slots(&self, slots: &mut Vec<Slot>) {
+        let numbers = match self {
+            Self::Category { coding, .. } | Self::Cross { coding, .. } => {
+                return slots.push(coding.slot());
+            }
+            Self::Numeric { indicator, .. } => 1 + indicator.width(),
+            Self::Date {
+                indicator, parts, ..
+            } => parts.len() + indicator.width(),
+        };
+        slots.resize(slots.len() + numbers, Slot::Number);
     }
 
     fn check(&self) -> Result<(), String> {
@@ -334,6 +414,8 @@ impl From<Features> for Stored {
             format: FORMAT,
             columns: features.columns,
             target: features.target,
+            types: features.types,
+            left_out: features.left_out,
         }
     }
 }
@@ -356,6 +438,13 @@ impl TryFrom<Stored> for Features {
                 )
             })?;
         }
-        Self::new(stored.columns, stored.target).map_err(|error| error.to_string())
+        let Stored {
+            columns,
+            target,
+            types,
+            left_out,
+            ..
+        } = stored;
+        Self::new(columns, target, types, left_out).map_err(|error| error.to_string())
     }
 }
