@@ -386,7 +386,7 @@ fn coding() -> impl Strategy<Value = Coding> {
     )
 }
 
-fn keep() -> impl Strategy<Value = Option<usize>> {
+fn most() -> impl Strategy<Value = Option<usize>> {
     option::of(1usize..4)
 }
 
@@ -412,7 +412,7 @@ fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
                 steps,
             })
         ),
-        (name(), coding(), keep()).prop_map(
+        (name(), coding(), most()).prop_map(
             |(name, (encode, missing, unseen, rare_below), keep_most_frequent)| {
                 ColumnSpec::Category(CategorySpec {
                     name,
@@ -433,7 +433,7 @@ fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
                 steps,
             })
         }),
-        (name(), name(), coding(), keep()).prop_map(
+        (name(), name(), coding(), most()).prop_map(
             |(a, b, (encode, missing, unseen, rare_below), keep_most_frequent)| {
                 ColumnSpec::Cross(CrossSpec {
                     columns: [a, b],
