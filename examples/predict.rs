@@ -30,7 +30,15 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
-    let frame = args.read.options()?.read(&args.file)?;
+    // As the training rows were read, but for what the command line says.
+    let mut format = predictor.features().format();
+    args.read.apply(&mut format.options)?;
+    for column in &mut format.columns {
+        if let Some(kind) = format.options.types.get(&column.name) {
+            column.kind = *kind;
+        }
+    }
+    let frame = format.read(&args.file)?;
     let start = Instant::now();
     let rows = predictor
         .predict_csv(&frame, &args.out)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use polars::prelude::DataFrame;
-use tinderbox::data::{FeatureSpec, Frame, TargetStep, Targets, summarise};
+use tinderbox::data::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise};
 use tinderbox::prelude::*;
 use tinderbox::tabular::{Scores, TableReport, exact_linear, role};
 use tinderbox::train::{Accuracy, Auc, LogLoss};
@@ -30,6 +30,8 @@ pub struct Training<'a> {
     pub common: &'a Common,
     /// What becomes of the columns.
     pub spec: FeatureSpec,
+    /// How the file was read, for the bundle to read others in the same way.
+    pub format: Option<TableFormat>,
     /// Which model.
     pub model: Model,
     /// Epochs, learning rate and optimizer.
@@ -112,6 +114,9 @@ pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Tr
     if features.classes().is_none() && target.transform.is_empty() {
         target.transform.push(TargetStep::Standardise);
         features = spec.fit(train)?;
+    }
+    if let Some(format) = plan.format {
+        features = features.with_format(format);
     }
     for column in features.left_out() {
         println!("{} is left out: {}", column.name, column.reason);

@@ -149,6 +149,7 @@ fn main() -> Result<()> {
         name: "tabular",
         common,
         spec,
+        format: Some(format),
         model: args.model,
         config: TrainConfig {
             epochs: common.epochs.unwrap_or(50),

@@ -430,3 +430,55 @@ fn columns_are_stated_and_a_specification_is_written() {
     let both = ["--spec", spec.to_str().unwrap(), "--numeric", "id"];
     refused(&both, &["cannot be used with"]);
 }
+
+#[test]
+fn a_bundle_predicts_any_file_that_means_the_same() {
+    let folder = Folder::new();
+    let mut text = String::from("age;code;x;y\n");
+    for row in 0..90 {
+        let age = ["18", "19-25", "26"][row % 3];
+        let x = if row % 10 == 0 {
+            "?".to_owned()
+        } else {
+            (row % 7).to_string()
+        };
+        text += &format!("{age};{};{x};{}\n", row % 4 + 1, row % 3 * 10 + row % 4);
+    }
+    let file = folder.write("train.csv", &text);
+    let run = folder.join("run");
+    let mut command = tabular(&file, "y", &run);
+    command.args([
+        "--separator",
+        ";",
+        "--null",
+        "?",
+        "--category",
+        "code",
+        "--epochs",
+        "3",
+    ]);
+    works(&mut command);
+    let bundle = run.join("bundle");
+    let predictions = |name: &str, text: &str| -> Vec<String> {
+        let (file, out) = (folder.write(name, text), folder.join("p.csv"));
+        works(&mut predict(&bundle, &file, &out));
+        let lines = std::fs::read_to_string(&out).unwrap();
+        lines.lines().map(String::from).collect()
+    };
+    // Without the words that made the ages text and the x numbers, without the target.
+    let all = predictions("all.csv", &text);
+    assert_eq!((all[0].as_str(), all.len()), ("y", 91));
+    let some = predictions("some.csv", "age;code;x\n18;2;0.5\n26;2;?\n");
+    let mixed = predictions("mixed.csv", "age;code;x\n19-25;1;1\n18;2;0.5\n26;2;?\n");
+    assert_eq!(some[1..], mixed[2..]);
+    let known = predictions("known.csv", "code;age;x\n1;18;?\n");
+    assert_eq!(
+        known[1], all[1],
+        "a row of the training file, its columns in another order"
+    );
+    // A word among whole numbers is an unseen category like any other.
+    let unseen = predictions("unseen.csv", "age;code;x\n18;new;3\n18;99;3\n");
+    assert_eq!(unseen[1], unseen[2]);
+    // No rows give no predictions.
+    assert_eq!(predictions("none.csv", "age;code;x\n"), ["y"]);
+}

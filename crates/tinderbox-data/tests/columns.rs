@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use tinderbox_data::{
-    ColumnSpec, ColumnType, Encode, FeatureSpec, Features, Inference, OutputKind, Result, Step,
-    Targets, TensorTable, Unseen, collect, read,
+    ColumnSpec, ColumnType, Encode, FeatureSpec, Features, Inference, OutputKind, ReadOptions,
+    Result, Step, Targets, TensorTable, Unseen, collect, read,
 };
 
 fn spec(text: &str) -> FeatureSpec {
@@ -582,4 +582,86 @@ fn the_same_values_of_another_type_are_the_same_categories() {
     // No rows are no fault.
     let none = Column::new_empty("w".into(), &DataType::String);
     assert!(names(&flags, none).unwrap().is_empty());
+}
+
+#[test]
+fn another_file_is_read_as_the_training_rows_were() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let train = file(
+        "train.csv",
+        "age;code;x;flag;y\n18;1;1;true;5\n19-25;2;?;false;6\n26;1;3;true;7\n18;2;5;true;8\n",
+    );
+    let options = ReadOptions::default().separator(b';').null_values(["?"]);
+    let (frame, format) = options.read_described(&train).unwrap();
+    let spec = spec(
+        r#"
+        [target]
+        columns = ["y"]
+        [[column]]
+        name = "age"
+        kind = "category"
+        missing = "zeros"
+        [[column]]
+        name = "code"
+        kind = "category"
+        missing = "zeros"
+        [[column]]
+        name = "x"
+        kind = "numeric"
+        impute = "mean"
+        [[column]]
+        name = "flag"
+        kind = "numeric"
+        "#,
+    );
+    let features = spec.fit(&frame).unwrap().with_format(format);
+    let stored = features.to_json().unwrap();
+    let features = Features::from_json(&stored).unwrap();
+    let rows = |path: &Path| -> Vec<Vec<f32>> {
+        let frame = features.format().read(path).unwrap();
+        let table = features
+            .transform(&collect(&frame).unwrap().drop_many(["y"]))
+            .unwrap();
+        (0..table.features.rows())
+            .map(|row| table.features.row(row).to_vec())
+            .collect()
+    };
+    // Features: age 18, 19-25, 26; code 1, 2; x; flag.
+    let expected = [[0., 0., 1., 0., 1., 0.5, 0.], [1., 0., 0., 0., 0., 3., 1.]];
+    let new = file(
+        "new.csv",
+        "age;code;x;flag;y\n26;2;0.5;false;unknown\n18;new;?;true;?\n",
+    );
+    assert_eq!(rows(&new), expected);
+    let other = file(
+        "other.csv",
+        "flag;x;age;code\nfalse;0.5;26;2\nTRUE;?;18;new\n",
+    );
+    assert_eq!(rows(&other), expected);
+    assert!(rows(&file("none.csv", "age;code;x;flag\n")).is_empty());
+    // Of a database: the types are its own, the categories the same.
+    let mut frame = df!(
+        "age" => [26i64, 18], "code" => ["2", "new"], "x" => [Some(0.5), None], "flag" => [false, true]
+    )
+    .unwrap();
+    for path in write(&mut frame, folder.path()) {
+        assert_eq!(rows(&path), expected, "{}", path.display());
+    }
+    // Features of a frame know its types, if not how its file was written.
+    let frame = collect(&options.read(&train).unwrap()).unwrap();
+    let format = spec.fit(&frame).unwrap().format();
+    let commas = file("commas.csv", "age,code,x,flag\n26,2,0.5,false\n");
+    let found = collect(&format.read(&commas).unwrap()).unwrap();
+    let types = [
+        DataType::String,
+        DataType::String,
+        DataType::Float64,
+        DataType::Boolean,
+    ];
+    assert_eq!(found.dtypes(), types);
 }

@@ -6,7 +6,7 @@ use tinderbox::burn::module::Param;
 use tinderbox::data::{FeatureSpec, Features, Targets, summarise};
 use tinderbox::prelude::*;
 use tinderbox::tabular::{
-    Importance, Predicted, Scores, TableNetwork, TableReport, permutation_importance,
+    Importance, Predicted, Scores, TableNetwork, TableReport, permutation_importance, role,
 };
 use tinderbox::train::History;
 
@@ -244,4 +244,25 @@ fn a_report_says_which_columns_the_training_rows_left_out() {
     assert_eq!(features.inputs(), ["x"]);
     let table = features.transform(&frame).unwrap();
     assert!(matches!(table.targets, Targets::Values(_)));
+}
+
+#[test]
+fn the_column_list_says_what_is_not_usual() {
+    let mut x: Vec<f64> = (0..1000).map(f64::from).map(|x| x * 7.0 % 1000.0).collect();
+    x[3] = 1e30;
+    let words: Vec<String> = (0..1000).map(|i| format!("w{}", i * 7 % 400)).collect();
+    let frame =
+        df!("x" => x, "usual" => [0.5, 1.5].repeat(500), "w" => words, "y" => vec![1.0; 1000])
+            .unwrap();
+    let spec = FeatureSpec::infer(&frame, "y").unwrap();
+    let roles = ["x", "usual", "w", "y"].map(|column| role(&spec, column));
+    assert_eq!(
+        roles,
+        [
+            "number, scaled by its quartiles as some values are extreme",
+            "number",
+            "one-hot, rare ones share a feature",
+            "target"
+        ]
+    );
 }

@@ -9,7 +9,7 @@ use super::columns::WordKind;
 use super::target::FittedTarget;
 use super::{DatePart, Ignored, Unseen};
 use crate::rows::Slot;
-use crate::{ColumnType, DataError, Result};
+use crate::{ColumnFormat, ColumnType, DataError, Result, TableFormat};
 
 /// The form that this version writes and reads.
 const FORMAT: u32 = 2;
@@ -23,6 +23,7 @@ pub struct Features {
     pub(super) target: Option<FittedTarget>,
     types: BTreeMap<String, ColumnType>,
     left_out: Vec<Ignored>,
+    read_as: Option<TableFormat>,
     outputs: Vec<Output>,
     slots: Arc<[Slot]>,
 }
@@ -63,6 +64,9 @@ struct Stored {
     /// Types of the input columns, where they are those of text tables.
     types: BTreeMap<String, ColumnType>,
     left_out: Vec<Ignored>,
+    /// How the file of the training rows was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_as: Option<TableFormat>,
 }
 
 /// Whether a feature says that a value is missing.
@@ -206,6 +210,7 @@ impl Features {
             target,
             types,
             left_out,
+            read_as: None,
             outputs,
             slots: slots.into(),
         })
@@ -238,6 +243,49 @@ impl Features {
     /// tables.
     pub fn input_types(&self) -> &BTreeMap<String, ColumnType> {
         &self.types
+    }
+
+    /// Keeps how the file of the training rows was read, for [`format`](Self::format).
+    pub fn with_format(mut self, format: TableFormat) -> Self {
+        self.read_as = Some(format);
+        self
+    }
+
+    /// How another file is read whose rows these features are to transform.
+    ///
+    /// Separator, null values and the like are those of [`with_format`](Self::with_format); without it
+    /// they are inferred. The columns have the types of the training rows, with two exceptions: what
+    /// becomes categories is read as text, so that a new word among whole numbers is an unseen category
+    /// and no mistake, and columns that are not needed, the target among them, may be anything.
+    pub fn format(&self) -> TableFormat {
+        let mut format = self.read_as.clone().unwrap_or_default();
+        let inputs = self.inputs();
+        format
+            .columns
+            .retain(|column| inputs.contains(&column.name.as_str()));
+        format.options.types.clear();
+        for (name, &kind) in &self.types {
+            if format.column(name).is_none() {
+                format.columns.push(ColumnFormat {
+                    name: name.clone(),
+                    kind,
+                    decimal: None,
+                    percent: false,
+                    dates: None,
+                    notes: Vec::new(),
+                });
+            }
+        }
+        for column in &mut format.columns {
+            let used = self.columns.iter();
+            let mut used = used.filter(|other| other.names().contains(&column.name.as_str()));
+            // Of numbers written like 1,299 the text is not the category.
+            let plain = column.decimal.is_none() && !column.percent;
+            if plain && used.all(FittedColumn::is_category) {
+                column.kind = ColumnType::Text;
+            }
+        }
+        format
     }
 
     /// Columns of the specification that give no feature, and why: those without a value in any
@@ -361,6 +409,10 @@ impl FittedColumn {
         }
     }
 
+    fn is_category(&self) -> bool {
+        matches!(self, Self::Category { .. } | Self::Cross { .. })
+    }
+
     fn slots(&self, slots: &mut Vec<Slot>) {
         let numbers = match self {
             Self::Category { coding, .. } | Self::Cross { coding, .. } => {
@@ -416,6 +468,7 @@ impl From<Features> for Stored {
             target: features.target,
             types: features.types,
             left_out: features.left_out,
+            read_as: features.read_as,
         }
     }
 }
@@ -443,8 +496,14 @@ impl TryFrom<Stored> for Features {
             target,
             types,
             left_out,
+            read_as,
             ..
         } = stored;
-        Self::new(columns, target, types, left_out).map_err(|error| error.to_string())
+        let features =
+            Self::new(columns, target, types, left_out).map_err(|error| error.to_string())?;
+        Ok(Self {
+            read_as,
+            ..features
+        })
     }
 }

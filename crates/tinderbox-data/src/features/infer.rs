@@ -64,8 +64,8 @@ impl Inference {
 
     /// What is stated about a column.
     pub(super) fn stated(&self, name: &str) -> Option<Stated> {
-        let mut stated = self.all().filter(|(column, _)| *column == name);
-        stated.next().map(|(_, kind)| kind)
+        let stated = self.all().find(|(column, _)| *column == name);
+        stated.map(|(_, kind)| kind)
     }
 
     fn all(&self) -> impl Iterator<Item = (&str, Stated)> {

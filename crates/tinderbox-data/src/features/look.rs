@@ -250,9 +250,11 @@ impl Look {
 /// Whether numbers that count up are rather years than row numbers.
 fn years(name: &str, start: i64, rows: usize) -> bool {
     let lower = name.to_ascii_lowercase();
-    let last = lower.rsplit(|letter: char| !letter.is_alphanumeric());
-    let last = last.into_iter().next().unwrap_or_default();
-    let identifier = ["id", "index", "key", "no", "nr", "number", "row"].contains(&last)
+    let last = lower
+        .rsplit(|letter: char| !letter.is_alphanumeric())
+        .next();
+    let identifier = ["id", "index", "key", "no", "nr", "number", "row"]
+        .contains(&last.unwrap_or_default())
         || name.ends_with("Id")
         || name.ends_with("ID");
     let end = start.saturating_add(rows as i64);

@@ -3,6 +3,7 @@ use std::io;
 use std::path::Path;
 
 use burn::tensor::Device;
+use polars::prelude::LazyFrame;
 use tinderbox_core::write_atomic_with;
 use tinderbox_data::{Features, Frame, Values};
 use tinderbox_nn::Network;
@@ -103,6 +104,17 @@ impl Predictor {
     /// The model.
     pub fn network(&self) -> &TableNetwork {
         &self.network
+    }
+
+    /// Opens a file, folder or pattern of files as the training rows were read: with the types, the
+    /// separator and the null values of then, whatever the values look like. A column that the model does
+    /// not need, the target among them, may be absent. See [`Features::format`] to change something.
+    ///
+    /// # Errors
+    /// Those of [`ReadOptions::read`](tinderbox_data::ReadOptions::read), and a cell that is not of the
+    /// type of its column.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame, TabularError> {
+        Ok(self.features.format().read(path)?)
     }
 
     /// Predictions for the rows of a frame, in their order. The target column may be absent.
