@@ -326,9 +326,9 @@ fn what_is_wrong_with_predicting_is_told() {
         &bundle,
         &words,
         &[
-            "words.csv",
-            "column \"petal_width\", row 1",
-            "\"wide\" is text",
+            "words.csv, line 3",
+            "column \"petal_width\"",
+            "\"wide\" is not a number",
         ],
     );
     refused(

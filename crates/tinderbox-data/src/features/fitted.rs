@@ -245,8 +245,15 @@ impl Features {
         &self.types
     }
 
-    /// Keeps how the file of the training rows was read, for [`format`](Self::format).
-    pub fn with_format(mut self, format: TableFormat) -> Self {
+    /// Keeps how the file of the training rows was read, for [`format`](Self::format); of columns that
+    /// are no input nothing is kept.
+    pub fn with_format(mut self, mut format: TableFormat) -> Self {
+        let inputs = self.inputs();
+        format
+            .columns
+            .retain(|column| inputs.contains(&column.name.as_str()));
+        // The types of the columns say more.
+        format.options.types.clear();
         self.read_as = Some(format);
         self
     }
@@ -259,11 +266,6 @@ impl Features {
     /// and no mistake, and columns that are not needed, the target among them, may be anything.
     pub fn format(&self) -> TableFormat {
         let mut format = self.read_as.clone().unwrap_or_default();
-        let inputs = self.inputs();
-        format
-            .columns
-            .retain(|column| inputs.contains(&column.name.as_str()));
-        format.options.types.clear();
         for (name, &kind) in &self.types {
             if format.column(name).is_none() {
                 format.columns.push(ColumnFormat {
