@@ -24,6 +24,7 @@ fn main() -> Result<()> {
         name: "california_housing",
         common: &args,
         spec,
+        format: None,
         model: Model::Mlp,
         config: TrainConfig {
             epochs: args.epochs.unwrap_or(30),

@@ -4,6 +4,7 @@
 
 pub mod lesson;
 pub mod output;
+pub mod read_args;
 pub mod table;
 pub mod vision;
 

@@ -29,6 +29,7 @@ fn main() -> Result<()> {
         name: "penguins",
         common: &args,
         spec,
+        format: None,
         model: Model::Linear,
         config: TrainConfig {
             epochs: args.epochs.unwrap_or(100),

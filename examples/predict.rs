@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use examples::read_args::ReadArgs;
 use examples::say;
-use tinderbox::data::{ReadOptions, Separator};
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
@@ -21,24 +21,25 @@ struct Args {
     /// Where the predictions go.
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
-    /// What stands between fields: a character, or the word tab or whitespace.
-    #[arg(long)]
-    separator: Option<Separator>,
-    /// A word that means a missing value; may be given several times.
-    #[arg(long)]
-    null: Vec<String>,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
     device: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
-    let mut options = ReadOptions::default();
-    options.separator = args.separator;
-    options.null_values.extend(args.null);
-    let frame = options.read(&args.file)?;
+    // As the training rows were read, but for what the command line says.
+    let mut format = predictor.features().format();
+    args.read.apply(&mut format.options)?;
+    for column in &mut format.columns {
+        if let Some(kind) = format.options.types.get(&column.name) {
+            column.kind = *kind;
+        }
+    }
+    let frame = format.read(&args.file)?;
     let start = Instant::now();
     let rows = predictor
         .predict_csv(&frame, &args.out)

@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use tinderbox::data::{FeatureSpec, Frame, TargetStep, Targets, summarise};
+use polars::prelude::DataFrame;
+use tinderbox::data::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise};
 use tinderbox::prelude::*;
 use tinderbox::tabular::{Scores, TableReport, exact_linear, role};
 use tinderbox::train::{Accuracy, Auc, LogLoss};
@@ -29,6 +30,8 @@ pub struct Training<'a> {
     pub common: &'a Common,
     /// What becomes of the columns.
     pub spec: FeatureSpec,
+    /// How the file was read, for the bundle to read others in the same way.
+    pub format: Option<TableFormat>,
     /// Which model.
     pub model: Model,
     /// Epochs, learning rate and optimizer.
@@ -100,7 +103,7 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
 ///
 /// Numbers to predict are standardised unless the specification transforms them; scores are in the
 /// units of the table all the same.
-pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<Trained> {
+pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Trained> {
     let (common, seed, mut spec) = (plan.common, plan.common.seed(), plan.spec);
     let device = common.device()?;
     let mut features = spec.fit(train)?;
@@ -111,6 +114,12 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
     if features.classes().is_none() && target.transform.is_empty() {
         target.transform.push(TargetStep::Standardise);
         features = spec.fit(train)?;
+    }
+    if let Some(format) = plan.format {
+        features = features.with_format(format);
+    }
+    for column in features.left_out() {
+        crate::say!("{} is left out: {}", column.name, column.reason);
     }
     let (train_table, valid_table) = (features.transform(train)?, features.transform(valid)?);
 
@@ -185,7 +194,7 @@ pub fn train(plan: Training, train: &impl Frame, valid: &impl Frame) -> Result<T
         columns: &summarise(train, &names)?,
         history: &fitted.history,
         predictor: &predictor,
-        valid: &valid_table,
+        valid,
         scores: &scores,
         seed: seed.child("importance"),
     };

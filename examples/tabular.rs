@@ -7,13 +7,11 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
+use examples::read_args::{ReadArgs, print_notes};
 use examples::table::{Model, Training, print_columns, train};
 use examples::{Common, say};
 use polars::prelude::{IntoLazy, col};
-use tinderbox::data::{
-    FeatureSpec, Inference, ReadOptions, Separator, Strategy, TargetSpec, Task, collect, split,
-    take,
-};
+use tinderbox::data::{FeatureSpec, Inference, Strategy, TargetSpec, Task, collect, split, take};
 use tinderbox::prelude::*;
 
 /// Categories with more different values than this get an embedding in an MLP.
@@ -24,6 +22,23 @@ enum TaskName {
     Auto,
     Regression,
     Classification,
+}
+
+/// What inference is told; each may be given several times.
+#[derive(clap::Args, Debug)]
+struct Columns {
+    /// A column that holds numbers, whatever it looks like.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    numeric: Vec<String>,
+    /// A column that holds categories, whatever it looks like.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    category: Vec<String>,
+    /// A column that holds days or moments.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    date: Vec<String>,
+    /// A column that is left out.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    ignore: Vec<String>,
 }
 
 #[derive(Parser, Debug)]
@@ -40,28 +55,27 @@ struct Args {
     /// The model.
     #[arg(long, value_enum, default_value = "linear")]
     model: Model,
-    /// What stands between fields: a character, or the word tab or whitespace.
-    #[arg(long)]
-    separator: Option<Separator>,
-    /// A word that means a missing value; may be given several times.
-    #[arg(long)]
-    null: Vec<String>,
-    /// What becomes of the columns, as TOML; inferred when absent.
+    /// How the columns are used, as TOML; inferred when absent.
     #[arg(long)]
     spec: Option<PathBuf>,
+    #[command(flatten)]
+    columns: Columns,
+    /// Writes how the columns would be used as TOML, for --spec after editing, and stops.
+    #[arg(long, value_name = "FILE")]
+    write_spec: Option<PathBuf>,
     /// The share of the rows that is held out.
     #[arg(long, default_value_t = 0.2)]
     valid: f64,
+    #[command(flatten)]
+    read: ReadArgs,
     #[command(flatten)]
     common: Common,
 }
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let mut options = ReadOptions::default();
-    options.separator = args.separator;
-    options.null_values.extend(args.null);
-    let mut frame = collect(&options.read(&args.file)?)?;
+    let (frame, format) = args.read.options()?.read_described(&args.file)?;
+    let mut frame = collect(&frame)?;
     let of_file = || args.file.display().to_string();
     if frame
         .column(&args.target)
@@ -99,7 +113,12 @@ fn main() -> Result<()> {
             spec
         }
         None => {
-            let mut inference = Inference::default().task(task);
+            let mut inference = Inference::default()
+                .task(task)
+                .numeric(args.columns.numeric)
+                .category(args.columns.category)
+                .date(args.columns.date)
+                .ignore(args.columns.ignore);
             if args.model == Model::Mlp {
                 inference = inference.embed_above(EMBED_ABOVE);
             }
@@ -107,6 +126,12 @@ fn main() -> Result<()> {
         }
     };
     print_columns(&frame, &spec)?;
+    print_notes(&format);
+    if let Some(path) = &args.write_spec {
+        tinderbox::write_atomic(path, spec.to_toml()?)?;
+        say!("written: {}", path.display());
+        return Ok(());
+    }
 
     let common = &args.common;
     let strategy = match spec.fit(&frame).with_context(of_file)?.classes() {
@@ -124,6 +149,7 @@ fn main() -> Result<()> {
         name: "tabular",
         common,
         spec,
+        format: Some(format),
         model: args.model,
         config: TrainConfig {
             epochs: common.epochs.unwrap_or(50),

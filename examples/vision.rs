@@ -135,7 +135,7 @@ fn part_of(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
 /// The images of a folder of classes; prints what is passed over.
 fn folder_images(folder: &Path, options: &FolderOptions) -> Result<Images> {
     let (images, report) = read_image_folder_with_report(folder, options)?;
-    let say = |what: String| println!("{}: {what}", folder.display());
+    let say = |what: String| crate::say!("{}: {what}", folder.display());
     if let [first, ..] = &report.passed_over[..] {
         let count = report.passed_over.len();
         say(format!(

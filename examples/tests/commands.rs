@@ -326,9 +326,9 @@ fn what_is_wrong_with_predicting_is_told() {
         &bundle,
         &words,
         &[
-            "words.csv",
-            "column \"petal_width\", row 1",
-            "\"wide\" is text",
+            "words.csv, line 3",
+            "column \"petal_width\"",
+            "\"wide\" is not a number",
         ],
     );
     refused(
@@ -352,12 +352,133 @@ fn what_is_wrong_with_predicting_is_told() {
     let sound = std::fs::read_to_string(&features).unwrap();
     std::fs::write(
         &features,
-        sound.replacen("\"format\": 1", "\"format\": 7", 1),
+        sound.replacen("\"format\": 2", "\"format\": 7", 1),
     )
     .unwrap();
     refused(
         &bundle,
         &iris,
-        &["features.json", "format 7", "this version reads format 1"],
+        &["features.json", "format 7", "this version reads format 2"],
     );
+}
+
+#[test]
+fn columns_are_stated_and_a_specification_is_written() {
+    let folder = Folder::new();
+    let mut text = String::from("id,zone,when,note,y\n");
+    for row in 0..120 {
+        let (zone, day) = (row % 3 + 1, row % 28 + 1);
+        text += &format!("{row},{zone},2001-01-{day:02},n{row},{}\n", row * zone);
+    }
+    let file = folder.write("table.csv", &text);
+    let spec = folder.join("spec.toml");
+    let run = folder.join("run");
+    let mut command = tabular(&file, "y", &run);
+    command.args([
+        "--numeric",
+        "id",
+        "--category",
+        "zone",
+        "--ignore",
+        "note",
+        "--date",
+        "when",
+    ]);
+    let printed = works(command.arg("--write-spec").arg(&spec));
+    for (column, used) in [
+        ("id", "number"),
+        ("zone", "one-hot"),
+        ("when", "date parts"),
+        ("note", "left out: as stated"),
+    ] {
+        let line = printed
+            .lines()
+            .find(|line| line.starts_with(&format!("{column} ")));
+        assert!(line.unwrap().ends_with(used), "{column}: {printed}");
+    }
+    assert!(!run.exists(), "nothing is trained");
+    // What was written is what --spec takes, after editing.
+    let written = std::fs::read_to_string(&spec).unwrap();
+    assert!(
+        written.contains("name = \"zone\"\nencode = \"one_hot\""),
+        "{written}"
+    );
+    let edited = written
+        .replace("\"weekday\",", "")
+        .replace("    \"weekday\",\n", "");
+    std::fs::write(&spec, edited).unwrap();
+    let mut command = tabular(&file, "y", &run);
+    works(command.arg("--spec").arg(&spec).args(["--epochs", "1"]));
+    let features = std::fs::read_to_string(run.join("bundle/features.json")).unwrap();
+    assert!(
+        features.contains("\"zone\"") && !features.contains("weekday"),
+        "{features}"
+    );
+
+    let refused = |options: &[&str], parts: &[&str]| {
+        fails(tabular(&file, "y", &folder.join("no")).args(options), parts);
+    };
+    refused(
+        &["--category", "zoen"],
+        &["no column \"zoen\"", "did you mean", "zone"],
+    );
+    refused(&["--ignore", "y"], &["\"y\"", "is the target"]);
+    refused(
+        &["--numeric", "note"],
+        &["\"note\", row 0", "\"n0\" is text"],
+    );
+    let both = ["--spec", spec.to_str().unwrap(), "--numeric", "id"];
+    refused(&both, &["cannot be used with"]);
+}
+
+#[test]
+fn a_bundle_predicts_any_file_that_means_the_same() {
+    let folder = Folder::new();
+    let mut text = String::from("age;code;x;y\n");
+    for row in 0..90 {
+        let age = ["18", "19-25", "26"][row % 3];
+        let x = if row % 10 == 0 {
+            "?".to_owned()
+        } else {
+            (row % 7).to_string()
+        };
+        text += &format!("{age};{};{x};{}\n", row % 4 + 1, row % 3 * 10 + row % 4);
+    }
+    let file = folder.write("train.csv", &text);
+    let run = folder.join("run");
+    let mut command = tabular(&file, "y", &run);
+    command.args([
+        "--separator",
+        ";",
+        "--null",
+        "?",
+        "--category",
+        "code",
+        "--epochs",
+        "3",
+    ]);
+    works(&mut command);
+    let bundle = run.join("bundle");
+    let predictions = |name: &str, text: &str| -> Vec<String> {
+        let (file, out) = (folder.write(name, text), folder.join("p.csv"));
+        works(&mut predict(&bundle, &file, &out));
+        let lines = std::fs::read_to_string(&out).unwrap();
+        lines.lines().map(String::from).collect()
+    };
+    // Without the words that made the ages text and the x numbers, without the target.
+    let all = predictions("all.csv", &text);
+    assert_eq!((all[0].as_str(), all.len()), ("y", 91));
+    let some = predictions("some.csv", "age;code;x\n18;2;0.5\n26;2;?\n");
+    let mixed = predictions("mixed.csv", "age;code;x\n19-25;1;1\n18;2;0.5\n26;2;?\n");
+    assert_eq!(some[1..], mixed[2..]);
+    let known = predictions("known.csv", "code;age;x\n1;18;?\n");
+    assert_eq!(
+        known[1], all[1],
+        "a row of the training file, its columns in another order"
+    );
+    // A word among whole numbers is an unseen category like any other.
+    let unseen = predictions("unseen.csv", "age;code;x\n18;new;3\n18;99;3\n");
+    assert_eq!(unseen[1], unseen[2]);
+    // No rows give no predictions.
+    assert_eq!(predictions("none.csv", "age;code;x\n"), ["y"]);
 }

@@ -28,6 +28,7 @@ fn penguins(folder: &Path, model: Model) -> Trained {
         name: "penguins",
         common: &args,
         spec: FeatureSpec::infer_with(&training, "species", &inference).unwrap(),
+        format: None,
         model,
         config: TrainConfig {
             epochs: 30,
@@ -144,7 +145,7 @@ fn what_is_wrong_with_a_table_to_predict_is_said() {
     );
     std::fs::write(
         &features,
-        whole.replacen("\"format\": 1", "\"format\": 99", 1),
+        whole.replacen("\"format\": 2", "\"format\": 99", 1),
     )
     .unwrap();
     let message = opened();
@@ -170,6 +171,7 @@ fn numbers_come_back_in_the_units_of_the_table() {
         name: "iris",
         common: &args,
         spec: FeatureSpec::infer(&training, &target).unwrap(),
+        format: None,
         model: Model::Linear,
         config: TrainConfig {
             epochs: 300,

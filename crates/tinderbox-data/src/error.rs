@@ -101,6 +101,12 @@ pub enum DataError {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Options for reading that contradict each other.
+    #[error("the options for reading are not usable: {problem}")]
+    Options {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Something that polars refused.
     #[error("{what}: {source}")]
     Polars {

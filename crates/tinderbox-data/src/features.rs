@@ -13,6 +13,7 @@ mod fit_target;
 mod fit_words;
 mod fitted;
 mod infer;
+mod look;
 mod spec;
 mod statistics;
 mod summary;
@@ -20,7 +21,6 @@ mod table;
 mod target;
 mod transform;
 
-pub(crate) use coding::Form;
 pub use columns::Frame;
 pub(crate) use columns::select;
 pub use fitted::{Features, Output, OutputKind};
@@ -31,4 +31,3 @@ pub use spec::{
 };
 pub use summary::{ColumnSummary, Distribution, summarise};
 pub use table::{Targets, TensorTable};
-pub(crate) use transform::widen;

@@ -57,6 +57,8 @@ pub use features::{
     OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarise,
 };
 pub use frames::collect;
-pub use read::{ColumnType, Encoding, ReadOptions, Separator, read};
+pub use read::{
+    ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
+};
 pub use split::{Fold, Strategy, k_fold, split, take};
 pub use stream::{StreamLoader, StreamTarget};

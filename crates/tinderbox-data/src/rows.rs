@@ -1,4 +1,6 @@
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_core::{Digest, Seed};
@@ -7,10 +9,58 @@ use crate::memory::prefetch;
 use crate::{Batch, DataError, Examples, Result};
 
 /// Rows of `f32` numbers, one after the other in memory.
-#[derive(Clone, Debug, PartialEq)]
+///
+/// The features of a table keep a one-hot category as one number, its index, until rows are gathered
+/// into a batch: a column of 3,000 categories takes 4 bytes a row. That changes no number that comes
+/// out.
+#[derive(Clone, Debug)]
 pub struct Values {
+    /// Rows as they are stored: narrow where there are slots.
     data: Vec<f32>,
+    /// Numbers in a row as a model takes them.
     width: usize,
+    slots: Option<Arc<[Slot]>>,
+    /// What [`Values::as_slice`] gave of narrow rows.
+    wide: OnceLock<Vec<f32>>,
+}
+
+/// What one number of a narrow row stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Slot {
+    /// The number itself.
+    Number,
+    /// A one-hot category of this width: 0 for none, else 1 more than the place of its 1.
+    OneHot(usize),
+}
+
+impl Slot {
+    fn width(self) -> usize {
+        match self {
+            Self::Number => 1,
+            Self::OneHot(width) => width,
+        }
+    }
+}
+
+/// Narrow rows as a model takes them.
+pub(crate) fn widen(slots: &[Slot], rows: &[f32]) -> Vec<f32> {
+    let width: usize = slots.iter().map(|slot| slot.width()).sum();
+    let mut wide = vec![0.0; rows.len() / slots.len().max(1) * width];
+    if width == 0 {
+        return wide;
+    }
+    for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
+        let mut offset = 0;
+        for (slot, &value) in slots.iter().zip(row) {
+            match slot {
+                Slot::Number => out[offset] = value,
+                Slot::OneHot(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
+                Slot::OneHot(_) => {}
+            }
+            offset += slot.width();
+        }
+    }
+    wide
 }
 
 impl Values {
@@ -19,18 +69,60 @@ impl Values {
     /// # Errors
     /// A width of 0, or a buffer that is no whole number of rows.
     pub fn new(data: Vec<f32>, width: usize) -> Result<Self> {
-        if width == 0 || !data.len().is_multiple_of(width) {
+        Self::checked(data, width, width, None)
+    }
+
+    /// Rows of a number a slot, in row-major order.
+    pub(crate) fn narrow(data: Vec<f32>, slots: &Arc<[Slot]>) -> Result<Self> {
+        if slots.iter().all(|slot| *slot == Slot::Number) {
+            return Self::new(data, slots.len());
+        }
+        let width = slots.iter().map(|slot| slot.width()).sum();
+        Self::checked(data, width, slots.len(), Some(Arc::clone(slots)))
+    }
+
+    fn checked(
+        data: Vec<f32>,
+        width: usize,
+        stored: usize,
+        slots: Option<Arc<[Slot]>>,
+    ) -> Result<Self> {
+        if width == 0 || stored == 0 || !data.len().is_multiple_of(stored) {
             return Err(DataError::Ragged {
                 length: data.len(),
                 width,
             });
         }
-        Ok(Self { data, width })
+        Ok(Self {
+            data,
+            width,
+            slots,
+            wide: OnceLock::new(),
+        })
+    }
+
+    /// These rows, stored as the others are.
+    fn with(&self, data: Vec<f32>) -> Self {
+        Self {
+            data,
+            width: self.width,
+            slots: self.slots.clone(),
+            wide: OnceLock::new(),
+        }
+    }
+
+    /// Numbers that are stored for a row.
+    fn stored(&self) -> usize {
+        self.slots.as_ref().map_or(self.width, |slots| slots.len())
+    }
+
+    fn stored_row(&self, index: usize) -> &[f32] {
+        &self.data[index * self.stored()..][..self.stored()]
     }
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.data.len() / self.width
+        self.data.len() / self.stored()
     }
 
     /// Numbers in a row.
@@ -38,25 +130,55 @@ impl Values {
         self.width
     }
 
-    /// One row; panics past the end, as slices do.
+    /// One row; panics past the end, as slices do. See [`Values::as_slice`].
     pub fn row(&self, index: usize) -> &[f32] {
-        &self.data[index * self.width..][..self.width]
+        &self.as_slice()[index * self.width..][..self.width]
     }
 
     /// All numbers in row-major order.
+    ///
+    /// One-hot categories are written out at the first call, and the result is kept: of a large table
+    /// with many categories take [`slice`](Self::slice) or [`gather`](Self::gather) instead.
     pub fn as_slice(&self) -> &[f32] {
-        &self.data
+        match &self.slots {
+            None => &self.data,
+            Some(slots) => self.wide.get_or_init(|| widen(slots, &self.data)),
+        }
     }
 
-    /// The buffer itself.
+    /// All numbers in row-major order; what has to be written out for it is not kept.
+    pub fn to_wide(&self) -> Cow<'_, [f32]> {
+        match (&self.slots, self.wide.get()) {
+            (None, _) => Cow::Borrowed(&self.data),
+            (Some(_), Some(wide)) => Cow::Borrowed(wide),
+            (Some(slots), None) => Cow::Owned(widen(slots, &self.data)),
+        }
+    }
+
+    /// All numbers in row-major order, as a buffer of its own.
     pub fn into_vec(self) -> Vec<f32> {
-        self.data
+        match self.slots {
+            None => self.data,
+            Some(slots) => (self.wide.into_inner()).unwrap_or_else(|| widen(&slots, &self.data)),
+        }
     }
 
-    /// The numbers as a tensor of shape `[rows, width]`, without copying them on the CPU.
+    /// Bytes of memory that the rows take.
+    pub fn bytes(&self) -> usize {
+        (self.data.len() + self.wide.get().map_or(0, Vec::len)) * size_of::<f32>()
+    }
+
+    /// The numbers as a tensor of shape `[rows, width]`, without copying them on the CPU unless there
+    /// are one-hot categories.
     pub fn into_tensor(self, device: &Device) -> Tensor<2> {
         let shape = [self.rows(), self.width];
-        Tensor::from_data(TensorData::new(self.data, shape), device)
+        Tensor::from_data(TensorData::new(self.into_vec(), shape), device)
+    }
+
+    /// Consecutive rows; panics past the end, as slices do.
+    pub fn slice(&self, rows: Range<usize>) -> Self {
+        let stored = self.stored();
+        self.with(self.data[rows.start * stored..rows.end * stored].to_vec())
     }
 
     /// A digest of every bit of every number.
@@ -67,7 +189,7 @@ impl Values {
 
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
-        let data = match self.width {
+        self.with(match self.stored() {
             // The targets of most tables: a call for each would take longer than the copy.
             1 => indices.iter().map(|&index| self.data[index]).collect(),
             width => {
@@ -75,16 +197,36 @@ impl Values {
                 let ahead = (AHEAD / width).max(1);
                 for (place, &index) in indices.iter().enumerate() {
                     if let Some(&soon) = indices.get(place + ahead) {
-                        prefetch(self.row(soon));
+                        prefetch(self.stored_row(soon));
                     }
-                    data.extend_from_slice(self.row(index));
+                    data.extend_from_slice(self.stored_row(index));
                 }
                 data
             }
-        };
-        Self {
-            data,
-            width: self.width,
+        })
+    }
+
+    /// The same rows as a model takes them.
+    fn widened(self) -> Self {
+        match self.slots {
+            None => self,
+            Some(_) => Self {
+                width: self.width,
+                slots: None,
+                wide: OnceLock::new(),
+                data: self.into_vec(),
+            },
+        }
+    }
+}
+
+/// Rows are equal that a model sees as equal.
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        match self.width == other.width && self.rows() == other.rows() {
+            true if self.slots == other.slots => self.data == other.data,
+            true => self.to_wide() == other.to_wide(),
+            false => false,
         }
     }
 }
@@ -264,8 +406,12 @@ impl<T: Target> Examples for Rows<T> {
         self.len()
     }
 
+    /// One-hot categories are written out here, on whatever thread gathers.
     fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self> {
-        Ok(self.gather(indices))
+        Ok(Self {
+            features: self.features.gather(indices).widened(),
+            targets: self.targets.gather(indices),
+        })
     }
 
     fn upload(&self, host: Self, device: &Device) -> Self::Batch {
@@ -282,5 +428,47 @@ impl<T: Target> Examples for Rows<T> {
     fn digest(&self) -> Option<u64> {
         let features = Digest::new().word(self.features.digest());
         Some(features.word(self.targets.digest()?).value())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_rows_are_the_wide_ones_in_every_way_out() {
+        let slots: Arc<[Slot]> = vec![Slot::OneHot(3), Slot::Number, Slot::OneHot(2)].into();
+        let narrow = Values::narrow(vec![1., 7., 0., 0., 8., 2., 3., 9., 1.], &slots).unwrap();
+        let rows = [
+            [1., 0., 0., 7., 0., 0.],
+            [0., 0., 0., 8., 0., 1.],
+            [0., 0., 1., 9., 1., 0.],
+        ];
+        let wide = Values::new(rows.concat(), 6).unwrap();
+        assert_eq!((narrow.rows(), narrow.width()), (3, 6));
+        assert_eq!(narrow.bytes(), 9 * 4);
+        assert_eq!(narrow, wide);
+        assert_eq!(narrow.to_wide(), rows.concat());
+        assert_eq!(narrow.bytes(), 9 * 4, "nothing was kept");
+        assert_eq!(narrow.slice(1..3), wide.slice(1..3));
+        assert_eq!(narrow.gather(&[2, 0, 2]), wide.gather(&[2, 0, 2]));
+        let device = Device::flex();
+        assert_eq!(
+            narrow.clone().into_tensor(&device).into_data(),
+            wide.clone().into_tensor(&device).into_data()
+        );
+        let other = Values::narrow(vec![1., 7., 0., 0., 8., 2., 2., 9., 1.], &slots).unwrap();
+        assert_ne!(other, wide);
+        assert_eq!(narrow.row(1), rows[1]);
+        assert_eq!(narrow.clone().into_vec(), rows.concat());
+        assert!(Values::narrow(vec![1., 7.], &slots).is_err());
+
+        let examples = Rows::new(narrow, Values::new(vec![1., 2., 3.], 1).unwrap()).unwrap();
+        let batch = Examples::gather(&examples, &[1], Seed::new(0)).unwrap();
+        assert!(
+            batch.features.slots.is_none(),
+            "written out where it is gathered"
+        );
+        assert_eq!(batch.features.as_slice(), rows[1]);
     }
 }

@@ -11,8 +11,9 @@ use burn::tensor::{Device, Tensor};
 use polars::prelude::LazyFrame;
 use tinderbox_core::{Rng, Seed};
 
-use crate::features::{Form, select, widen};
+use crate::features::select;
 use crate::frames::{FrameParts, count, polars};
+use crate::rows::{Slot, widen};
 use crate::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
     Result, Target, Targets, Values,
@@ -213,7 +214,7 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
         let (sender, receiver) = sync_channel(self.prefetch);
         let sorter = Sorter {
             features: Arc::clone(&self.features),
-            slots: self.features.narrow(),
+            slots: Arc::clone(self.features.slots()),
             shuffle: self
                 .shuffle
                 .map(|(seed, rows)| (seed.child("stream").at(epoch as u64).rng(), rows)),
@@ -286,8 +287,8 @@ enum End {
 /// Turns parts of a frame into batches, on a thread of its own.
 struct Sorter {
     features: Arc<Features>,
-    /// What a narrow row is made of; see [`Features::narrow`].
-    slots: Vec<Option<usize>>,
+    /// What a narrow row is made of.
+    slots: Arc<[Slot]>,
     shuffle: Option<(Rng, usize)>,
     batch_size: usize,
     last_batch: LastBatch,
@@ -346,8 +347,7 @@ impl Sorter {
 
     fn block(&self, part: &polars::prelude::DataFrame, first_row: usize) -> Result<Block> {
         let mut features = Vec::new();
-        self.features
-            .append(part, first_row, Form::Narrow, &mut features)?;
+        self.features.append(part, first_row, &mut features)?;
         let (values, labels) = self.features.targets_of(part, first_row)?;
         Ok(Block {
             rows: part.height(),
@@ -390,7 +390,9 @@ impl Outlet {
         if self.made <= sorter.skip {
             return Ok(());
         }
-        batch.features = widen(&sorter.slots, batch.features);
+        if sorter.slots.iter().any(|slot| *slot != Slot::Number) {
+            batch.features = widen(&sorter.slots, &batch.features);
+        }
         sorter.sender.send(Ok(batch)).map_err(|_| End::Unwanted)
     }
 

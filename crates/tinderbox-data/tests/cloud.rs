@@ -17,6 +17,10 @@ use tinderbox_data::{
 
 const ROWS: usize = 2_000;
 
+/// A text that no plain parser reads as it is meant.
+const SHOP: &str =
+    "price;when;word\n1,95; 31/01/2001 ;a\n\n1.299,99;01/02/2001;\"b\n\"\"c\"\"\"\nNA;NA;NA\n";
+
 /// `rows`, their words and their target, twice the number and one more.
 fn table(rows: std::ops::Range<usize>) -> DataFrame {
     let x: Vec<f64> = rows.clone().map(|row| row as f64 / 8.0).collect();
@@ -162,6 +166,8 @@ fn files() -> Files {
     Files::from([
         ("/bucket/t.csv".into(), csv(&all)),
         ("/bucket/semicolons.csv".into(), semicolons.into_bytes()),
+        ("/bucket/shop.csv".into(), SHOP.into()),
+        ("/bucket/ragged.csv".into(), b"a,b\n1,2\n3\n".to_vec()),
         ("/bucket/t.arrow".into(), arrow.into_inner()),
         ("/bucket/t.ndjson".into(), lines),
         ("/bucket/t.parquet".into(), parquet(all.clone())),
@@ -197,10 +203,34 @@ fn every_format_is_read_from_the_web() {
         assert!(found.equals(&expected), "{name}: {found}");
     }
     let semicolons = format!("{}/bucket/semicolons.csv", server.address);
+    let inferred = read(&semicolons).unwrap();
+    assert!(collect(&inferred).unwrap().equals(&expected));
     let frame = ReadOptions::default()
         .separator(Separator::Byte(b';'))
         .read(semicolons);
     assert!(collect(&frame.unwrap()).unwrap().equals(&expected));
+}
+
+#[test]
+fn text_from_the_web_is_read_as_text_from_a_file_is() {
+    let server = Server::new(files());
+    let folder = tempfile::tempdir().unwrap();
+    let local = folder.path().join("shop.csv");
+    std::fs::write(&local, SHOP).unwrap();
+    let (local, format) = ReadOptions::default().read_described(&local).unwrap();
+    let address = format!("{}/bucket/shop.csv", server.address);
+    let (found, same) = ReadOptions::default().read_described(&address).unwrap();
+    assert!(
+        collect(&found)
+            .unwrap()
+            .equals_missing(&collect(&local).unwrap())
+    );
+    assert_eq!(same, format);
+    let names = ReadOptions::default().names(["p", "d", "w"]);
+    assert_eq!(collect(&names.read(&address).unwrap()).unwrap().height(), 3);
+    let address = format!("{}/bucket/ragged.csv", server.address);
+    let error = read(&address).err().unwrap().to_string();
+    assert!(error.contains(&format!("{address}, line 3")), "{error}");
 }
 
 #[test]

@@ -407,7 +407,11 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     );
     fails(
         numeric("none", "impute = \"mean\"").fit(&table),
-        &["\"none\"", "no value"],
+        &[
+            "\"none\"",
+            "no value in any training row",
+            "no column gives a feature",
+        ],
     );
     fails(
         numeric("word", "").fit(&table),
@@ -543,8 +547,8 @@ fn stored_features_are_checked() {
         .unwrap();
     let text = fitted.to_json().unwrap();
     fails(
-        Features::from_json(&text.replace("\"format\": 1", "\"format\": 2")),
-        &["format 2", "reads format 1"],
+        Features::from_json(&text.replace("\"format\": 2", "\"format\": 3")),
+        &["format 3", "reads format 2"],
     );
     fails(
         Features::from_json(&text[..text.len() / 2]),
@@ -552,7 +556,7 @@ fn stored_features_are_checked() {
     );
     let scale = text.rfind("\"scale\"").unwrap();
     let zero = format!(
-        "{}\"scale\": 0.0}}}}]}}}}],\"target\":null}}",
+        "{}\"scale\": 0.0}}}}]}}}}],\"target\":null,\"types\":{{}},\"left_out\":[]}}",
         &text[..scale]
     );
     assert!(Features::from_json(&zero).is_err());

@@ -287,7 +287,7 @@ fn random_text_never_panics() {
     ];
     let options = prop_oneof![
         Just(ReadOptions::default()),
-        Just(ReadOptions::default().decimal_comma(true)),
+        Just(ReadOptions::default().decimal(',')),
         Just(ReadOptions::default().separator(b';').has_header(false)),
         Just(ReadOptions::default().null_values(["0", "a"])),
     ];
@@ -386,6 +386,10 @@ fn coding() -> impl Strategy<Value = Coding> {
     )
 }
 
+fn most() -> impl Strategy<Value = Option<usize>> {
+    option::of(1usize..4)
+}
+
 /// What becomes of one of so many columns, whatever their types are.
 fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
     let name = move || (0..columns).prop_map(|place| format!("c{place}"));
@@ -408,15 +412,18 @@ fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
                 steps,
             })
         ),
-        (name(), coding()).prop_map(|(name, (encode, missing, unseen, rare_below))| {
-            ColumnSpec::Category(CategorySpec {
-                name,
-                encode,
-                missing,
-                unseen,
-                rare_below,
-            })
-        }),
+        (name(), coding(), most()).prop_map(
+            |(name, (encode, missing, unseen, rare_below), keep_most_frequent)| {
+                ColumnSpec::Category(CategorySpec {
+                    name,
+                    encode,
+                    missing,
+                    unseen,
+                    rare_below,
+                    keep_most_frequent,
+                })
+            }
+        ),
         (name(), parts, impute(), steps).prop_map(|(name, parts, impute, steps)| {
             ColumnSpec::Date(DateSpec {
                 name,
@@ -426,15 +433,18 @@ fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
                 steps,
             })
         }),
-        (name(), name(), coding()).prop_map(|(a, b, (encode, missing, unseen, rare_below))| {
-            ColumnSpec::Cross(CrossSpec {
-                columns: [a, b],
-                encode,
-                missing,
-                unseen,
-                rare_below,
-            })
-        }),
+        (name(), name(), coding(), most()).prop_map(
+            |(a, b, (encode, missing, unseen, rare_below), keep_most_frequent)| {
+                ColumnSpec::Cross(CrossSpec {
+                    columns: [a, b],
+                    encode,
+                    missing,
+                    unseen,
+                    rare_below,
+                    keep_most_frequent,
+                })
+            }
+        ),
     ]
 }
 

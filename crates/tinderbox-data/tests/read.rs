@@ -147,7 +147,7 @@ fn options_say_what_inference_cannot_know() {
     let table = ReadOptions::default()
         .separator(b';')
         .null_values(["?"])
-        .decimal_comma(true)
+        .decimal(',')
         .column_type("code", ColumnType::Text)
         .read(&path)
         .unwrap()
@@ -159,7 +159,7 @@ fn options_say_what_inference_cannot_know() {
     assert_eq!(share, [1.5, 2.25]);
     let latin = folder.write("latin.csv", b"name\ncaf\xe9\n");
     let table = ReadOptions::default()
-        .encoding(Encoding::Latin1)
+        .encoding(Encoding::LATIN_1)
         .read(&latin)
         .unwrap();
     let table = table.collect().unwrap();
@@ -252,8 +252,34 @@ fn bad_files_are_told_by_name_and_line() {
             b"a\nok\ncaf\xe9\n".to_vec(),
             &["latin.csv, line 3", "0xe9", "Latin-1"],
         ),
-        ("wide.csv", b"\xff\xfea\0,\0b\0".to_vec(), &["UTF-16"]),
-        ("binary.csv", b"a,b\n1,\0\n".to_vec(), &["zero byte"]),
+        (
+            "binary.csv",
+            b"a,b\n1,\0\n".to_vec(),
+            &["binary.csv, line 2", "zero byte", "--encoding utf-16le"],
+        ),
+        (
+            "day.csv",
+            b"when,x\n2001-01-31,1\n2001-02-30,2\n".to_vec(),
+            &[
+                "day.csv, line 3, column \"when\"",
+                "\"2001-02-30\"",
+                "calendar",
+            ],
+        ),
+        (
+            "slashes.csv",
+            b"when,x\n31/01/2001,1\n30/02/2001,2\n28/02/2001,2\n".to_vec(),
+            &[
+                "slashes.csv, line 3, column \"when\"",
+                "\"30/02/2001\"",
+                "calendar",
+            ],
+        ),
+        (
+            "day.jsonl",
+            b"{\"when\":\"2001-01-31\"}\n{\"when\":\"2001-02-30\"}\n".to_vec(),
+            &["day.jsonl, line 2, column \"when\"", "calendar"],
+        ),
         (
             "table.xlsx",
             b"PK".to_vec(),

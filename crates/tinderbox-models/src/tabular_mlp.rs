@@ -1,10 +1,10 @@
 //! A multilayer perceptron for tables, with an embedding for every category column (Guo and
 //! Berkhahn 2016, "Entity Embeddings of Categorical Variables").
 
-use burn::module::Module;
+use burn::module::{Module, Param, ParamId};
 use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Dropout, Fans, Initializer, LinearInit, Network, linear};
@@ -33,6 +33,27 @@ impl CategoryColumn {
             column,
             categories,
             width: width.clamp(1, 600),
+        }
+    }
+
+    /// The embedding with its first weights.
+    fn embedding(&self, seed: Seed, device: &Device) -> Embedding {
+        let shape = [self.categories, self.width];
+        let fans = Fans {
+            fan_in: self.categories,
+            fan_out: self.width,
+        };
+        let make = move |device: &Device, require_grad: bool| {
+            let normal = Initializer::Normal { std: 0.01 };
+            let mut numbers = normal.draw(shape.iter().product(), fans, seed);
+            numbers[..shape[1]].fill(0.0);
+            let data = TensorData::new(numbers, shape);
+            device
+                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
+                .set_require_grad(require_grad)
+        };
+        Embedding {
+            weight: Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into()),
         }
     }
 }
@@ -172,7 +193,9 @@ impl TabularMlpConfig {
     /// The model with its first weights: a pure function of (config, seed), equal on every backend.
     ///
     /// Hidden weights are He et al.'s (2015), those of the last layer PyTorch's default
-    /// U(±1/√inputs), embeddings N(0, 0.01) as in fastai.
+    /// U(±1/√inputs), embeddings N(0, 0.01) as in fastai. The embedding of index 0, a missing or unknown
+    /// category, starts at 0 and stays there unless a training row has it: such a row is predicted as
+    /// if there were no such column.
     ///
     /// # Errors
     /// A size of 0, a dropout outside [0, 1), embeddings of columns that there are not or that are
@@ -180,19 +203,8 @@ impl TabularMlpConfig {
     pub fn init(&self, seed: Seed, device: &Device) -> Result<TabularMlp, ModelError> {
         self.check()?;
         let embedding = |column: &CategoryColumn| {
-            let fans = Fans {
-                fan_in: column.categories,
-                fan_out: column.width,
-            };
             let seed = seed.child("embedding").at(column.column as u64);
-            Embedding {
-                weight: Initializer::Normal { std: 0.01 }.param(
-                    [column.categories, column.width],
-                    fans,
-                    seed,
-                    device,
-                ),
-            }
+            column.embedding(seed, device)
         };
         let mut width = self.width();
         let mut hidden = Vec::with_capacity(self.hidden.len());
@@ -348,6 +360,7 @@ mod tests {
             numbers(model.embed(inputs))
         };
         let table = numbers(model.embeddings[0].weight.val());
+        assert_eq!(table[..2], [0.0; 2], "as if there were no such column");
         assert_eq!(row(3.0)[0..4], [0.5, table[6], table[7], -1.0]);
         for unknown in [5.0, 1e9, -1.0] {
             assert_eq!(row(unknown), row(0.0));

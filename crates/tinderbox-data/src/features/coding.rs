@@ -4,6 +4,7 @@ use polars::prelude::PlHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Encode, Missing, Output, OutputKind, Unseen};
+use crate::rows::Slot;
 
 /// From a word that may be missing to a category.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -12,21 +13,13 @@ pub(super) struct Coding {
     pub vocabulary: Vocabulary,
     pub encode: Encode,
     pub missing: Missing,
+    /// Whether a value was missing in a training row.
+    pub missing_seen: bool,
     pub unseen: Unseen,
     /// The words of the training rows that share one category, if rare ones do.
     pub rare: Option<Vocabulary>,
     /// Place of the most frequent word, for missing ones.
     pub most_frequent: Option<usize>,
-}
-
-/// How the features of a row lie in memory.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Form {
-    /// As a model takes them.
-    Wide,
-    /// A one-hot category is one number: 0 for none, else 1 more than the place of its 1. Rows that
-    /// wait are a hundred times smaller so.
-    Narrow,
 }
 
 /// What a word is.
@@ -41,12 +34,14 @@ pub(super) enum Code {
 }
 
 impl Coding {
+    /// The category of a word. One that no training row had is none at all: its weight would be
+    /// whatever the model started with.
     pub fn code(&self, word: Option<&str>) -> Result<Code, String> {
         let Some(word) = word else {
             return match (self.missing, self.most_frequent) {
-                (Missing::Category, _) => Ok(Code::Missing),
+                (Missing::Category, _) if self.missing_seen => Ok(Code::Missing),
                 (Missing::MostFrequent, Some(place)) => Ok(Code::Word(place)),
-                (Missing::MostFrequent | Missing::Zeros, _) => Ok(Code::None),
+                (Missing::Category | Missing::MostFrequent | Missing::Zeros, _) => Ok(Code::None),
                 (Missing::Error, _) => Err(
                     "the value is missing; state missing = \"category\", or leave the row out"
                         .into(),
@@ -56,19 +51,23 @@ impl Coding {
         if let Some(place) = self.vocabulary.place(word) {
             return Ok(Code::Word(place));
         }
-        let rare = self
-            .rare
-            .as_ref()
-            .is_some_and(|rare| rare.place(word).is_some());
-        match (rare, self.unseen) {
-            (true, _) => Ok(Code::Rare),
-            (false, Unseen::Zeros) => Ok(Code::None),
-            (false, Unseen::Rare) => Ok(Code::Rare),
-            (false, Unseen::Error) => Err(format!(
+        let rare = self.rare.as_ref();
+        if rare.is_some_and(|rare| rare.place(word).is_some()) {
+            return Ok(Code::Rare);
+        }
+        match self.unseen {
+            Unseen::Rare if self.has_rare() => Ok(Code::Rare),
+            Unseen::Rare | Unseen::Zeros => Ok(Code::None),
+            Unseen::Error => Err(format!(
                 "category \"{word}\" is not among the {} of the training rows; state unseen = \"zeros\" or \"rare\", or correct it",
                 self.vocabulary.words.len()
             )),
         }
+    }
+
+    /// Whether a training row had a rare word.
+    fn has_rare(&self) -> bool {
+        (self.rare.as_ref()).is_some_and(|rare| !rare.words.is_empty())
     }
 
     /// Number of features.
@@ -83,8 +82,16 @@ impl Coding {
         }
     }
 
-    /// Writes the features of one row, which are zero before.
-    pub fn write(&self, code: Code, form: Form, features: &mut [f32]) {
+    /// What the one number is that stands for the category in a narrow row.
+    pub fn slot(&self) -> Slot {
+        match self.encode {
+            Encode::Ordinal => Slot::Number,
+            Encode::OneHot => Slot::OneHot(self.width()),
+        }
+    }
+
+    /// The number of a category in a narrow row.
+    pub fn number(&self, code: Code) -> f32 {
         let words = self.vocabulary.words.len();
         let place = match code {
             Code::Word(place) => Some(place),
@@ -94,13 +101,7 @@ impl Coding {
             }
             Code::Missing | Code::None => None,
         };
-        match (self.encode, form, place) {
-            (_, _, None) => {}
-            (Encode::OneHot, Form::Wide, Some(place)) => features[place] = 1.0,
-            (Encode::OneHot, Form::Narrow, Some(place)) | (Encode::Ordinal, _, Some(place)) => {
-                features[0] = (place + 1) as f32;
-            }
-        }
+        place.map_or(0.0, |place| (place + 1) as f32)
     }
 
     pub fn outputs(&self, source: &str, outputs: &mut Vec<Output>) {
@@ -113,7 +114,7 @@ impl Coding {
         };
         let words = &self.vocabulary.words;
         if self.encode == Encode::Ordinal {
-            let size = 1 + words.len() + usize::from(self.rare.is_some());
+            let size = 1 + words.len() + usize::from(self.has_rare());
             return push(source.to_owned(), OutputKind::Index { size });
         }
         for word in words {
@@ -149,6 +150,18 @@ impl Vocabulary {
             words.map(|(place, word)| (word, place)).collect()
         });
         places.get(word).copied()
+    }
+
+    /// Whether some words are whole numbers, and all of those are written as numbers are: without
+    /// zeros or signs before them.
+    pub fn digits_are_numbers(&self) -> bool {
+        let parts = self.words.iter().flat_map(|word| word.split(PAIR));
+        let mut numbers = parts.filter_map(|part| Some((part, part.trim().parse::<i128>().ok()?)));
+        let mut some = false;
+        numbers.all(|(part, number)| {
+            some = true;
+            part == number.to_string()
+        }) && some
     }
 }
 

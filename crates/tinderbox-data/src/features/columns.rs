@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::frames::{FrameParts, polars, schema};
 use crate::nearest::unknown;
-use crate::{DataError, Result};
+use crate::{ColumnType, DataError, Result};
 
 /// Rows of a frame that are looked at together.
 const PART: usize = 1 << 16;
@@ -93,10 +93,10 @@ pub(super) fn find<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column> {
     })
 }
 
-/// A column as numbers: booleans are 0 and 1. NaN stays what it is.
+/// A column as numbers: booleans are 0 and 1, decimals the nearest number. NaN stays what it is.
 pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunked> {
     let dtype = column.dtype();
-    let numeric = dtype.is_primitive_numeric() || dtype.is_bool();
+    let numeric = dtype.is_numeric() || dtype.is_bool();
     if !numeric && column.null_count() < column.len() {
         if let Ok(text) = column.str() {
             let words = || (text.iter().enumerate()).filter_map(|(row, value)| Some((row, value?)));
@@ -111,12 +111,7 @@ pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunke
                 ),
             });
         }
-        return Err(DataError::Column {
-            column: column.name().to_string(),
-            problem: format!(
-                "is of type {dtype}, which is not numeric; use another kind, or cast it"
-            ),
-        });
+        return Err(unusable(column, "not numeric"));
     }
     if !numeric {
         return Ok(Float64Chunked::full_null(
@@ -124,8 +119,58 @@ pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunke
             column.len(),
         ));
     }
-    let column = column.cast(&DataType::Float64).map_err(polars)?;
-    Ok(column.f64().map_err(polars)?.clone())
+    floats(column)
+}
+
+fn floats(column: &Column) -> Result<Float64Chunked> {
+    let Some(decimals) = column.try_decimal() else {
+        let column = column.cast(&DataType::Float64).map_err(polars)?;
+        return Ok(column.f64().map_err(polars)?.clone());
+    };
+    // Not by polars' cast, which rounds twice.
+    let scale = decimals.scale();
+    let numbers = decimals.physical().iter();
+    let numbers: Float64Chunked = numbers
+        .map(|number| Some(decimal(number?, scale)))
+        .collect();
+    Ok(numbers.with_name(column.name().clone()))
+}
+
+/// The `f64` nearest to `number / 10^scale`.
+fn decimal(number: i128, scale: usize) -> f64 {
+    /// Whole numbers up to this, and powers of ten up to 10^22, are `f64` to the last digit.
+    const EXACT: u128 = 1 << 53;
+    if number.unsigned_abs() <= EXACT && scale <= 22 {
+        return number as f64 / 10f64.powi(scale as i32);
+    }
+    // Rust reads to the nearest; what it wrote is a number.
+    format!("{number}e-{scale}").parse().unwrap_or(f64::NAN)
+}
+
+/// The error for a column of a type that cannot be used as asked.
+fn unusable(column: &Column, what: &str) -> DataError {
+    let dtype = column.dtype();
+    let advice = match dtype.is_nested() {
+        true => "make a column of each of its parts, or leave it out",
+        false => "use another kind, cast it, or leave it out",
+    };
+    DataError::Column {
+        column: column.name().to_string(),
+        problem: format!("is of type {dtype}, which is {what}; {advice}"),
+    }
+}
+
+/// The type of text tables that is this one, if there is one.
+pub(super) fn column_type(dtype: &DataType) -> Option<ColumnType> {
+    Some(match dtype {
+        DataType::Boolean => ColumnType::Boolean,
+        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => ColumnType::Text,
+        DataType::Date => ColumnType::Date,
+        DataType::Datetime(..) => ColumnType::Datetime,
+        dtype if dtype.is_integer() => ColumnType::Integer,
+        dtype if dtype.is_numeric() => ColumnType::Float,
+        _ => return None,
+    })
 }
 
 /// What the categories of a column are written as.
@@ -171,7 +216,7 @@ pub(super) fn words(
             kind = WordKind::Integer;
             column
         }
-        DataType::Float32 | DataType::Float64 => {
+        dtype if dtype.is_numeric() => {
             integers = whole_numbers(column, first_row)?;
             if integers.null_count() == integers.len() {
                 let none = StringChunked::full_null(column.name().clone(), column.len());
@@ -180,24 +225,16 @@ pub(super) fn words(
             kind = WordKind::Integer;
             &integers
         }
-        dtype => {
-            return Err(DataError::Column {
-                column: column.name().to_string(),
-                problem: format!(
-                    "is of type {dtype}, which has no categories; use another kind, or cast it"
-                ),
-            });
-        }
+        _ => return Err(unusable(column, "no type of categories")),
     };
     let text = column.cast(&DataType::String).map_err(polars)?;
     Ok((Some(kind), text.str().map_err(polars)?.clone()))
 }
 
-/// Integer codes that other tools wrote as floats because some are missing.
+/// Integer codes that other tools wrote as floats because some are missing, or as decimals.
 fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
-    let floats = column.cast(&DataType::Float64).map_err(polars)?;
     let mut whole = Vec::with_capacity(column.len());
-    for (row, value) in floats.f64().map_err(polars)?.iter().enumerate() {
+    for (row, value) in floats(column)?.iter().enumerate() {
         whole.push(match value {
             Some(value) if value.fract() == 0.0 && value.abs() < 9e15 => Some(value as i64),
             Some(value) if !value.is_nan() => {
@@ -231,7 +268,7 @@ pub(super) fn moments(column: &Column) -> Result<Int64Chunked> {
             return Err(DataError::Column {
                 column: column.name().to_string(),
                 problem: format!(
-                    "is of type {dtype}, not a date; days are read from text such as 2001-01-31, other forms need a cast"
+                    "is of type {dtype}, not a date; days are read from text such as 2001-01-31, other forms need a cast, or leave it out"
                 ),
             });
         }

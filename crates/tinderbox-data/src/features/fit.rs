@@ -1,13 +1,13 @@
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
-use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
+use super::columns::{Frame, WordKind, column_type, find, moments, numbers, require, words};
 use super::dates;
 use super::fit_number::NumberObserver;
 use super::fit_target::TargetObserver;
-use super::fit_words::Counts;
-use super::fitted::{Features, FittedColumn, no_features};
-use super::spec::{CategorySpec, ColumnSpec, CrossSpec, DatePart, FeatureSpec, Missing};
+use super::fit_words::{Counts, Wanted};
+use super::fitted::{Features, FittedColumn, Indicator, no_features};
+use super::spec::{ColumnSpec, DatePart, FeatureSpec, Ignored, Missing};
 use super::transform::join;
 use crate::{DataError, Result};
 
@@ -16,17 +16,18 @@ impl FeatureSpec {
     /// any such frame into numbers.
     ///
     /// Of a `LazyFrame` only parts are in memory at a time. The result does not depend on how the
-    /// rows are cut into parts, nor on the number of threads.
+    /// rows are cut into parts, nor on the number of threads. A column without a value in any row is
+    /// left out, see [`Features::left_out`]: which rows a split gives to training is chance.
     ///
     /// # Errors
     ///
     /// A column that is absent (the nearest names are suggested) or of a type that its kind cannot
-    /// use, a value that no step handles (with column and row), a column without any value, more
+    /// use, a value that no step handles (with column and row), no column with a value, more
     /// categories than `max_categories`, a missing target, no rows.
     pub fn fit(&self, frame: &impl Frame) -> Result<Features> {
         self.check()?;
         if self.columns.is_empty() {
-            return Err(no_features());
+            return Err(no_features(&self.ignored));
         }
         let schema = frame.columns()?;
         let mut names: Vec<String> = Vec::new();
@@ -64,15 +65,28 @@ impl FeatureSpec {
                 what: "to fit features on".into(),
             });
         }
-        let columns = observers
-            .into_iter()
-            .zip(&self.columns)
-            .map(|(observer, column)| observer.finish(column))
-            .collect::<Result<Vec<_>>>()?;
+        let (mut columns, mut left_out) = (Vec::new(), Vec::new());
+        for (observer, column) in observers.into_iter().zip(&self.columns) {
+            match observer.finish(column)? {
+                Some(column) => columns.push(column),
+                None => left_out.push(Ignored {
+                    name: column.names().join("×"),
+                    reason: NO_VALUE.to_owned(),
+                }),
+            }
+        }
         let target = target.map(TargetObserver::finish).transpose()?;
-        Features::new(columns, target)
+        let types = columns.iter().flat_map(FittedColumn::names);
+        let types = types.filter_map(|name| {
+            let kind = column_type(schema.get(name)?)?;
+            Some((name.to_owned(), kind))
+        });
+        let types = types.collect();
+        Features::new(columns, target, types, left_out)
     }
 }
+
+const NO_VALUE: &str = "it has no value in any training row";
 
 enum Observer {
     Numeric(NumberObserver),
@@ -160,60 +174,69 @@ impl Observer {
         Ok(())
     }
 
-    fn finish(self, column: &ColumnSpec) -> Result<FittedColumn> {
-        match (self, column) {
-            (Self::Numeric(observer), ColumnSpec::Numeric(spec)) => Ok(FittedColumn::Numeric {
-                name: spec.name.clone(),
-                missing_indicator: spec.missing_indicator,
-                number: observer.finish(&spec.name)?,
-            }),
-            (Self::Date(parts), ColumnSpec::Date(spec)) => Ok(FittedColumn::Date {
-                name: spec.name.clone(),
-                missing_indicator: spec.missing_indicator,
-                parts: parts
-                    .into_iter()
-                    .map(|(part, observer)| Ok((part, observer.finish(&spec.name)?)))
-                    .collect::<Result<_>>()?,
-            }),
-            (Self::Words { kinds, counts }, ColumnSpec::Category(spec)) => {
-                let CategorySpec {
-                    name,
-                    encode,
-                    missing,
-                    unseen,
-                    rare_below,
-                } = spec;
-                let kind = kinds[0].unwrap_or(WordKind::Text);
-                Ok(FittedColumn::Category {
-                    name: name.clone(),
-                    words: kind,
-                    coding: counts.finish(name, kind, (*encode, *missing, *unseen), *rare_below)?,
+    /// The column as it was fitted; none without a value in any row.
+    fn finish(self, column: &ColumnSpec) -> Result<Option<FittedColumn>> {
+        let text = WordKind::Text;
+        Ok(match (self, column) {
+            (Self::Numeric(observer), ColumnSpec::Numeric(spec)) => {
+                let indicator = Indicator::new(spec.missing_indicator, observer.missing);
+                observer.finish().map(|number| FittedColumn::Numeric {
+                    name: spec.name.clone(),
+                    indicator,
+                    number,
                 })
+            }
+            (Self::Date(parts), ColumnSpec::Date(spec)) => {
+                let missing = parts.iter().any(|(_, observer)| observer.missing);
+                let parts = parts.into_iter();
+                let parts = parts.map(|(part, observer)| Some((part, observer.finish()?)));
+                parts
+                    .collect::<Option<_>>()
+                    .map(|parts| FittedColumn::Date {
+                        name: spec.name.clone(),
+                        indicator: Indicator::new(spec.missing_indicator, missing),
+                        parts,
+                    })
+            }
+            (Self::Words { kinds, counts }, ColumnSpec::Category(spec)) => {
+                let words = kinds[0].unwrap_or(text);
+                let wanted = Wanted {
+                    encode: spec.encode,
+                    missing: spec.missing,
+                    unseen: spec.unseen,
+                    rare_below: spec.rare_below,
+                    keep_most_frequent: spec.keep_most_frequent,
+                };
+                counts
+                    .finish(words, wanted)
+                    .map(|coding| FittedColumn::Category {
+                        name: spec.name.clone(),
+                        words,
+                        coding,
+                    })
             }
             (Self::Words { kinds, counts }, ColumnSpec::Cross(spec)) => {
-                let CrossSpec {
-                    columns,
-                    encode,
-                    missing,
-                    unseen,
-                    rare_below,
-                } = spec;
-                let text = WordKind::Text;
-                Ok(FittedColumn::Cross {
-                    names: columns.clone(),
-                    words: [kinds[0].unwrap_or(text), kinds[1].unwrap_or(text)],
-                    coding: counts.finish(
-                        &columns[0],
-                        text,
-                        (*encode, *missing, *unseen),
-                        *rare_below,
-                    )?,
-                })
+                let wanted = Wanted {
+                    encode: spec.encode,
+                    missing: spec.missing,
+                    unseen: spec.unseen,
+                    rare_below: spec.rare_below,
+                    keep_most_frequent: spec.keep_most_frequent,
+                };
+                counts
+                    .finish(text, wanted)
+                    .map(|coding| FittedColumn::Cross {
+                        names: spec.columns.clone(),
+                        words: [kinds[0].unwrap_or(text), kinds[1].unwrap_or(text)],
+                        coding,
+                    })
             }
-            (_, other) => Err(DataError::Spec {
-                problem: format!("column {:?} changed its kind while fitting", other.names()),
-            }),
-        }
+            (_, other) => {
+                return Err(DataError::Spec {
+                    problem: format!("column {:?} changed its kind while fitting", other.names()),
+                });
+            }
+        })
     }
 }
 
@@ -223,12 +246,5 @@ fn forbid_missing(word: Option<&str>, missing: Missing) -> Result<(), String> {
             Err("the value is missing; state missing = \"category\", or leave the row out".into())
         }
         _ => Ok(()),
-    }
-}
-
-pub(super) fn all_missing(name: &str) -> DataError {
-    DataError::Column {
-        column: name.to_owned(),
-        problem: "has no value in any training row; leave it out, or impute a constant".into(),
     }
 }

@@ -1,11 +1,9 @@
 use polars::prelude::PlHashMap;
 
-use super::fit::all_missing;
 use super::fitted::{FittedStep, Number};
 use super::spec::{Impute, Step};
-use super::statistics::{Moments, Quantiles};
+use super::statistics::{Moments, Quantiles, spread};
 use super::target::present;
-use crate::Result;
 
 /// What is to be known of a column of numbers, in one pass.
 ///
@@ -21,6 +19,8 @@ pub(super) struct NumberObserver {
     quantiles: Option<Quantiles>,
     scaled_quantiles: Option<Quantiles>,
     counts: Option<PlHashMap<u64, u64>>,
+    /// Whether a value was missing.
+    pub missing: bool,
 }
 
 impl NumberObserver {
@@ -34,11 +34,13 @@ impl NumberObserver {
             quantiles: (impute == Impute::Median).then(Quantiles::default),
             scaled_quantiles: steps.contains(&Step::Robust).then(Quantiles::default),
             counts: (impute == Impute::MostFrequent).then(PlHashMap::default),
+            missing: false,
         }
     }
 
     pub fn add(&mut self, value: Option<f64>) -> Result<(), String> {
         let Some(value) = present(value) else {
+            self.missing = true;
             return match self.impute {
                 Impute::Error => Err(
                     "the value is missing; state impute = \"mean\", or leave the row out".into(),
@@ -82,9 +84,10 @@ impl NumberObserver {
         Ok(())
     }
 
-    pub fn finish(self, name: &str) -> Result<Number> {
+    /// From values to features; none where every value was missing and nothing stands in for it.
+    pub fn finish(self) -> Option<Number> {
         if self.values.count == 0 && !matches!(self.impute, Impute::Constant(_)) {
-            return Err(all_missing(name));
+            return None;
         }
         let impute = match self.impute {
             Impute::Error => None,
@@ -104,16 +107,14 @@ impl NumberObserver {
             Step::Standardise => scale(self.scaled.mean, self.scaled.deviation()),
             Step::MinMax => scale(self.scaled.least, self.scaled.greatest - self.scaled.least),
             Step::Robust => {
-                let at = |fraction| {
-                    let quantiles = self.scaled_quantiles.as_ref();
-                    quantiles
-                        .and_then(|quantiles| quantiles.at(fraction))
-                        .unwrap_or(0.0)
-                };
-                scale(at(0.5), at(0.75) - at(0.25))
+                let quantiles = self.scaled_quantiles.as_ref();
+                let of = |value: Option<f64>| value.unwrap_or(0.0);
+                let at = |fraction| of(quantiles.and_then(|quantiles| quantiles.at(fraction)));
+                let inner = |fraction| of(quantiles.and_then(|all| all.inner(fraction)));
+                scale(at(0.5), spread(at(0.75) - at(0.25), inner))
             }
         });
-        Ok(Number {
+        Some(Number {
             impute,
             steps: steps.collect(),
         })

@@ -23,9 +23,7 @@ impl TargetObserver {
         let classes = match spec.task {
             Task::Regression => false,
             Task::Classification => true,
-            Task::Auto => schema
-                .get(first)
-                .is_some_and(|dtype| !dtype.is_primitive_numeric()),
+            Task::Auto => schema.get(first).is_some_and(|dtype| !dtype.is_numeric()),
         };
         if !classes {
             let columns = spec.columns.iter();
@@ -127,7 +125,7 @@ impl TargetObserver {
                 counts,
             } => {
                 let kind = kind.unwrap_or(WordKind::Text);
-                let classes = counts.words(kind, |_| true);
+                let classes = counts.words(kind, |_, _| true);
                 if classes.len() < 2 {
                     return Err(DataError::Column {
                         column,

@@ -1,15 +1,18 @@
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::coding::Coding;
 use super::columns::WordKind;
 use super::target::FittedTarget;
-use super::{DatePart, Unseen};
-use crate::{DataError, Result};
+use super::{DatePart, Ignored, Unseen};
+use crate::rows::Slot;
+use crate::{ColumnFormat, ColumnType, DataError, Result, TableFormat};
 
 /// The form that this version writes and reads.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Everything that turns a frame into numbers: fitted by [`FeatureSpec::fit`](super::FeatureSpec::fit)
 /// on training rows, stored beside the weights, applied to whatever comes later.
@@ -18,7 +21,11 @@ const FORMAT: u32 = 1;
 pub struct Features {
     pub(super) columns: Vec<FittedColumn>,
     pub(super) target: Option<FittedTarget>,
+    types: BTreeMap<String, ColumnType>,
+    left_out: Vec<Ignored>,
+    read_as: Option<TableFormat>,
     outputs: Vec<Output>,
+    slots: Arc<[Slot]>,
 }
 
 /// One feature: a column of [`TensorTable::features`](super::TensorTable).
@@ -54,6 +61,39 @@ struct Stored {
     format: u32,
     columns: Vec<FittedColumn>,
     target: Option<FittedTarget>,
+    /// Types of the input columns, where they are those of text tables.
+    types: BTreeMap<String, ColumnType>,
+    left_out: Vec<Ignored>,
+    /// How the file of the training rows was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    read_as: Option<TableFormat>,
+}
+
+/// Whether a feature says that a value is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Indicator {
+    /// There is none.
+    Absent,
+    /// There is one, but no training row had a missing value: a model learns nothing about it, so it
+    /// stays 0.
+    Zero,
+    Present,
+}
+
+impl Indicator {
+    pub fn new(wanted: bool, seen: bool) -> Self {
+        match (wanted, seen) {
+            (false, _) => Self::Absent,
+            (true, false) => Self::Zero,
+            (true, true) => Self::Present,
+        }
+    }
+
+    /// Number of features.
+    pub fn width(self) -> usize {
+        usize::from(self != Self::Absent)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,7 +101,7 @@ struct Stored {
 pub(super) enum FittedColumn {
     Numeric {
         name: String,
-        missing_indicator: bool,
+        indicator: Indicator,
         number: Number,
     },
     Category {
@@ -71,7 +111,7 @@ pub(super) enum FittedColumn {
     },
     Date {
         name: String,
-        missing_indicator: bool,
+        indicator: Indicator,
         parts: Vec<(DatePart, Number)>,
     },
     Cross {
@@ -132,20 +172,31 @@ impl Number {
     }
 }
 
-pub(super) fn no_features() -> DataError {
-    DataError::Spec {
-        problem: "no column gives a feature; name at least one".into(),
+pub(super) fn no_features(left_out: &[Ignored]) -> DataError {
+    let left_out: Vec<String> = (left_out.iter().take(5))
+        .map(|column| format!("\"{}\" is left out: {}", column.name, column.reason))
+        .collect();
+    let mut problem = "no column gives a feature; name at least one".to_owned();
+    if !left_out.is_empty() {
+        problem += &format!(" ({})", left_out.join("; "));
     }
+    DataError::Spec { problem }
 }
 
 impl Features {
-    pub(super) fn new(columns: Vec<FittedColumn>, target: Option<FittedTarget>) -> Result<Self> {
-        let mut outputs = Vec::new();
+    pub(super) fn new(
+        columns: Vec<FittedColumn>,
+        target: Option<FittedTarget>,
+        types: BTreeMap<String, ColumnType>,
+        left_out: Vec<Ignored>,
+    ) -> Result<Self> {
+        let (mut outputs, mut slots) = (Vec::new(), Vec::new());
         for column in &columns {
             column.outputs(&mut outputs);
+            column.slots(&mut slots);
         }
         if outputs.is_empty() {
-            return Err(no_features());
+            return Err(no_features(&left_out));
         }
         // A category may be called what another feature is called; names stay different.
         let mut once = std::collections::HashSet::new();
@@ -157,7 +208,11 @@ impl Features {
         Ok(Self {
             columns,
             target,
+            types,
+            left_out,
+            read_as: None,
             outputs,
+            slots: slots.into(),
         })
     }
 
@@ -182,6 +237,68 @@ impl Features {
             }
         }
         names
+    }
+
+    /// Types that the input columns had when the features were fitted, where they are those of text
+    /// tables.
+    pub fn input_types(&self) -> &BTreeMap<String, ColumnType> {
+        &self.types
+    }
+
+    /// Keeps how the file of the training rows was read, for [`format`](Self::format); of columns that
+    /// are no input nothing is kept.
+    pub fn with_format(mut self, mut format: TableFormat) -> Self {
+        let inputs = self.inputs();
+        format
+            .columns
+            .retain(|column| inputs.contains(&column.name.as_str()));
+        // The types of the columns say more.
+        format.options.types.clear();
+        self.read_as = Some(format);
+        self
+    }
+
+    /// How another file is read whose rows these features are to transform.
+    ///
+    /// Separator, null values and the like are those of [`with_format`](Self::with_format); without it
+    /// they are inferred. The columns have the types of the training rows, with two exceptions: what
+    /// becomes categories is read as text, so that a new word among whole numbers is an unseen category
+    /// and no mistake, and columns that are not needed, the target among them, may be anything.
+    pub fn format(&self) -> TableFormat {
+        let mut format = self.read_as.clone().unwrap_or_default();
+        for (name, &kind) in &self.types {
+            if format.column(name).is_none() {
+                format.columns.push(ColumnFormat {
+                    name: name.clone(),
+                    kind,
+                    decimal: None,
+                    percent: false,
+                    dates: None,
+                    notes: Vec::new(),
+                });
+            }
+        }
+        for column in &mut format.columns {
+            let used = self.columns.iter();
+            let mut used = used.filter(|other| other.names().contains(&column.name.as_str()));
+            // Of numbers written like 1,299 the text is not the category.
+            let plain = column.decimal.is_none() && !column.percent;
+            if plain && used.all(FittedColumn::is_category) {
+                column.kind = ColumnType::Text;
+            }
+        }
+        format
+    }
+
+    /// Columns of the specification that give no feature, and why: those without a value in any
+    /// training row.
+    pub fn left_out(&self) -> &[Ignored] {
+        &self.left_out
+    }
+
+    /// What a narrow row is made of.
+    pub(crate) fn slots(&self) -> &Arc<[Slot]> {
+        &self.slots
     }
 
     /// Names of the target columns.
@@ -255,27 +372,27 @@ impl FittedColumn {
     }
 
     fn outputs(&self, outputs: &mut Vec<Output>) {
-        let indicator = |name: &str| Output {
-            name: format!("{name}_missing"),
-            source: name.to_owned(),
-            kind: OutputKind::OneHot,
+        let missing = |name: &str, indicator: &Indicator| {
+            (*indicator != Indicator::Absent).then(|| Output {
+                name: format!("{name}_missing"),
+                source: name.to_owned(),
+                kind: OutputKind::OneHot,
+            })
         };
         match self {
             Self::Numeric {
-                name,
-                missing_indicator,
-                ..
+                name, indicator, ..
             } => {
                 outputs.push(Output {
                     name: name.clone(),
                     source: name.clone(),
                     kind: OutputKind::Number,
                 });
-                outputs.extend(missing_indicator.then(|| indicator(name)));
+                outputs.extend(missing(name, indicator));
             }
             Self::Date {
                 name,
-                missing_indicator,
+                indicator,
                 parts,
             } => {
                 outputs.extend(parts.iter().map(|(part, _)| Output {
@@ -283,7 +400,7 @@ impl FittedColumn {
                     source: name.clone(),
                     kind: OutputKind::Number,
                 }));
-                outputs.extend(missing_indicator.then(|| indicator(name)));
+                outputs.extend(missing(name, indicator));
             }
             Self::Category { name, coding, .. } => coding.outputs(name, outputs),
             Self::Cross {
@@ -292,6 +409,23 @@ impl FittedColumn {
                 ..
             } => coding.outputs(&format!("{a}×{b}"), outputs),
         }
+    }
+
+    fn is_category(&self) -> bool {
+        matches!(self, Self::Category { .. } | Self::Cross { .. })
+    }
+
+    fn slots(&self, slots: &mut Vec<Slot>) {
+        let numbers = match self {
+            Self::Category { coding, .. } | Self::Cross { coding, .. } => {
+                return slots.push(coding.slot());
+            }
+            Self::Numeric { indicator, .. } => 1 + indicator.width(),
+            Self::Date {
+                indicator, parts, ..
+            } => parts.len() + indicator.width(),
+        };
+        slots.resize(slots.len() + numbers, Slot::Number);
     }
 
     fn check(&self) -> Result<(), String> {
@@ -334,6 +468,9 @@ impl From<Features> for Stored {
             format: FORMAT,
             columns: features.columns,
             target: features.target,
+            types: features.types,
+            left_out: features.left_out,
+            read_as: features.read_as,
         }
     }
 }
@@ -356,6 +493,19 @@ impl TryFrom<Stored> for Features {
                 )
             })?;
         }
-        Self::new(stored.columns, stored.target).map_err(|error| error.to_string())
+        let Stored {
+            columns,
+            target,
+            types,
+            left_out,
+            read_as,
+            ..
+        } = stored;
+        let features =
+            Self::new(columns, target, types, left_out).map_err(|error| error.to_string())?;
+        Ok(Self {
+            read_as,
+            ..features
+        })
     }
 }

@@ -1,15 +1,13 @@
-use polars::prelude::{DataFrame, DataType, PlHashMap, Schema};
+use polars::prelude::Schema;
 use rayon::prelude::*;
 
-use super::columns::{Frame, find, numbers, require, words};
-use super::spec::{
-    ColumnSpec, DatePart, DateSpec, FeatureSpec, Ignored, Impute, NumericSpec, Step, TargetSpec,
-    Task,
-};
+use super::columns::{Frame, require};
+use super::look::{COUNTS, Look};
+use super::spec::{ColumnSpec, FeatureSpec, Ignored, TargetSpec, Task};
 use crate::{DataError, Result};
 
 /// How [`FeatureSpec::infer_with`] decides.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Inference {
     /// Categories with more different values than this are given as an index for an embedding;
@@ -17,15 +15,14 @@ pub struct Inference {
     pub embed_above: Option<usize>,
     /// Whether numbers or classes are predicted.
     pub task: Task,
-}
-
-impl Default for Inference {
-    fn default() -> Self {
-        Self {
-            embed_above: None,
-            task: Task::Auto,
-        }
-    }
+    /// Columns that are numbers, whatever they look like.
+    pub numeric: Vec<String>,
+    /// Columns that are categories, whatever they look like.
+    pub category: Vec<String>,
+    /// Columns that are days or moments.
+    pub date: Vec<String>,
+    /// Columns that are left out.
+    pub ignore: Vec<String>,
 }
 
 impl Inference {
@@ -40,17 +37,91 @@ impl Inference {
         self.task = task;
         self
     }
+
+    /// States columns that are numbers, whatever they look like.
+    pub fn numeric<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.numeric.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// States columns that are categories, whatever they look like.
+    pub fn category<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.category.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// States columns that are days or moments.
+    pub fn date<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.date.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// States columns that are left out.
+    pub fn ignore<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.ignore.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// What is stated about a column.
+    pub(super) fn stated(&self, name: &str) -> Option<Stated> {
+        let stated = self.all().find(|(column, _)| *column == name);
+        stated.map(|(_, kind)| kind)
+    }
+
+    fn all(&self) -> impl Iterator<Item = (&str, Stated)> {
+        let lists = [
+            (&self.numeric, Stated::Numeric),
+            (&self.category, Stated::Category),
+            (&self.date, Stated::Date),
+            (&self.ignore, Stated::Ignore),
+        ];
+        (lists.into_iter()).flat_map(|(columns, kind)| {
+            let columns = columns.iter().map(String::as_str);
+            columns.map(move |name| (name, kind))
+        })
+    }
+
+    /// An error unless every stated column is there, is no target, and is stated as one thing.
+    fn check(&self, schema: &Schema, target: &str) -> Result<()> {
+        require(schema, self.all().map(|(name, _)| name))?;
+        for (name, kind) in self.all() {
+            let problem = if name == target {
+                "is the target, so nothing else can be stated about it"
+            } else if self
+                .all()
+                .any(|(other, kinds)| other == name && kinds != kind)
+            {
+                "is stated as two kinds; state one of numeric, category, date and ignore"
+            } else {
+                continue;
+            };
+            return Err(DataError::Column {
+                column: name.to_owned(),
+                problem: problem.to_owned(),
+            });
+        }
+        Ok(())
+    }
 }
 
-/// A text column with this share of numbers is a numeric one with mistakes in it.
-const NUMBERS_IN_TEXT: f64 = 0.9;
-/// Text with this many different values, nearly one a row, identifies rows.
-const IDENTIFIER: usize = 100;
+/// What a user says about a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stated {
+    Numeric,
+    Category,
+    Date,
+    Ignore,
+}
 
 impl FeatureSpec {
     /// A sensible default from types and values: numbers are imputed by their mean and
     /// standardised, words become one-hot with a category for missing values, dates become year,
     /// month, day and weekday; row numbers, identifiers and columns without values are left out.
+    ///
+    /// Numbers among which a few are so large that all others would become the same number are imputed
+    /// by their median and scaled by [`Step::Robust`](super::Step::Robust), to -10 to 10 at most. Words
+    /// with more than 300 different values are [`ColumnSpec::one_hot_frequent`]. Where nothing but row
+    /// numbers would be left, as in a series over time, they are a feature.
     ///
     /// # Errors
     ///
@@ -63,10 +134,12 @@ impl FeatureSpec {
     /// Like [`FeatureSpec::infer`], with a say in it.
     ///
     /// # Errors
-    /// Those of [`FeatureSpec::infer`].
+    /// Those of [`FeatureSpec::infer`], a stated column that is not there, and one whose values are not
+    /// what is stated (with the first row that is not).
     pub fn infer_with(frame: &impl Frame, target: &str, inference: &Inference) -> Result<Self> {
         let schema = frame.columns()?;
         require(&schema, [target])?;
+        inference.check(&schema, target)?;
         let mut spec = Self {
             target: Some(TargetSpec::new([target], inference.task)),
             ..Self::default()
@@ -76,7 +149,9 @@ impl FeatureSpec {
             .filter(|name| *name != target)
             .map(|name| name.to_string());
         let names: Vec<String> = names.collect();
-        let mut looks: Vec<Look> = names.iter().map(|name| Look::new(name, &schema)).collect();
+        let mut looks: Vec<Look> = (names.iter())
+            .map(|name| Look::new(schema.get(name), inference.stated(name)))
+            .collect();
         let (mut rows, limit) = (0, spec.max_categories);
         // With the target, so that a table of nothing else still has rows.
         let columns: Vec<String> = names.iter().cloned().chain([target.to_owned()]).collect();
@@ -100,194 +175,14 @@ impl FeatureSpec {
                 Err(reason) => spec.ignored.push(Ignored { name, reason }),
             }
         }
+        if spec.columns.is_empty() {
+            let counting = spec
+                .ignored
+                .extract_if(.., |column| column.reason == COUNTS);
+            spec.columns = counting
+                .map(|column| ColumnSpec::numeric(column.name))
+                .collect();
+        }
         Ok(spec)
-    }
-}
-
-enum Look {
-    Number {
-        present: usize,
-        counting: Option<i64>,
-        integer: bool,
-    },
-    Date {
-        present: usize,
-        clock: bool,
-    },
-    Word {
-        /// Different words, and whether each is a number.
-        values: PlHashMap<String, bool>,
-        present: usize,
-        numbers: usize,
-        text: Option<(usize, String)>,
-    },
-    Other(DataType),
-}
-
-impl Look {
-    fn new(name: &str, schema: &Schema) -> Self {
-        match schema.get(name) {
-            Some(dtype) if dtype.is_primitive_numeric() || dtype.is_null() => Self::Number {
-                present: 0,
-                counting: None,
-                integer: dtype.is_integer(),
-            },
-            Some(DataType::Date) => Self::Date {
-                present: 0,
-                clock: false,
-            },
-            Some(DataType::Datetime(..)) => Self::Date {
-                present: 0,
-                clock: true,
-            },
-            Some(
-                DataType::Boolean
-                | DataType::String
-                | DataType::Categorical(..)
-                | DataType::Enum(..),
-            ) => Self::Word {
-                values: PlHashMap::default(),
-                present: 0,
-                numbers: 0,
-                text: None,
-            },
-            Some(other) => Self::Other(other.clone()),
-            None => Self::Other(DataType::Null),
-        }
-    }
-
-    fn look(&mut self, frame: &DataFrame, name: &str, rows: usize, limit: usize) -> Result<()> {
-        let column = find(frame, name)?;
-        match self {
-            Self::Other(_) => {}
-            Self::Date { present, .. } => *present += column.len() - column.null_count(),
-            Self::Number {
-                present,
-                counting,
-                integer,
-            } => {
-                for (row, value) in numbers(column, rows)?.iter().enumerate() {
-                    let value = value.filter(|value| !value.is_nan());
-                    *present += usize::from(value.is_some());
-                    let row = (rows + row) as i64;
-                    // Row numbers: each one more than the one before.
-                    let start = value.map(|value| (value as i64).wrapping_sub(row));
-                    if row == 0 && *integer {
-                        *counting = start;
-                    } else if start != *counting {
-                        *counting = None;
-                        *integer = false;
-                    }
-                }
-            }
-            Self::Word {
-                values,
-                present,
-                numbers,
-                text,
-            } => {
-                let (_, words) = words(column, rows)?;
-                let mut last = (None, false);
-                for (row, word) in words.iter().enumerate() {
-                    let Some(word) = word else { continue };
-                    *present += 1;
-                    let number = if last.0 == Some(word) {
-                        last.1
-                    } else if let Some(&number) = values.get(word) {
-                        number
-                    } else {
-                        let number = word.trim().parse::<f64>().is_ok();
-                        if values.len() <= limit {
-                            values.insert(word.to_owned(), number);
-                        }
-                        number
-                    };
-                    last = (Some(word), number);
-                    if number {
-                        *numbers += 1;
-                    } else if text.is_none() {
-                        *text = Some((rows + row, word.to_owned()));
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// The column's spec, or why it has none.
-    fn decide(
-        self,
-        name: &str,
-        rows: usize,
-        limit: usize,
-        inference: &Inference,
-    ) -> Result<Result<ColumnSpec, String>> {
-        const EMPTY: &str = "it has no value in any row";
-        Ok(match self {
-            Self::Other(dtype) => Err(format!("its type is {dtype}")),
-            Self::Number { present: 0, .. }
-            | Self::Date { present: 0, .. }
-            | Self::Word { present: 0, .. } => Err(EMPTY.to_owned()),
-            Self::Number {
-                counting: Some(_),
-                integer: true,
-                ..
-            } if rows > 2 => Err("it counts the rows".to_owned()),
-            Self::Number { .. } => Ok(ColumnSpec::Numeric(NumericSpec {
-                name: name.to_owned(),
-                impute: Impute::Mean,
-                missing_indicator: false,
-                steps: vec![Step::Standardise],
-            })),
-            Self::Date { clock, .. } => {
-                let mut parts = vec![
-                    DatePart::Year,
-                    DatePart::Month,
-                    DatePart::Day,
-                    DatePart::Weekday,
-                ];
-                if clock {
-                    parts.push(DatePart::Hour);
-                }
-                Ok(ColumnSpec::Date(DateSpec {
-                    name: name.to_owned(),
-                    parts,
-                    impute: Impute::Mean,
-                    missing_indicator: false,
-                    steps: vec![Step::Standardise],
-                }))
-            }
-            Self::Word {
-                values,
-                present,
-                numbers,
-                text,
-            } => {
-                if let Some((row, word)) = text
-                    && present >= 20
-                    && numbers as f64 >= NUMBERS_IN_TEXT * present as f64
-                {
-                    return Err(DataError::Value {
-                        column: name.to_owned(),
-                        row,
-                        problem: format!(
-                            "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
-                        ),
-                    });
-                }
-                let different = values.len();
-                if different > limit {
-                    Err(format!("it has more than {limit} different values"))
-                } else if different > IDENTIFIER && 2 * different > present {
-                    Err(format!(
-                        "{different} different values in {present} rows identify rows"
-                    ))
-                } else if inference.embed_above.is_some_and(|above| different > above) {
-                    Ok(ColumnSpec::ordinal(name))
-                } else {
-                    Ok(ColumnSpec::one_hot(name))
-                }
-            }
-        })
     }
 }

@@ -95,7 +95,8 @@ pub struct NumericSpec {
     /// What stands in for a missing value, before the steps.
     #[serde(default)]
     pub impute: Impute,
-    /// Whether a second feature says, as 1 or 0, that the value was missing.
+    /// Whether a second feature says, as 1 or 0, that the value was missing; it stays 0 where no
+    /// training row had a missing one.
     #[serde(default)]
     pub missing_indicator: bool,
     /// What is done to the values, in this order; at most one of them scales.
@@ -121,6 +122,9 @@ pub struct CategorySpec {
     /// Categories with fewer training rows than this share one category.
     #[serde(default)]
     pub rare_below: usize,
+    /// At most this many keep a category of their own, the most frequent ones; all others share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_most_frequent: Option<usize>,
 }
 
 /// The pairs of values of two category columns.
@@ -141,6 +145,9 @@ pub struct CrossSpec {
     /// Pairs with fewer training rows than this share one category.
     #[serde(default)]
     pub rare_below: usize,
+    /// At most this many keep a category of their own, the most frequent ones; all others share one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_most_frequent: Option<usize>,
 }
 
 /// A column of days or moments; moments with a time zone are taken in UTC.
@@ -154,7 +161,8 @@ pub struct DateSpec {
     /// What stands in for a missing part, before the steps.
     #[serde(default)]
     pub impute: Impute,
-    /// Whether another feature says, as 1 or 0, that the value was missing.
+    /// Whether another feature says, as 1 or 0, that the value was missing; it stays 0 where no
+    /// training row had a missing one.
     #[serde(default)]
     pub missing_indicator: bool,
     /// What is done to every part, in this order; at most one of them scales.
@@ -227,7 +235,8 @@ pub enum Step {
     Standardise,
     /// To the range 0 to 1 on the training rows.
     MinMax,
-    /// `(x - median) / (75 % quantile - 25 % quantile)`: outliers do not move it.
+    /// `(x - median) / (75 % quantile - 25 % quantile)`: outliers do not move it. Where the two are
+    /// equal, quantiles further out are taken: 10 % and 90 %, then 1 % and 99 %.
     Robust,
     /// Values beyond an end become that end; an end may be left out.
     Clip {
@@ -260,7 +269,8 @@ pub enum Encode {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Missing {
-    /// Being missing is a category of its own (for [`Encode::Ordinal`]: index 0).
+    /// Being missing is a category of its own (for [`Encode::Ordinal`]: index 0). Where no training row
+    /// had a missing value, it has no category.
     #[default]
     Category,
     /// It has no category: all zeros (for [`Encode::Ordinal`]: index 0).
@@ -279,7 +289,8 @@ pub enum Unseen {
     /// It has no category: all zeros (for [`Encode::Ordinal`]: index 0).
     #[default]
     Zeros,
-    /// It counts as a rare one; needs `rare_below`.
+    /// It counts as a rare one; needs `rare_below` or `keep_most_frequent`. Where no training row had
+    /// a rare one, it has no category.
     Rare,
     /// It is an error.
     Error,
@@ -436,16 +447,24 @@ impl FeatureSpec {
                     name,
                     unseen,
                     rare_below,
+                    keep_most_frequent,
                     ..
                 })
                 | ColumnSpec::Cross(CrossSpec {
                     columns: [name, _],
                     unseen,
                     rare_below,
+                    keep_most_frequent,
                     ..
                 }) => {
-                    if *unseen == Unseen::Rare && *rare_below == 0 {
-                        return wrong(name, "unseen = \"rare\" needs rare_below");
+                    if *unseen == Unseen::Rare && *rare_below == 0 && keep_most_frequent.is_none() {
+                        return wrong(
+                            name,
+                            "unseen = \"rare\" needs rare_below or keep_most_frequent",
+                        );
+                    }
+                    if *keep_most_frequent == Some(0) {
+                        return wrong(name, "keep_most_frequent must be at least 1");
                     }
                 }
             }
@@ -511,6 +530,20 @@ impl ColumnSpec {
             missing: Missing::Category,
             unseen: Unseen::Zeros,
             rare_below: 0,
+            keep_most_frequent: None,
+        })
+    }
+
+    /// A one-hot column of many categories: those with 10 training rows or more have a feature each,
+    /// 1,000 of them at most; all others, and unseen ones, share one.
+    pub fn one_hot_frequent(name: impl Into<String>) -> Self {
+        Self::Category(CategorySpec {
+            name: name.into(),
+            encode: Encode::OneHot,
+            missing: Missing::Category,
+            unseen: Unseen::Rare,
+            rare_below: 10,
+            keep_most_frequent: Some(1000),
         })
     }
 
@@ -522,6 +555,7 @@ impl ColumnSpec {
             missing: Missing::Category,
             unseen: Unseen::Zeros,
             rare_below: 0,
+            keep_most_frequent: None,
         })
     }
 }

@@ -42,6 +42,62 @@ impl Moments {
     }
 }
 
+/// How far values are spread, whatever a few of them are: the distance between the quartiles. Where
+/// they are equal, as in a column of mostly zeros, it is that of quantiles further out, which `inner`
+/// gives for a fraction.
+pub(super) fn spread(quartiles: f64, inner: impl Fn(f64) -> f64) -> f64 {
+    let further_out = || {
+        let spreads = [0.1, 0.01].map(|tail| inner(1.0 - tail) - inner(tail));
+        spreads.into_iter().find(|spread| *spread > 0.0)
+    };
+    match quartiles > 0.0 {
+        true => quartiles,
+        false => further_out().unwrap_or(0.0),
+    }
+}
+
+/// The place of a quantile among sorted values; between two places it is the one nearer to the middle,
+/// so that an extreme value has no part in any other.
+pub(super) fn inner_place(fraction: f64, count: u64) -> u64 {
+    let place = fraction * count.saturating_sub(1) as f64;
+    match fraction < 0.5 {
+        true => place.ceil() as u64,
+        false => place.floor() as u64,
+    }
+}
+
+/// Evenly spaced ones of many numbers, in bounded memory.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sample {
+    pub kept: Vec<f64>,
+    /// Every how many numbers one is kept, and how many came since the last one.
+    stride: usize,
+    since: usize,
+}
+
+/// Numbers of a sample at most: enough for a histogram, whatever the size of the file.
+pub(super) const SAMPLE: usize = 20_000;
+
+impl Sample {
+    pub fn add(&mut self, value: f64) {
+        self.since += 1;
+        if self.since < self.stride {
+            return;
+        }
+        self.since = 0;
+        self.kept.push(value);
+        if self.kept.len() == SAMPLE {
+            // Every second of them, and from now on every second that comes.
+            let mut place = 0;
+            self.kept.retain(|_| {
+                place += 1;
+                place % 2 == 1
+            });
+            self.stride = self.stride.max(1) * 2;
+        }
+    }
+}
+
 /// Values kept before they are thinned out.
 const KEPT: usize = 1 << 20;
 
@@ -78,29 +134,50 @@ impl Quantiles {
     /// The value below which this fraction of all lies, interpolated as NumPy does; `None` without
     /// values.
     pub fn at(&self, fraction: f64) -> Option<f64> {
+        let sorted = self.sorted();
+        let place = fraction * sorted.count.checked_sub(1)? as f64;
+        let low = sorted.nth(place.floor() as u64)?;
+        let share = place.fract();
+        Some(match share > 0.0 {
+            true => low + (sorted.nth(place.floor() as u64 + 1)? - low) * share,
+            false => low,
+        })
+    }
+
+    /// The value of [`inner_place`]; `None` without values.
+    pub fn inner(&self, fraction: f64) -> Option<f64> {
+        let sorted = self.sorted();
+        sorted.nth(inner_place(fraction, sorted.count))
+    }
+
+    fn sorted(&self) -> Sorted {
         let mut all: Vec<(f64, u64)> = Vec::new();
         for (level, values) in self.levels.iter().enumerate() {
             all.extend(values.iter().map(|&value| (value, 1u64 << level)));
         }
         all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let count: u64 = all.iter().map(|(_, weight)| weight).sum();
-        let place = fraction * count.checked_sub(1)? as f64;
-        let (below, share) = (place.floor() as u64, place.fract());
-        let nth = |rank: u64| {
-            let mut seen = 0;
-            for &(value, weight) in &all {
-                seen += weight;
-                if seen > rank {
-                    return value;
-                }
-            }
-            all[all.len() - 1].0
-        };
-        let low = nth(below);
-        Some(match share > 0.0 {
-            true => low + (nth(below + 1) - low) * share,
-            false => low,
-        })
+        Sorted {
+            count: all.iter().map(|(_, weight)| weight).sum(),
+            all,
+        }
+    }
+}
+
+/// Values in ascending order, each with how many it stands for.
+struct Sorted {
+    all: Vec<(f64, u64)>,
+    count: u64,
+}
+
+impl Sorted {
+    /// The value at this place; the last one beyond the end.
+    fn nth(&self, rank: u64) -> Option<f64> {
+        let mut seen = 0;
+        let found = self.all.iter().find(|(_, weight)| {
+            seen += weight;
+            seen > rank
+        });
+        found.or(self.all.last()).map(|(value, _)| *value)
     }
 }
 

@@ -3,10 +3,9 @@
 use polars::prelude::{DataFrame, PlHashMap};
 
 use super::columns::{Frame, find, moments, numbers, require, words};
+use super::statistics::Sample;
 use crate::Result;
 
-/// Numbers of a column that are kept at most: enough for a histogram, whatever the size of the file.
-const KEPT: usize = 20_000;
 /// Different words that are counted at most.
 const WORDS: usize = 10_000;
 
@@ -70,10 +69,7 @@ pub fn summarise(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSumma
 struct Look {
     rows: usize,
     missing: usize,
-    numbers: Vec<f64>,
-    /// Every how many numbers one is kept, and how many came since the last one.
-    stride: usize,
-    since: usize,
+    numbers: Sample,
     words: PlHashMap<String, u64>,
     other: bool,
 }
@@ -83,7 +79,7 @@ impl Look {
         let column = find(part, name)?;
         self.rows += part.height();
         let dtype = column.dtype();
-        if dtype.is_primitive_numeric() || dtype.is_null() {
+        if dtype.is_numeric() || dtype.is_null() {
             for value in numbers(column, 0)?.iter() {
                 self.number(value.filter(|value| !value.is_nan()));
             }
@@ -108,21 +104,7 @@ impl Look {
             self.missing += 1;
             return;
         };
-        self.since += 1;
-        if self.since < self.stride {
-            return;
-        }
-        self.since = 0;
-        self.numbers.push(value);
-        if self.numbers.len() == KEPT {
-            // Every second of them, and from now on every second that comes.
-            let mut place = 0;
-            self.numbers.retain(|_| {
-                place += 1;
-                place % 2 == 1
-            });
-            self.stride = self.stride.max(1) * 2;
-        }
+        self.numbers.add(value);
     }
 
     fn word(&mut self, word: Option<&str>) {
@@ -145,7 +127,7 @@ impl Look {
         } else if self.other {
             Distribution::Other
         } else {
-            Distribution::Numbers(self.numbers)
+            Distribution::Numbers(self.numbers.kept)
         }
     }
 }
@@ -154,6 +136,7 @@ impl Look {
 mod tests {
     use polars::prelude::{IntoLazy, df};
 
+    use super::super::statistics::SAMPLE;
     use super::*;
 
     #[test]
@@ -195,7 +178,7 @@ mod tests {
             panic!("numbers");
         };
         assert!(
-            kept.len() >= KEPT / 2 && kept.len() < KEPT,
+            kept.len() >= SAMPLE / 2 && kept.len() < SAMPLE,
             "{}",
             kept.len()
         );

@@ -1,12 +1,14 @@
-use polars::prelude::{Column, DataFrame, StringChunked};
+use std::borrow::Cow;
+
+use polars::prelude::{ChunkApply, Column, DataFrame, StringChunked};
 use rayon::prelude::*;
 
-use super::coding::{Code, Coding, Form, PAIR};
+use super::coding::{Code, Coding, PAIR};
 use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
-use super::fitted::{Features, FittedColumn};
+use super::dates;
+use super::fitted::{Features, FittedColumn, Indicator, Number};
 use super::table::{Targets, TensorTable};
 use super::target::TargetRows;
-use super::{Encode, dates, fitted::Number};
 use crate::{DataError, Result, Values};
 
 impl Features {
@@ -36,7 +38,7 @@ impl Features {
         let mut rows = TargetRows::default();
         let mut first_row = 0;
         frame.for_each_part(&columns, &mut |part| {
-            self.append(part, first_row, Form::Wide, &mut features)?;
+            self.append(part, first_row, &mut features)?;
             if let Some(target) = targets {
                 target.extend(&mut rows, part, first_row)?;
             }
@@ -44,7 +46,7 @@ impl Features {
             Ok(())
         })?;
         Ok(TensorTable {
-            features: Values::new(features, self.width())?,
+            features: Values::narrow(features, self.slots())?,
             targets: match targets {
                 Some(target) => target.finish(rows)?,
                 None => Targets::None,
@@ -78,9 +80,9 @@ impl Features {
             for start in (0..part.height()).step_by(ROWS) {
                 let rows = part.slice(start as i64, ROWS);
                 let mut features = Vec::new();
-                self.append(&rows, first_row, Form::Wide, &mut features)?;
+                self.append(&rows, first_row, &mut features)?;
                 first_row += rows.height();
-                each(Values::new(features, self.width())?).map_err(|error| {
+                each(Values::narrow(features, self.slots())?).map_err(|error| {
                     failed = Some(error);
                     DataError::WorkerEnded
                 })?;
@@ -93,20 +95,17 @@ impl Features {
         }
     }
 
-    /// Appends the features of these rows to a row-major buffer.
+    /// Appends the features of these rows to a row-major buffer, in narrow form: see
+    /// [`Features::slots`].
     ///
     /// Cores share the rows; of several wrong values the one in the first share is told.
     pub(crate) fn append(
         &self,
         frame: &DataFrame,
         first_row: usize,
-        form: Form,
         features: &mut Vec<f32>,
     ) -> Result<()> {
-        let width = match form {
-            Form::Wide => self.width(),
-            Form::Narrow => self.narrow().len(),
-        };
+        let width = self.slots().len();
         let start = features.len();
         features.resize(start + frame.height() * width, 0.0);
         let shares = features[start..].par_chunks_mut(SHARE * width).enumerate();
@@ -121,60 +120,22 @@ impl Features {
                         width,
                         offset,
                     };
-                    offset += column.write(&part, first_row + row, form, &mut slots)?;
+                    offset += column.write(&part, first_row + row, &mut slots)?;
                 }
                 Ok(())
             })
             .collect();
         written.into_iter().collect()
     }
-
-    /// What each number of a narrow row is: the width of a one-hot category, or none for a feature as
-    /// it is.
-    pub(crate) fn narrow(&self) -> Vec<Option<usize>> {
-        let mut slots = Vec::new();
-        for column in &self.columns {
-            match column {
-                FittedColumn::Category { coding, .. } | FittedColumn::Cross { coding, .. }
-                    if coding.encode == Encode::OneHot =>
-                {
-                    slots.push(Some(coding.width()));
-                }
-                other => slots.extend(vec![None; other.width()]),
-            }
-        }
-        slots
-    }
 }
 
-/// Rows that are wide at a time, where only parts are wanted.
+/// Rows that are handed on at a time, where only parts are wanted.
 const ROWS: usize = 4096;
 
 /// Rows that one core transforms at a time.
 const SHARE: usize = 1024;
 
-/// Narrow rows as a model takes them; `slots` is what [`Features::narrow`] gave.
-pub(crate) fn widen(slots: &[Option<usize>], rows: Vec<f32>) -> Vec<f32> {
-    if slots.iter().all(Option::is_none) || slots.is_empty() {
-        return rows;
-    }
-    let width: usize = slots.iter().map(|slot| slot.unwrap_or(1)).sum();
-    let mut wide = vec![0.0; rows.len() / slots.len() * width];
-    for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
-        let mut offset = 0;
-        for (slot, &value) in slots.iter().zip(row) {
-            match slot {
-                None => out[offset] = value,
-                Some(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
-                Some(_) => {}
-            }
-            offset += slot.unwrap_or(1);
-        }
-    }
-    wide
-}
-
-/// The places of one column's features in all rows.
+/// The places of one column's numbers in all rows.
 struct Slots<'a> {
     out: &'a mut [f32],
     width: usize,
@@ -182,39 +143,34 @@ struct Slots<'a> {
 }
 
 impl Slots<'_> {
-    /// The features of a row, from this column's first on.
+    /// The numbers of a row, from this column's first on.
     fn row(&mut self, row: usize) -> &mut [f32] {
         &mut self.out[row * self.width + self.offset..]
     }
 }
 
 impl FittedColumn {
-    /// Writes the features of this column, and says how many numbers they are.
-    fn write(
-        &self,
-        frame: &DataFrame,
-        first_row: usize,
-        form: Form,
-        out: &mut Slots,
-    ) -> Result<usize> {
-        match self {
+    /// Writes the numbers of this column, and says how many they are in a row.
+    fn write(&self, frame: &DataFrame, first_row: usize, out: &mut Slots) -> Result<usize> {
+        Ok(match self {
             Self::Numeric {
                 name,
-                missing_indicator,
+                indicator,
                 number,
             } => {
                 let values = numbers(find(frame, name)?, first_row)?;
                 for (row, value) in values.iter().enumerate() {
                     let features = out.row(row);
                     features[0] = number.at(name, first_row + row, value)?;
-                    if *missing_indicator && value.is_none_or(f64::is_nan) {
+                    if *indicator == Indicator::Present && value.is_none_or(f64::is_nan) {
                         features[1] = 1.0;
                     }
                 }
+                1 + indicator.width()
             }
             Self::Date {
                 name,
-                missing_indicator,
+                indicator,
                 parts,
             } => {
                 let moments = moments(find(frame, name)?)?;
@@ -224,17 +180,18 @@ impl FittedColumn {
                         let value = moment.map(|moment| dates::part(moment, *part));
                         *feature = number.at(name, first_row + row, value)?;
                     }
-                    if *missing_indicator && moment.is_none() {
+                    if *indicator == Indicator::Present && moment.is_none() {
                         features[parts.len()] = 1.0;
                     }
                 }
+                parts.len() + indicator.width()
             }
             Self::Category {
                 name,
                 words: kind,
                 coding,
             } => {
-                let values = words_of(find(frame, name)?, *kind, first_row)?;
+                let values = words_of(find(frame, name)?, *kind, first_row, coding)?;
                 // The same word often follows.
                 let mut last = None;
                 for (row, word) in values.iter().enumerate() {
@@ -243,43 +200,26 @@ impl FittedColumn {
                         _ => coding.code_at(name, first_row + row, word)?,
                     };
                     last = Some((word, code));
-                    coding.write(code, form, out.row(row));
+                    out.row(row)[0] = coding.number(code);
                 }
+                1
             }
             Self::Cross {
                 names: [a, b],
                 words: [kind_a, kind_b],
                 coding,
             } => {
-                let first = words_of(find(frame, a)?, *kind_a, first_row)?;
-                let second = words_of(find(frame, b)?, *kind_b, first_row)?;
+                let first = words_of(find(frame, a)?, *kind_a, first_row, coding)?;
+                let second = words_of(find(frame, b)?, *kind_b, first_row, coding)?;
                 let mut pair = String::new();
                 for (row, words) in first.iter().zip(second.iter()).enumerate() {
                     let word = join(words.0, words.1, &mut pair);
                     let code = coding.code_at(a, first_row + row, word)?;
-                    coding.write(code, form, out.row(row));
+                    out.row(row)[0] = coding.number(code);
                 }
+                1
             }
-        }
-        Ok(match (self, form) {
-            (Self::Category { .. } | Self::Cross { .. }, Form::Narrow) => 1,
-            _ => self.width(),
         })
-    }
-
-    /// Number of features.
-    fn width(&self) -> usize {
-        match self {
-            Self::Numeric {
-                missing_indicator, ..
-            } => 1 + usize::from(*missing_indicator),
-            Self::Date {
-                missing_indicator,
-                parts,
-                ..
-            } => parts.len() + usize::from(*missing_indicator),
-            Self::Category { coding, .. } | Self::Cross { coding, .. } => coding.width(),
-        }
     }
 }
 
@@ -314,10 +254,27 @@ pub(super) fn join<'a>(a: Option<&str>, b: Option<&str>, pair: &'a mut String) -
     Some(pair)
 }
 
-fn words_of(column: &Column, kind: WordKind, first_row: usize) -> Result<StringChunked> {
+/// A column as the words that the coding knows.
+///
+/// The same values may be of another type in another file: whole numbers where no one wrote a word,
+/// words where some one did.
+fn words_of(
+    column: &Column,
+    kind: WordKind,
+    first_row: usize,
+    coding: &Coding,
+) -> Result<StringChunked> {
     let (found, words) = words(column, first_row)?;
-    match found {
-        Some(found) if found != kind => Err(DataError::Column {
+    match (found, kind) {
+        (None, _) => Ok(words),
+        (Some(found), kind) if found == kind => Ok(words),
+        (Some(WordKind::Text), WordKind::Integer) => Ok(words.apply_values(integer)),
+        (Some(WordKind::Text), WordKind::Boolean) => Ok(words.apply_values(boolean)),
+        // The digits of a number are its word, unless a word such as 007 is written in another way.
+        (Some(WordKind::Integer), WordKind::Text) if coding.vocabulary.digits_are_numbers() => {
+            Ok(words)
+        }
+        (Some(found), _) => Err(DataError::Column {
             column: column.name().to_string(),
             problem: format!(
                 "holds {}, but held {} when the features were fitted; read it with that type",
@@ -325,6 +282,23 @@ fn words_of(column: &Column, kind: WordKind, first_row: usize) -> Result<StringC
                 kind.plural()
             ),
         }),
-        _ => Ok(words),
+    }
+}
+
+/// A word as whole numbers are written, if it is one.
+fn integer(word: &str) -> Cow<'_, str> {
+    let trimmed = word.trim();
+    let whole = trimmed.parse::<i128>().ok().or_else(|| {
+        let number = trimmed.parse::<f64>().ok()?;
+        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i128)
+    });
+    whole.map_or(Cow::Borrowed(word), |whole| Cow::Owned(whole.to_string()))
+}
+
+/// A word as booleans are written, if it is one.
+fn boolean(word: &str) -> Cow<'_, str> {
+    match word.trim().to_ascii_lowercase() {
+        lower if lower == "true" || lower == "false" => Cow::Owned(lower),
+        _ => Cow::Borrowed(word),
     }
 }

@@ -1,15 +1,19 @@
-//! Tables at an address, in object storage or on the web, which polars reads by itself.
+//! Tables at an address, in object storage or on the web.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use polars::prelude::{
-    CloudScheme, LazyCsvReader, LazyFileListReader, LazyFrame, LazyJsonLineReader, NullValues,
-    PlRefPath, PlSmallStr, Schema,
+    CloudScheme, DataType, LazyCsvReader, LazyFileListReader, LazyFrame, PlRefPath, Schema,
 };
 
 use super::find::Kind;
-use super::{Encoding, ReadOptions, Separator, polars_at};
+use super::polars_at;
+use super::source::Source;
+use super::text::Input;
+use crate::frames::{FrameParts, guarded, polars};
 use crate::{DataError, Result};
 
 /// The address that a path is, if it is one: `s3://bucket/flights.parquet`.
@@ -17,8 +21,16 @@ pub(super) fn of(path: &Path) -> Option<&str> {
     path.to_str().filter(|text| text.contains("://"))
 }
 
-/// The table at an address, or at all that match a pattern; nothing is fetched yet.
-pub(super) fn scan(address: &str, options: &ReadOptions) -> Result<LazyFrame> {
+/// What a table at an address is.
+pub(super) enum Remote {
+    /// Its files say themselves what their columns are: polars reads them when the frame is used.
+    Frame(Box<LazyFrame>),
+    /// Text: what was downloaded, a file each.
+    Text(Vec<Input>),
+}
+
+/// The table at an address, or at all that match a pattern.
+pub(super) fn open(address: &str) -> Result<Remote> {
     if CloudScheme::from_path(address).is_none() {
         return Err(wrong(
             address,
@@ -31,10 +43,10 @@ pub(super) fn scan(address: &str, options: &ReadOptions) -> Result<LazyFrame> {
             "addresses are read with the feature `cloud` of tinderbox, which this program was built without; build it with `--features cloud`, or download the file and give its path",
         ));
     }
-    plan(address, options)
+    plan(address)
 }
 
-fn plan(address: &str, options: &ReadOptions) -> Result<LazyFrame> {
+fn plan(address: &str) -> Result<Remote> {
     let fail = |source| polars_at(Path::new(address), source);
     // What follows a question mark on the web is no part of the name.
     let name = match address.starts_with("http") {
@@ -45,48 +57,68 @@ fn plan(address: &str, options: &ReadOptions) -> Result<LazyFrame> {
     let frame = match Kind::of(Path::new(name))? {
         Kind::Parquet => LazyFrame::scan_parquet(path, Default::default()),
         Kind::Ipc => LazyFrame::scan_ipc(path, Default::default(), Default::default()),
-        Kind::JsonLines { .. } => LazyJsonLineReader::new(path).finish(),
-        Kind::Text { .. } => text(address, name, path, options)?.finish(),
+        Kind::JsonLines { .. } => return Ok(Remote::Text(download(path, address, true)?)),
+        Kind::Text { .. } => return Ok(Remote::Text(download(path, address, false)?)),
     };
-    frame.map_err(fail)
+    Ok(Remote::Frame(Box::new(frame.map_err(fail)?)))
 }
 
-/// A text table whose lines only polars sees: what needs them read before is refused.
-fn text(
-    address: &str,
-    name: &str,
-    path: PlRefPath,
-    options: &ReadOptions,
-) -> Result<LazyCsvReader> {
-    let separator = match options.separator {
-        Some(Separator::Byte(byte)) => byte,
-        None if name.contains(".tsv") || name.contains(".tab") => b'\t',
-        None => b',',
-        Some(Separator::Whitespace) => {
-            return Err(wrong(
-                address,
-                "text separated by white space is read from files only; download it and give its path",
-            ));
-        }
+const LINE: &str = "line";
+const FILE: &str = "file";
+/// Lines that are downloaded at a time.
+const LINES: usize = 1 << 16;
+
+/// Downloads text through polars, which knows the keys of every cloud: as a table whose rows are lines,
+/// written to a file without a name for each object.
+fn download(path: PlRefPath, address: &str, json: bool) -> Result<Vec<Input>> {
+    let fail = |source| polars_at(Path::new(address), source);
+    let schema: Schema = [(LINE.into(), DataType::String)].into_iter().collect();
+    let lines = guarded(|| {
+        // No text has a zero byte, so a line is one field; quotes are for the reader of the lines.
+        LazyCsvReader::new(path)
+            .with_schema(Some(Arc::new(schema)))
+            .with_has_header(false)
+            .with_separator(0)
+            .with_quote_char(None)
+            .with_include_file_paths(Some(FILE.into()))
+            .finish()
+    });
+    let mut files: Vec<(PathBuf, BufWriter<File>)> = Vec::new();
+    let unwritten = |source: std::io::Error| {
+        let folder = std::env::temp_dir();
+        let problem = format!(
+            "it is downloaded to a file in {}, which cannot be written ({source}); make room there, or set TMPDIR to another folder",
+            folder.display()
+        );
+        wrong(address, &problem)
     };
-    if options.encoding != Encoding::Utf8 || options.names.is_some() {
-        return Err(wrong(
-            address,
-            "Latin-1 text, and names of columns, are read from files only; download it and give its path",
-        ));
+    for part in FrameParts::new(lines.map_err(fail)?, LINES)? {
+        let part = part?;
+        let lines = part.column(LINE).and_then(|it| it.str()).map_err(polars)?;
+        let names = part.column(FILE).and_then(|it| it.str()).map_err(polars)?;
+        for (line, name) in lines.iter().zip(names.iter()) {
+            let name = Path::new(name.unwrap_or(address));
+            if files.last().is_none_or(|(last, _)| last != name) {
+                let file = tempfile::tempfile().map_err(unwritten)?;
+                files.push((name.to_owned(), BufWriter::new(file)));
+            }
+            if let Some((_, file)) = files.last_mut() {
+                file.write_all(line.unwrap_or("").as_bytes())
+                    .and_then(|()| file.write_all(b"\n"))
+                    .map_err(unwritten)?;
+            }
+        }
     }
-    let nulls = options.null_values.iter();
-    let nulls = nulls.map(|null| null.as_str().into()).collect();
-    let types: Schema = (options.types.iter())
-        .map(|(name, kind)| (PlSmallStr::from(name.as_str()), kind.data_type()))
-        .collect();
-    Ok(LazyCsvReader::new(path)
-        .with_separator(separator)
-        .with_has_header(options.has_header.unwrap_or(true))
-        .with_null_values(Some(NullValues::AllColumns(nulls)))
-        .with_dtype_overwrite(Some(Arc::new(types)))
-        .with_decimal_comma(options.decimal_comma)
-        .with_try_parse_dates(true))
+    if files.is_empty() {
+        return Err(wrong(address, "the file is empty"));
+    }
+    let inputs = files.into_iter().map(|(name, file)| {
+        let file = (file.into_inner()).map_err(|error| unwritten(error.into_error()))?;
+        let mut source = Source::new(&name, false);
+        source.file = Some(Arc::new(file));
+        Ok(Input { source, json })
+    });
+    inputs.collect()
 }
 
 fn wrong(address: &str, problem: &str) -> DataError {
@@ -101,11 +133,13 @@ mod tests {
     use polars::prelude::{DslPlan, ScanSources};
 
     use super::*;
-    use crate::read;
+    use crate::{ReadOptions, collect, read};
 
     /// The addresses that polars is to read.
-    fn planned(address: &str, options: &ReadOptions) -> Result<Vec<String>> {
-        let frame = plan(address, options)?;
+    fn planned(address: &str) -> Result<Vec<String>> {
+        let Remote::Frame(frame) = plan(address)? else {
+            panic!("{address} is text");
+        };
         let mut found = Vec::new();
         for step in &frame.logical_plan {
             if let DslPlan::Scan {
@@ -124,36 +158,42 @@ mod tests {
         for address in [
             "s3://bucket/flights.parquet",
             "s3://bucket/2024-*/part-??.parquet",
-            "gs://bucket/a.ndjson",
-            "az://container/a b.csv",
             "abfss://container@account.dfs.core.windows.net/t.arrow",
-            "https://example.org/t.csv?token=a/b.c",
+            "https://example.org/t.parquet?token=a/b.c",
         ] {
             assert_eq!(of(Path::new(address)), Some(address));
-            assert_eq!(
-                planned(address, &ReadOptions::default()).unwrap(),
-                [address],
-                "{address}"
-            );
+            assert_eq!(planned(address).unwrap(), [address], "{address}");
         }
         for path in ["data/flights.parquet", "/s3/a.csv", "C:\\a.csv"] {
             assert_eq!(of(Path::new(path)), None, "{path}");
         }
+        let error = planned("s3://bucket/folder/").unwrap_err().to_string();
+        assert!(error.contains("s3://bucket/folder/") && error.contains("unknown extension"));
     }
 
     #[test]
-    fn what_cannot_be_read_from_an_address_is_told() {
-        let error = |address: &str, options: &ReadOptions| {
-            let error = planned(address, options).unwrap_err().to_string();
-            assert!(error.contains(address), "{error}");
-            error
-        };
-        let plain = ReadOptions::default();
-        assert!(error("s3://bucket/folder/", &plain).contains("unknown extension"));
-        let white = ReadOptions::default().separator(Separator::Whitespace);
-        assert!(error("s3://bucket/a.csv", &white).contains("white space"));
-        let named = ReadOptions::default().names(["a"]);
-        assert!(error("s3://bucket/a.csv", &named).contains("names of columns"));
+    fn downloaded_lines_are_the_table_that_the_file_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = [
+            "when;price;what\n31/01/2001;1,95;\"two\n\n\"\"lines\"\"\"\n\n01/02/2001; 1.299,99;b\n",
+            "when;price;what\r\n03/04/2001;NA;\u{e9}\r\n",
+        ];
+        for (place, text) in texts.iter().enumerate() {
+            std::fs::write(folder.path().join(format!("t{place}.csv")), text).unwrap();
+        }
+        let pattern = folder.path().join("t*.csv");
+        let path = PlRefPath::try_from_path(&pattern).unwrap();
+        let inputs = download(path, "s3://bucket/t*.csv", false).unwrap();
+        assert_eq!(inputs.len(), 2);
+        let options = ReadOptions::default();
+        let local = collect(&read(&pattern).unwrap()).unwrap();
+        for keep in [0, 20, 1 << 20] {
+            let tables = super::super::text::read(&inputs, &options, None, keep).unwrap();
+            let first = collect(&tables.frames[0]).unwrap();
+            let all = first.vstack(&collect(&tables.frames[1]).unwrap()).unwrap();
+            assert!(all.equals_missing(&local), "{all} {local}");
+            assert_eq!(all.shape(), (3, 3));
+        }
     }
 
     #[test]

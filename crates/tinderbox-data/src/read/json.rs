@@ -1,125 +1,332 @@
-use std::collections::HashSet;
-use std::num::NonZeroUsize;
-use std::path::Path;
+//! JSON lines: a row an object, a column a key.
 
-use polars::prelude::{LazyFileListReader, LazyFrame, LazyJsonLineReader, PlRefPath};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::polars_at;
-use super::text::{self, Loaded};
-use crate::frames::guarded;
+use super::cell::bits::*;
+use super::cell::{self, Evidence};
+use super::records::Records;
+use super::source::Source;
+use super::table::Nulls;
+use super::{ReadOptions, Separator, number};
 use crate::{DataError, Result};
 
-/// A file with a JSON object a line as a frame: a row an object, a column a key.
-///
-/// A large file is scanned when the frame is used, as a text table is; its columns are those of the
-/// part that is looked at.
-pub(super) fn read(path: &Path, packed: bool) -> Result<LazyFrame> {
-    read_checking(path, packed, text::CHECKED)
+/// What a file with a JSON object a line holds, from all of its lines.
+pub(super) struct Scan {
+    pub source: Source,
+    /// The keys, in the order in which they first appear.
+    pub names: Vec<String>,
+    pub evidence: Vec<Evidence>,
+    /// The text, if it is small enough to stay in memory.
+    pub whole: Option<Vec<u8>>,
 }
 
-fn read_checking(path: &Path, packed: bool, limit: u64) -> Result<LazyFrame> {
-    let Loaded { mut bytes, whole } = text::load_up_to(path, packed, limit)?;
-    if !whole {
-        // What is cut off in the middle of a line is no broken line.
-        bytes.truncate(bytes.iter().rposition(|&byte| byte == b'\n').unwrap_or(0));
-    }
-    let mut rows = 0;
-    for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        let line = line.trim_ascii();
-        if line.is_empty() {
-            continue;
-        }
-        rows += 1;
-        if let Err(error) = serde_json::from_slice::<Row>(line) {
-            return Err(DataError::Line {
+/// A value other than `null`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Cell<'a> {
+    /// The text of a string; anything else as it stands.
+    pub text: Cow<'a, [u8]>,
+    pub string: bool,
+}
+
+impl Scan {
+    /// Reads the whole file, of which up to `keep` bytes stay in memory.
+    pub fn new(source: &Source, options: &ReadOptions, keep: usize) -> Result<Self> {
+        let path = source.path.as_path();
+        let mut records = Records::new(path, source.open(options)?, keep, options)?;
+        records.separate(LINES);
+        let mut names = Vec::new();
+        let mut places = HashMap::new();
+        let mut evidence: Vec<Evidence> = Vec::new();
+        let nulls = Nulls::new(&options.null_values);
+        let mut rows = 0;
+        let mut last = Vec::new();
+        while records.next()? {
+            let line = records.line;
+            let wrong = |problem: String| DataError::Line {
                 path: path.to_owned(),
-                line: index + 1,
-                problem: format!("not a JSON object ({error}); every line must be one object"),
+                line,
+                problem,
+            };
+            let text = records.fields().next().map_or(&b""[..], |(text, _)| text);
+            check(text).map_err(wrong)?;
+            rows += 1;
+            object(text, &mut |key, value| {
+                let place = match places.get(key.as_ref()) {
+                    Some(place) => *place,
+                    None => {
+                        let place = names.len();
+                        places.insert(key.to_vec(), place);
+                        names.push(String::from_utf8_lossy(&key).into_owned());
+                        evidence.push(Evidence::default());
+                        last.push(0);
+                        place
+                    }
+                };
+                if last[place] == line {
+                    return Err(format!(
+                        "not a JSON object (\"{}\" is there twice); every line must be one object",
+                        names[place]
+                    ));
+                }
+                last[place] = line;
+                if let Some(cell) = value
+                    && !(cell.string && nulls.find(&cell.text).is_some())
+                {
+                    evidence[place].note(look(&cell), &cell.text, line);
+                }
+                Ok(())
+            })
+            .map_err(wrong)?;
+        }
+        if rows == 0 {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                problem: "the file is empty".into(),
             });
         }
+        if names.is_empty() {
+            return Err(DataError::Format {
+                path: path.to_owned(),
+                problem: "the objects have no keys, so there are no columns".into(),
+            });
+        }
+        Ok(Self {
+            source: source.clone(),
+            names,
+            evidence,
+            whole: records.into_whole(),
+        })
     }
-    let Some(rows) = NonZeroUsize::new(rows) else {
-        return Err(DataError::Format {
-            path: path.to_owned(),
-            problem: match whole {
-                true => "the file is empty".into(),
-                false => {
-                    format!("no line ends within {limit} bytes; every line must be one object")
+
+    /// Calls `each` with the values of every row, in the order of the names.
+    pub fn each(
+        &self,
+        whole: Option<Vec<u8>>,
+        options: &ReadOptions,
+        mut each: impl FnMut(&[Option<Cell>]) -> std::io::Result<()>,
+    ) -> Result<()> {
+        let path = self.source.path.as_path();
+        let mut records = match whole {
+            Some(bytes) => Records::of(path, bytes, options),
+            None => Records::new(path, self.source.open(options)?, 0, options)?,
+        };
+        records.separate(LINES);
+        let places: HashMap<&[u8], usize> = (self.names.iter().enumerate())
+            .map(|(place, name)| (name.as_bytes(), place))
+            .collect();
+        while records.next()? {
+            let text = records.fields().next().map_or(&b""[..], |(text, _)| text);
+            let mut cells = vec![None; self.names.len()];
+            let line = records.line;
+            object(text, &mut |key, value| {
+                if let Some(place) = places.get(key.as_ref()) {
+                    cells[*place] = value;
                 }
-            },
-        });
-    };
-    let scan = |reader: LazyJsonLineReader| reader.with_infer_schema_length(Some(rows)).finish();
-    if whole {
-        let reader = LazyJsonLineReader::new_with_sources(text::in_memory(bytes));
-        return text::parsed(path, || scan(reader));
+                Ok(())
+            })
+            .map_err(|problem| DataError::Line {
+                path: path.to_owned(),
+                line,
+                problem,
+            })?;
+            each(&cells).map_err(|source| DataError::File {
+                path: path.to_owned(),
+                source,
+            })?;
+        }
+        Ok(())
     }
-    let source = PlRefPath::try_from_path(path).map_err(|source| polars_at(path, source))?;
-    guarded(|| scan(LazyJsonLineReader::new(source))).map_err(|source| polars_at(path, source))
 }
 
-/// An object with every key once. Arrays and bare values are JSON too, but no rows.
-struct Row;
+/// No text has a zero byte, so that a record is a line with one field.
+const LINES: Separator = Separator::Byte(0);
 
-impl<'de> Deserialize<'de> for Row {
+/// What a value is, as bits.
+fn look(cell: &Cell) -> u64 {
+    let text = cell.text.as_ref();
+    if cell.string {
+        return STRING
+            | match cell::look(text) {
+                seen if seen & BOOLEAN != 0 => TEXT,
+                seen => seen,
+            };
+    }
+    match text.first() {
+        Some(b't' | b'f') => BOOLEAN,
+        Some(b'{' | b'[') => TEXT | NESTED,
+        _ => match number::look(text) {
+            0 => TEXT,
+            // A point in JSON is no mark for thousands.
+            seen if seen & POINT_3 != 0 => (seen & !POINT_3) | POINT | FRACTION,
+            seen => seen,
+        },
+    }
+}
+
+/// Refuses what is not one object. Arrays and bare values are JSON too, but no rows.
+fn check(line: &[u8]) -> Result<(), String> {
+    match serde_json::from_slice::<Object>(line) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!(
+            "not a JSON object ({error}); every line must be one object"
+        )),
+    }
+}
+
+struct Object;
+
+impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(Row)
+        deserializer.deserialize_map(Object)
     }
 }
 
-impl<'de> Visitor<'de> for Row {
-    type Value = Row;
+impl<'de> Visitor<'de> for Object {
+    type Value = Object;
 
     fn expecting(&self, to: &mut std::fmt::Formatter) -> std::fmt::Result {
         to.write_str("an object")
     }
 
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Row, M::Error> {
-        let mut keys = HashSet::new();
-        while let Some(key) = map.next_key::<String>()? {
-            map.next_value::<IgnoredAny>()?;
-            if let Some(twice) = keys.replace(key) {
-                return Err(M::Error::custom(format!("\"{twice}\" is there twice")));
-            }
+    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Object, M::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Object)
+    }
+}
+
+/// The keys and values of an object that has been checked.
+fn object<'a>(
+    line: &'a [u8],
+    each: &mut dyn FnMut(Cow<'a, [u8]>, Option<Cell<'a>>) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut rest = line.trim_ascii().strip_prefix(b"{").unwrap_or(line);
+    loop {
+        rest = rest.trim_ascii_start();
+        match rest.first() {
+            Some(b',') => rest = rest[1..].trim_ascii_start(),
+            Some(b'"') => {}
+            _ => return Ok(()),
         }
-        Ok(Row)
+        let (key, after) = value(rest);
+        let key = unescaped(key)?;
+        let after = after.trim_ascii_start();
+        let (found, after) = value(after.strip_prefix(b":").unwrap_or(after).trim_ascii_start());
+        rest = after;
+        let cell = match found.first() {
+            Some(b'n') | None => None,
+            Some(b'"') => Some(Cell {
+                text: unescaped(found)?,
+                string: true,
+            }),
+            Some(_) => Some(Cell {
+                text: found.into(),
+                string: false,
+            }),
+        };
+        each(key, cell)?;
+    }
+}
+
+/// The value at the front, and what follows.
+fn value(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let mut depth = 0;
+    let mut place = 0;
+    while place < bytes.len() {
+        match bytes[place] {
+            b'"' => {
+                place += 1;
+                while place < bytes.len() && bytes[place] != b'"' {
+                    place += if bytes[place] == b'\\' { 2 } else { 1 };
+                }
+                if depth == 0 {
+                    return bytes.split_at((place + 1).min(bytes.len()));
+                }
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' if depth > 0 => {
+                depth -= 1;
+                if depth == 0 {
+                    return bytes.split_at(place + 1);
+                }
+            }
+            b',' | b'}' | b']' | b':' if depth == 0 => break,
+            byte if depth == 0 && byte.is_ascii_whitespace() => break,
+            _ => {}
+        }
+        place += 1;
+    }
+    bytes.split_at(place.min(bytes.len()))
+}
+
+/// The text of a string with its quotes.
+fn unescaped(string: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    if memchr::memchr(b'\\', string).is_none() {
+        let inner = string.get(1..string.len().saturating_sub(1));
+        return Ok(inner.unwrap_or(&[]).into());
+    }
+    match serde_json::from_slice::<String>(string) {
+        Ok(text) if text.contains('\0') => {
+            Err("a string has a zero byte (\\u0000), which no text has; leave it out".into())
+        }
+        Ok(text) => Ok(text.into_bytes().into()),
+        Err(error) => Err(format!(
+            "not a JSON object ({error}); every line must be one object"
+        )),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
-    use crate::collect;
 
     #[test]
-    fn what_is_too_large_to_check_is_scanned() {
-        let folder = tempfile::tempdir().unwrap();
-        let text: String = (0..500)
-            .map(|row| format!("{{\"a\": {row}, \"b\": \"x{row}\"}}\n"))
-            .collect();
-        for name in ["t.jsonl", "t.jsonl.gz"] {
-            let (path, packed) = (folder.path().join(name), name.ends_with(".gz"));
-            let file = std::fs::File::create(&path).unwrap();
-            match packed {
-                true => flate2::write::GzEncoder::new(file, Default::default())
-                    .write_all(text.as_bytes())
-                    .unwrap(),
-                false => std::io::BufWriter::new(file)
-                    .write_all(text.as_bytes())
-                    .unwrap(),
-            }
-            let table = collect(&read_checking(&path, packed, 100).unwrap()).unwrap();
-            assert_eq!(table.shape(), (500, 2), "{name}");
-            let sum: i64 = table["a"].i64().unwrap().iter().flatten().sum();
-            assert_eq!(sum, 124_750, "{name}");
+    fn keys_and_values_of_every_kind() {
+        let line =
+            br#" {"a": 1.5e3,"b\n":"x \"y\"", "c":[1,{"d":"]"}] ,"e":null,"f":true,"g":{} } "#;
+        assert_eq!(check(line), Ok(()));
+        let mut found = Vec::new();
+        object(line, &mut |key, value| {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            found.push((
+                text(&key),
+                value.map(|cell| (text(&cell.text), cell.string)),
+            ));
+            Ok(())
+        })
+        .unwrap();
+        let some = |text: &str, string| Some((text.to_owned(), string));
+        let expected = [
+            ("a", some("1.5e3", false)),
+            ("b\n", some("x \"y\"", true)),
+            ("c", some("[1,{\"d\":\"]\"}]", false)),
+            ("e", None),
+            ("f", some("true", false)),
+            ("g", some("{}", false)),
+        ];
+        assert_eq!(found, expected.map(|(key, value)| (key.to_owned(), value)));
+        for wrong in ["[1]", "{\"a\":}", "1", "{\"a\":1} x"] {
+            assert!(
+                check(wrong.as_bytes()).unwrap_err().contains("JSON object"),
+                "{wrong}"
+            );
         }
-        let path = folder.path().join("long.jsonl");
-        std::fs::write(&path, "{\"a\": 1".repeat(100)).unwrap();
-        let error = read_checking(&path, false, 100).err().unwrap().to_string();
-        assert!(error.contains("long.jsonl: no line ends"), "{error}");
+    }
+
+    #[test]
+    fn strings_of_digits_are_no_numbers() {
+        let of = |text: &str, string| {
+            look(&Cell {
+                text: text.as_bytes().into(),
+                string,
+            })
+        };
+        assert!(of("1.234", false) & (POINT | POINT_3) == POINT);
+        assert!(of("02100", true) & (NUMBER | STRING) == NUMBER | STRING);
+        assert!(of("true", true) & (TEXT | BOOLEAN) == TEXT);
+        assert!(of("2001-01-31", true) & DATE == DATE);
     }
 }

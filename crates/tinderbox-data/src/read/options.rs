@@ -4,6 +4,8 @@ use std::str::FromStr;
 use polars::prelude::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use crate::{DataError, Result};
+
 /// How to read text tables; what is not stated is inferred.
 ///
 /// ```no_run
@@ -24,19 +26,30 @@ use serde::{Deserialize, Serialize};
 pub struct ReadOptions {
     /// What stands between fields; inferred from the first lines when absent.
     pub separator: Option<Separator>,
-    /// Whether the first line names the columns; when absent, it does unless one of its fields is
-    /// a number. Columns without names are `column_1`, `column_2`, ….
+    /// Whether the first line names the columns; when absent, decided by comparing it with the rows
+    /// below, see [`ReadOptions::has_header`]. Columns without names are `column_1`, `column_2`, ….
     pub has_header: Option<bool>,
     /// Names of the columns, instead of those in the file.
     pub names: Option<Vec<String>>,
+    /// Lines before the table that are skipped.
+    pub skip_rows: usize,
+    /// What lines begin with that are no rows, such as `#`.
+    pub comment: Option<String>,
     /// Fields that mean a missing value; an empty field always does.
     pub null_values: Vec<String>,
     /// Types of columns that inference would get wrong.
     pub types: BTreeMap<String, ColumnType>,
-    /// Whether numbers are written `3,14`; the separator must then be another one.
-    pub decimal_comma: bool,
-    /// How letters are encoded.
-    pub encoding: Encoding,
+    /// What stands before the fraction of a number, `.` or `,`; told by the values when absent.
+    pub decimal: Option<char>,
+    /// What groups the digits of large numbers: `,` `.` `'` or a blank; any of them when absent.
+    pub thousands: Option<char>,
+    /// Whether `01/02/2001` begins with the day or the month; told by the values when absent.
+    pub dates: Option<DateOrder>,
+    /// How letters are encoded; UTF-8 when absent. A byte order mark (UTF-8, UTF-16) always decides.
+    pub encoding: Option<Encoding>,
+    /// Most bytes that a packed file (`.gz`) may have unpacked; when absent, 1 GiB or a hundred times its
+    /// packed size, whichever is more.
+    pub max_unpacked: Option<u64>,
 }
 
 impl Default for ReadOptions {
@@ -45,12 +58,17 @@ impl Default for ReadOptions {
             separator: None,
             has_header: None,
             names: None,
+            skip_rows: 0,
+            comment: None,
             null_values: ["NA", "N/A", "NaN", "nan", "null", "NULL"]
                 .map(String::from)
                 .to_vec(),
             types: BTreeMap::new(),
-            decimal_comma: false,
-            encoding: Encoding::Utf8,
+            decimal: None,
+            thousands: None,
+            dates: None,
+            encoding: None,
+            max_unpacked: None,
         }
     }
 }
@@ -63,6 +81,12 @@ impl ReadOptions {
     }
 
     /// States whether the first line names the columns.
+    ///
+    /// When it is not stated, the first line is compared with the rows below. It is a header if one of
+    /// its fields is a word and none of them is data. A number is data, except a year above a column
+    /// that also holds other numbers; so is a date above a column of dates. Where
+    /// [`names`](ReadOptions::names) are given, a line of words is a header only if a word
+    /// stands above a column of numbers, dates or truth values, or one of the words is among the names.
     pub fn has_header(mut self, has_header: bool) -> Self {
         self.has_header = Some(has_header);
         self
@@ -71,6 +95,18 @@ impl ReadOptions {
     /// Names the columns, instead of what the file says.
     pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Skips so many lines before the table.
+    pub fn skip_rows(mut self, lines: usize) -> Self {
+        self.skip_rows = lines;
+        self
+    }
+
+    /// States what lines begin with that are no rows.
+    pub fn comment(mut self, prefix: impl Into<String>) -> Self {
+        self.comment = Some(prefix.into());
         self
     }
 
@@ -86,16 +122,85 @@ impl ReadOptions {
         self
     }
 
-    /// States that numbers are written `3,14`.
-    pub fn decimal_comma(mut self, decimal_comma: bool) -> Self {
-        self.decimal_comma = decimal_comma;
+    /// States what stands before the fraction of a number: `.` or `,`.
+    pub fn decimal(mut self, decimal: char) -> Self {
+        self.decimal = Some(decimal);
+        self
+    }
+
+    /// States what groups the digits of large numbers: `,` `.` `'` or a blank.
+    pub fn thousands(mut self, thousands: char) -> Self {
+        self.thousands = Some(thousands);
+        self
+    }
+
+    /// States whether `01/02/2001` begins with the day or the month.
+    pub fn dates(mut self, order: DateOrder) -> Self {
+        self.dates = Some(order);
         self
     }
 
     /// States how letters are encoded.
     pub fn encoding(mut self, encoding: Encoding) -> Self {
-        self.encoding = encoding;
+        self.encoding = Some(encoding);
         self
+    }
+
+    /// States the most bytes that a packed file may have unpacked.
+    pub fn max_unpacked(mut self, bytes: u64) -> Self {
+        self.max_unpacked = Some(bytes);
+        self
+    }
+
+    /// Whether the options make sense, before any file is looked at.
+    pub(super) fn check(&self) -> Result<()> {
+        let wrong = |problem: String| Err(DataError::Options { problem });
+        let (decimal, thousands) = (self.decimal, self.thousands);
+        if decimal.is_some_and(|mark| !".,".contains(mark)) {
+            return wrong(format!("decimal {decimal:?}: use . or ,"));
+        }
+        if thousands.is_some_and(|mark| !".,' ".contains(mark)) {
+            return wrong(format!(
+                "thousands {thousands:?}: use , or . or ' or a blank"
+            ));
+        }
+        if thousands.is_some() && decimal.unwrap_or('.') == thousands.unwrap_or(' ') {
+            return wrong(
+                "decimal and thousands are the same character; state both, such as decimal , and thousands ."
+                    .into(),
+            );
+        }
+        if decimal == Some(',') && self.separator == Some(Separator::Byte(b',')) {
+            return wrong(
+                "separator and decimal are both a comma; state another separator, such as ;".into(),
+            );
+        }
+        if self.comment.as_ref().is_some_and(String::is_empty) {
+            return wrong("comment is empty; state what such lines begin with".into());
+        }
+        Ok(())
+    }
+}
+
+/// What a date such as `01/02/2001` begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DateOrder {
+    /// Day, month, year.
+    DayFirst,
+    /// Month, day, year.
+    MonthFirst,
+}
+
+impl FromStr for DateOrder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "day-first" | "day_first" => Ok(Self::DayFirst),
+            "month-first" | "month_first" => Ok(Self::MonthFirst),
+            _ => Err(format!("{text:?}: use day-first or month-first")),
+        }
     }
 }
 
@@ -161,9 +266,10 @@ pub enum ColumnType {
     Boolean,
     /// Text, kept as it stands.
     Text,
-    /// Days, written `2001-01-31`.
+    /// Days: `2001-01-31`, `2001/01/31`, `31.01.2001`, `31/01/2001` or `01/31/2001`.
     Date,
-    /// Moments, written `2001-01-31 23:59` or `2001-01-31T23:59:59`.
+    /// Moments: a day, a blank or `T`, and `23:59`, `23:59:59` or `23:59:59.25`; then nothing, `Z` or
+    /// an offset such as `+01:00`, which gives the moment in UTC.
     Datetime,
 }
 
@@ -179,6 +285,19 @@ impl ColumnType {
         }
     }
 
+    /// The type of a column of a file that says its types itself.
+    pub(super) fn of(dtype: &DataType) -> Option<Self> {
+        Some(match dtype {
+            dtype if dtype.is_integer() => Self::Integer,
+            dtype if dtype.is_float() || matches!(dtype, DataType::Decimal(..)) => Self::Float,
+            DataType::Boolean => Self::Boolean,
+            DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Self::Text,
+            DataType::Date => Self::Date,
+            DataType::Datetime(..) => Self::Datetime,
+            _ => return None,
+        })
+    }
+
     pub(super) fn wanted(self) -> &'static str {
         match self {
             Self::Integer => "a whole number",
@@ -191,13 +310,66 @@ impl ColumnType {
     }
 }
 
-/// How the letters of a text table are encoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Encoding {
-    /// UTF-8; a byte order mark is skipped.
-    #[default]
-    Utf8,
-    /// ISO 8859-1, one byte a letter.
-    Latin1,
+impl FromStr for ColumnType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Ok(match text {
+            "integer" => Self::Integer,
+            "float" => Self::Float,
+            "boolean" => Self::Boolean,
+            "text" => Self::Text,
+            "date" => Self::Date,
+            "datetime" => Self::Datetime,
+            _ => {
+                return Err(format!(
+                    "{text:?}: use integer, float, boolean, text, date or datetime"
+                ));
+            }
+        })
+    }
+}
+
+/// How the letters of a text table are encoded, by the names that web browsers know:
+/// `utf-8`, `utf-16le`, `windows-1252`, `latin1` (read as windows-1252, which holds it), `shift_jis`, ….
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Encoding(pub(super) &'static encoding_rs::Encoding);
+
+impl Encoding {
+    /// UTF-8.
+    pub const UTF_8: Self = Self(encoding_rs::UTF_8);
+    /// Windows-1252, which holds Latin-1 (ISO 8859-1): one byte a letter.
+    pub const LATIN_1: Self = Self(encoding_rs::WINDOWS_1252);
+    /// UTF-16, the lower byte first.
+    pub const UTF_16LE: Self = Self(encoding_rs::UTF_16LE);
+    /// UTF-16, the higher byte first.
+    pub const UTF_16BE: Self = Self(encoding_rs::UTF_16BE);
+}
+
+impl FromStr for Encoding {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = match text.to_ascii_lowercase().as_str() {
+            "latin-1" => Some(encoding_rs::WINDOWS_1252),
+            name => encoding_rs::Encoding::for_label_no_replacement(name.as_bytes()),
+        };
+        known.map(Self).ok_or_else(|| {
+            format!("encoding {text:?} is not known; use utf-8, latin1, windows-1252, utf-16le, …")
+        })
+    }
+}
+
+impl TryFrom<String> for Encoding {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<Encoding> for String {
+    fn from(encoding: Encoding) -> Self {
+        encoding.0.name().to_ascii_lowercase()
+    }
 }

@@ -1,67 +1,199 @@
-use super::Separator;
+use std::path::{Path, PathBuf};
 
-/// One field of a text table: its bytes without the quotes, or trimmed of blanks around it.
+use super::source::Letters;
+use super::{ReadOptions, Separator};
+use crate::{DataError, Result};
+
+/// The longest record: beyond it a quote is more likely to be a mistake.
+const RECORD: usize = 64 << 20;
+
+/// One field of a text table: its place without the quotes, or trimmed of blanks around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Field<'a> {
-    pub bytes: &'a [u8],
+pub(super) struct Field {
+    start: usize,
+    end: usize,
     pub quoted: bool,
 }
 
-impl Field<'_> {
-    /// The text, with doubled quotes undone.
-    pub fn text(&self) -> String {
-        let text = String::from_utf8_lossy(self.bytes);
-        match self.quoted {
-            true => text.replace("\"\"", "\""),
-            false => text.into_owned(),
-        }
-    }
-}
-
-/// Why a record cannot be read, and the line where it begins.
-#[derive(Debug, PartialEq)]
-pub(super) struct Broken {
-    pub line: usize,
-    pub problem: &'static str,
-}
-
-/// The records of a text table (RFC 4180, with any separator), blank lines skipped.
-pub(super) struct Records<'a> {
-    bytes: &'a [u8],
+/// The records of a text table (RFC 4180, with any separator), blank lines and comments skipped.
+///
+/// The file is read as a stream: at a time there is one block of it in memory, or its longest record.
+pub(super) struct Records {
+    path: PathBuf,
+    /// `None` when the whole text is in memory.
+    letters: Option<Letters>,
+    buffer: Vec<u8>,
     separator: Separator,
+    comment: Option<Vec<u8>>,
+    /// Lines that are still to be skipped.
+    skip: usize,
     at: usize,
     next_line: usize,
     /// Line where the last record began, counted from 1.
     pub line: usize,
+    fields: Vec<Field>,
     /// Whether something was seen that stricter parsers stumble over: blank lines, blanks around
-    /// fields, quotes inside fields.
+    /// fields, quotes inside fields, skipped lines.
     pub loose: bool,
+    /// Whether the text has other bytes than the file.
+    pub converted: bool,
+    /// Bytes up to which the text is kept in memory; `None` when it has become more.
+    keep: Option<usize>,
 }
 
-impl<'a> Records<'a> {
-    pub fn new(bytes: &'a [u8], separator: Separator) -> Self {
+/// What one attempt to read a record gave.
+enum Step {
+    Record,
+    End,
+    /// The record goes on behind what is in memory.
+    More,
+    Broken(usize, &'static str),
+}
+
+impl Records {
+    /// The records of a file, of which up to `keep` bytes stay in memory.
+    pub fn new(path: &Path, letters: Letters, keep: usize, options: &ReadOptions) -> Result<Self> {
+        let mut records = Self {
+            letters: Some(letters),
+            keep: Some(keep),
+            ..Self::of(path, Vec::new(), options)
+        };
+        records.fill()?;
+        Ok(records)
+    }
+
+    /// The records of text in memory.
+    pub fn of(path: &Path, buffer: Vec<u8>, options: &ReadOptions) -> Self {
         Self {
-            bytes,
-            separator,
+            path: path.to_owned(),
+            letters: None,
+            buffer,
+            separator: options.separator.unwrap_or(Separator::Byte(b',')),
+            comment: options.comment.clone().map(String::into_bytes),
+            skip: options.skip_rows,
             at: 0,
             next_line: 1,
             line: 1,
-            loose: false,
+            fields: Vec::new(),
+            loose: options.skip_rows > 0,
+            converted: false,
+            keep: None,
         }
     }
 
-    /// Puts the fields of the next record into `fields`; false at the end.
-    pub fn next(&mut self, fields: &mut Vec<Field<'a>>) -> Result<bool, Broken> {
-        fields.clear();
+    /// The whole lines of the first block, before a record was read.
+    pub fn head(&self) -> &[u8] {
+        let head = self.buffer.as_slice();
+        match self.letters.is_some() {
+            true => &head[..memchr::memrchr(b'\n', head).unwrap_or(head.len())],
+            false => head,
+        }
+    }
+
+    pub fn separate(&mut self, separator: Separator) {
+        self.separator = separator;
+    }
+
+    /// The whole text, if it was kept; to be asked for after the last record.
+    pub fn into_whole(self) -> Option<Vec<u8>> {
+        self.keep.map(|_| self.buffer)
+    }
+
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub fn fields(&self) -> impl Iterator<Item = (&[u8], bool)> {
+        (self.fields.iter()).map(|field| (&self.buffer[field.start..field.end], field.quoted))
+    }
+
+    /// The fields as text, with doubled quotes undone.
+    #[cfg(test)]
+    pub fn texts(&self) -> Vec<String> {
+        self.fields()
+            .map(|(bytes, quoted)| text(bytes, quoted))
+            .collect()
+    }
+
+    fn fill(&mut self) -> Result<()> {
+        let Some(letters) = &mut self.letters else {
+            return Ok(());
+        };
+        if self.keep.is_none() {
+            self.buffer.drain(..self.at);
+            self.at = 0;
+        }
+        let open = self.buffer.len() - self.at;
+        if open > RECORD {
+            return Err(DataError::Line {
+                path: self.path.clone(),
+                line: self.next_line,
+                problem: format!(
+                    "a row of more than {} MiB begins here; a quote that never closes?",
+                    RECORD >> 20
+                ),
+            });
+        }
+        let more = letters.fill(&mut self.buffer, open)?;
+        self.converted = letters.converted;
+        if !more {
+            self.letters = None;
+        }
+        if self.keep.is_some_and(|most| self.buffer.len() > most) {
+            self.keep = None;
+        }
+        Ok(())
+    }
+
+    /// Goes to the next record; false at the end.
+    pub fn next(&mut self) -> Result<bool> {
         loop {
-            if self.at >= self.bytes.len() {
-                return Ok(false);
+            match self.step() {
+                Step::Record => return Ok(true),
+                Step::End => return Ok(false),
+                Step::More => self.fill()?,
+                Step::Broken(line, problem) => {
+                    return Err(DataError::Line {
+                        path: self.path.clone(),
+                        line,
+                        problem: problem.into(),
+                    });
+                }
             }
-            let rest = &self.bytes[self.at..];
+        }
+    }
+
+    fn step(&mut self) -> Step {
+        self.fields.clear();
+        let ended = self.letters.is_none();
+        loop {
+            let rest = &self.buffer[self.at..];
+            if rest.is_empty() {
+                return if ended { Step::End } else { Step::More };
+            }
+            let comment = self.comment.as_deref();
+            if comment.is_some_and(|it| !ended && rest.len() < it.len()) {
+                return Step::More;
+            }
+            if self.skip > 0 || comment.is_some_and(|it| rest.starts_with(it)) {
+                let length = match memchr::memchr(b'\n', rest) {
+                    Some(length) => length + 1,
+                    None if ended => rest.len(),
+                    None => return Step::More,
+                };
+                self.at += length;
+                self.next_line += 1;
+                self.skip = self.skip.saturating_sub(1);
+                self.loose = true;
+                continue;
+            }
             let blank = rest
                 .iter()
                 .take_while(|byte| b" \t\r".contains(byte))
                 .count();
+            if blank == rest.len() && !ended {
+                return Step::More;
+            }
             // A line of separators is a record of empty fields, also when the separator is a tab.
             let separators = match self.separator {
                 Separator::Byte(byte) => rest[..blank].contains(&byte),
@@ -70,121 +202,138 @@ impl<'a> Records<'a> {
             if separators || !matches!(rest.get(blank), Some(b'\n') | None) {
                 break;
             }
-            self.at += blank + 1;
+            self.at = (self.at + blank + 1).min(self.buffer.len());
             self.next_line += 1;
             self.loose = true;
         }
-        self.line = self.next_line;
         match self.separator {
-            Separator::Byte(separator) => self.separated(separator, fields)?,
-            Separator::Whitespace => self.blank_separated(fields),
+            Separator::Byte(separator) => self.separated(separator, ended),
+            Separator::Whitespace => self.blank_separated(ended),
         }
-        Ok(true)
     }
 
-    fn separated(&mut self, separator: u8, fields: &mut Vec<Field<'a>>) -> Result<(), Broken> {
-        let bytes = self.bytes;
-        loop {
-            if bytes.get(self.at) == Some(&b'"') {
-                let field = self.quoted()?;
-                fields.push(Field {
-                    bytes: field,
+    fn separated(&mut self, separator: u8, ended: bool) -> Step {
+        let bytes = &self.buffer[..];
+        let (mut at, mut lines, mut loose) = (self.at, 0, false);
+        let end = loop {
+            if bytes.get(at) == Some(&b'"') {
+                let start = at + 1;
+                let mut close = start;
+                loop {
+                    let Some(found) = memchr::memchr(b'"', &bytes[close..]) else {
+                        if !ended {
+                            return Step::More;
+                        }
+                        return Step::Broken(self.next_line, "a quote opens here and never closes");
+                    };
+                    close += found;
+                    match bytes.get(close + 1) {
+                        None if !ended => return Step::More,
+                        Some(b'"') => close += 2,
+                        _ => break,
+                    }
+                }
+                lines += memchr::memchr_iter(b'\n', &bytes[start..close]).count();
+                self.fields.push(Field {
+                    start,
+                    end: close,
                     quoted: true,
                 });
-                let mut after = self.at;
+                let mut after = close + 1;
                 while bytes
                     .get(after)
                     .is_some_and(|byte| matches!(byte, b' ' | b'\r'))
                 {
-                    self.loose |= bytes[after] == b' ';
+                    loose |= bytes[after] == b' ';
                     after += 1;
                 }
-                self.at = after + 1;
+                at = after + 1;
                 match bytes.get(after) {
-                    None => return Ok(()),
-                    Some(b'\n') => {
-                        self.next_line += 1;
-                        return Ok(());
-                    }
-                    Some(byte) if *byte == separator => {}
+                    None if !ended => return Step::More,
+                    None => break after,
+                    Some(b'\n') => break at,
+                    Some(byte) if *byte == separator => continue,
                     Some(_) => {
-                        return Err(Broken {
-                            line: self.next_line,
-                            problem: "text follows a closing quote; write a quote inside a quoted field twice",
-                        });
+                        return Step::Broken(
+                            self.next_line + lines,
+                            "text follows a closing quote; write a quote inside a quoted field twice",
+                        );
                     }
                 }
-                continue;
             }
-            let rest = &bytes[self.at.min(bytes.len())..];
-            let length = rest
+            let rest = &bytes[at.min(bytes.len())..];
+            let found = rest
                 .iter()
-                .position(|&byte| byte == separator || byte == b'\n')
-                .unwrap_or(rest.len());
+                .position(|&byte| byte == separator || byte == b'\n');
+            let length = match found {
+                Some(length) => length,
+                None if ended => rest.len(),
+                None => return Step::More,
+            };
             let mut field = &rest[..length];
-            let end = rest.get(length).copied();
-            if end != Some(separator) {
+            let after = rest.get(length).copied();
+            if after != Some(separator) {
                 field = field.strip_suffix(b"\r").unwrap_or(field);
             }
-            let trimmed = field.trim_ascii();
-            self.loose |= trimmed.len() != field.len() || trimmed.contains(&b'"');
-            fields.push(Field {
-                bytes: trimmed,
+            let front = field.trim_ascii_start();
+            let trimmed = front.trim_ascii_end();
+            loose |= trimmed.len() != field.len() || trimmed.contains(&b'"');
+            let start = at + field.len() - front.len();
+            self.fields.push(Field {
+                start,
+                end: start + trimmed.len(),
                 quoted: false,
             });
-            self.at += length + 1;
-            match end {
+            at += length + 1;
+            match after {
                 Some(byte) if byte == separator => {}
-                Some(_) => {
-                    self.next_line += 1;
-                    return Ok(());
-                }
-                None => return Ok(()),
+                Some(_) => break at,
+                None => break at - 1,
             }
-        }
+        };
+        self.line = self.next_line;
+        self.next_line += lines + 1;
+        self.at = end;
+        self.loose |= loose;
+        Step::Record
     }
 
-    /// The inside of a quoted field; leaves the position after the closing quote.
-    fn quoted(&mut self) -> Result<&'a [u8], Broken> {
-        let start = self.at + 1;
-        let mut end = start;
-        loop {
-            match self.bytes.get(end) {
-                None => {
-                    return Err(Broken {
-                        line: self.line,
-                        problem: "a quote opens here and never closes",
+    fn blank_separated(&mut self, ended: bool) -> Step {
+        let rest = &self.buffer[self.at..];
+        let length = match memchr::memchr(b'\n', rest) {
+            Some(length) => length,
+            None if ended => rest.len(),
+            None => return Step::More,
+        };
+        let mut start = None;
+        for place in 0..=length {
+            let blank = place == length || b" \t\r".contains(&rest[place]);
+            match (blank, start) {
+                (true, Some(from)) => {
+                    self.fields.push(Field {
+                        start: self.at + from,
+                        end: self.at + place,
+                        quoted: false,
                     });
+                    start = None;
                 }
-                Some(b'"') if self.bytes.get(end + 1) == Some(&b'"') => end += 2,
-                Some(b'"') => break,
-                Some(byte) => {
-                    self.next_line += usize::from(*byte == b'\n');
-                    end += 1;
-                }
+                (false, None) => start = Some(place),
+                _ => {}
             }
         }
-        self.at = end + 1;
-        Ok(&self.bytes[start..end])
-    }
-
-    fn blank_separated(&mut self, fields: &mut Vec<Field<'a>>) {
-        let rest = &self.bytes[self.at..];
-        let length = rest
-            .iter()
-            .position(|&byte| byte == b'\n')
-            .unwrap_or(rest.len());
-        fields.extend(
-            rest[..length]
-                .split(|byte| b" \t\r".contains(byte))
-                .filter(|field| !field.is_empty())
-                .map(|bytes| Field {
-                    bytes,
-                    quoted: false,
-                }),
-        );
-        self.at += length + 1;
+        self.line = self.next_line;
         self.next_line += 1;
+        self.at = (self.at + length + 1).min(self.buffer.len());
+        Step::Record
+    }
+}
+
+/// The text of a field, with doubled quotes undone.
+pub(super) fn text(bytes: &[u8], quoted: bool) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    match quoted {
+        true => text.replace("\"\"", "\""),
+        false => text.into_owned(),
     }
 }
 
@@ -192,11 +341,12 @@ impl<'a> Records<'a> {
 mod tests {
     use super::*;
 
-    fn all(text: &str, separator: Separator) -> Result<Vec<(usize, Vec<String>)>, Broken> {
-        let mut records = Records::new(text.as_bytes(), separator);
-        let (mut found, mut fields) = (Vec::new(), Vec::new());
-        while records.next(&mut fields)? {
-            found.push((records.line, fields.iter().map(Field::text).collect()));
+    fn all(text: &str, separator: Separator) -> Result<Vec<(usize, Vec<String>)>> {
+        let options = ReadOptions::default().separator(separator);
+        let mut records = Records::of(Path::new("t"), text.into(), &options);
+        let mut found = Vec::new();
+        while records.next()? {
+            found.push((records.line, records.texts()));
         }
         Ok(found)
     }
@@ -214,11 +364,8 @@ mod tests {
         assert_eq!(found.len(), expected.len());
         for ((line, fields), (expected_line, expected_fields)) in found.iter().zip(expected) {
             assert_eq!(
-                (*line, fields),
-                (
-                    expected_line,
-                    &expected_fields.iter().map(|s| s.to_string()).collect()
-                )
+                (*line, &fields[..]),
+                (expected_line, &expected_fields.map_text()[..])
             );
         }
         let found = all("  1\t 2\n\n3 4  \r\n", Separator::Whitespace).unwrap();
@@ -232,11 +379,21 @@ mod tests {
         assert_eq!(all("\t\t\n", Separator::Byte(b'\t')).unwrap()[0].1.len(), 3);
     }
 
+    trait MapText {
+        fn map_text(&self) -> Vec<String>;
+    }
+
+    impl MapText for Vec<&str> {
+        fn map_text(&self) -> Vec<String> {
+            self.iter().map(|text| text.to_string()).collect()
+        }
+    }
+
     #[test]
     fn broken_quotes_name_their_line() {
         let open = all("a,b\n1,\"x\ny", Separator::Byte(b',')).unwrap_err();
-        assert_eq!(open.line, 2);
+        assert!(open.to_string().contains("line 2"), "{open}");
         let after = all("a,b\n1,\"x\"y\n", Separator::Byte(b',')).unwrap_err();
-        assert_eq!(after.line, 2);
+        assert!(after.to_string().contains("line 2"), "{after}");
     }
 }

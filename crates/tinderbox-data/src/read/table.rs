@@ -1,144 +1,180 @@
+//! The first pass over a text table: names of the columns, and what is in their cells.
+
 use std::collections::HashSet;
 use std::path::Path;
 
-use super::cell::{self, Seen};
-use super::records::{Field, Records};
-use super::text::Loaded;
-use super::{ColumnType, ReadOptions, Separator};
-use crate::nearest::unknown;
+use super::cell::bits::*;
+use super::cell::{self, Evidence};
+use super::guess::infer_separator;
+use super::records::{Records, text};
+use super::source::Source;
+use super::{ReadOptions, Separator};
 use crate::{DataError, Result};
 
-/// What a text table holds: names and types of the columns, from every row that was looked at.
-pub(super) struct Table {
+/// What a text table holds, from all of its rows.
+pub(super) struct Scan {
+    pub source: Source,
     pub names: Vec<String>,
-    pub types: Vec<ColumnType>,
+    pub evidence: Vec<Evidence>,
     /// The words for a missing value that are there, by their place in the options: polars compares
     /// every cell with each that it is given.
     pub nulls: Vec<bool>,
     pub has_header: bool,
+    pub separator: Separator,
     /// See [`Records::loose`].
     pub loose: bool,
+    /// Whether the text has other bytes than the file.
+    pub converted: bool,
+    pub rows: usize,
+    /// The text, if it is small enough to stay in memory.
+    pub whole: Option<Vec<u8>>,
 }
 
-impl Table {
-    pub fn scan(
-        path: &Path,
-        text: &Loaded,
-        separator: Separator,
-        options: &ReadOptions,
-    ) -> Result<Self> {
-        // What is cut off in the middle of a line is no ragged line.
-        let bytes = match text.whole {
-            true => &text.bytes[..],
-            false => {
-                let end = text
-                    .bytes
-                    .iter()
-                    .rposition(|&byte| byte == b'\n')
-                    .unwrap_or(0);
-                &text.bytes[..end]
+/// The words that mean a missing value, by their first byte.
+pub(super) struct Nulls<'a> {
+    words: &'a [String],
+    starts: [bool; 256],
+}
+
+impl<'a> Nulls<'a> {
+    pub fn new(words: &'a [String]) -> Self {
+        let mut starts = [false; 256];
+        for byte in words.iter().filter_map(|word| word.as_bytes().first()) {
+            starts[usize::from(*byte)] = true;
+        }
+        Self { words, starts }
+    }
+
+    /// Which of the words a cell is; an empty cell is none of them.
+    pub fn find(&self, cell: &[u8]) -> Option<usize> {
+        if !self.starts[usize::from(*cell.first()?)] {
+            return None;
+        }
+        self.words.iter().position(|word| word.as_bytes() == cell)
+    }
+}
+
+impl Scan {
+    /// Reads the whole file, of which up to `keep` bytes stay in memory.
+    pub fn new(source: &Source, options: &ReadOptions, keep: usize, empty: bool) -> Result<Self> {
+        let path = source.path.as_path();
+        let mut records = Records::new(path, source.open(options)?, keep, options)?;
+        let separator = match options.separator {
+            Some(separator) => separator,
+            None => infer_separator(path, records.head(), options),
+        };
+        records.separate(separator);
+        let wrong = |problem: String| DataError::Format {
+            path: path.to_owned(),
+            problem,
+        };
+        if !records.next()? {
+            return Err(wrong("the file is empty".into()));
+        }
+        let first: Vec<(Vec<u8>, bool)> = (records.fields())
+            .map(|(bytes, quoted)| (bytes.to_vec(), quoted))
+            .collect();
+        let (first_line, width) = (records.line, first.len());
+        let words = Nulls::new(&options.null_values);
+        let mut nulls = vec![false; options.null_values.len()];
+        let mut evidence = vec![Evidence::default(); width];
+        let mut rows = 0;
+        let mut look = |evidence: &mut Evidence, cell: &[u8], quoted: bool, line: usize| {
+            if cell.is_empty() {
+                evidence.seen |= if quoted { QUOTED_EMPTY } else { 0 };
+            } else if let Some(null) = words.find(cell) {
+                nulls[null] = true;
+            } else {
+                evidence.add(cell, line);
             }
         };
-        let mut records = Records::new(bytes, separator);
-        let mut fields = Vec::new();
-        next(path, &mut records, &mut fields, text.whole)?;
-        let has_header = options.has_header.unwrap_or_else(|| {
-            !fields
-                .iter()
-                .any(|field| cell::is_number(field.bytes, options.decimal_comma))
-        });
-        let names = names(path, &fields, has_header, options)?;
-        let mut types: Vec<Option<ColumnType>> = vec![None; names.len()];
-        for (name, kind) in &options.types {
-            match names.iter().position(|other| other == name) {
-                Some(index) => types[index] = Some(*kind),
-                None => return Err(unknown("column", name, names.iter().map(String::as_str))),
-            }
-        }
-        let mut seen = vec![Seen::default(); names.len()];
-        let mut nulls = vec![false; options.null_values.len()];
-        let mut more = !has_header || next(path, &mut records, &mut fields, text.whole)?;
-        if !more {
-            return Err(DataError::Format {
-                path: path.to_owned(),
-                problem: format!(
-                    "there is a header ({}) but no row below it",
-                    names.join(", ")
-                ),
-            });
-        }
-        while more {
-            if fields.len() != names.len() {
+        while records.next()? {
+            if records.len() != width {
                 return Err(DataError::Line {
                     path: path.to_owned(),
                     line: records.line,
-                    problem: ragged(fields.len(), names.len(), separator),
+                    problem: ragged(records.len(), width, separator),
                 });
             }
-            for (index, field) in fields.iter().enumerate() {
-                let stated = types[index];
-                if let Some(null) = cell::null(field.bytes, options) {
-                    nulls[null] = true;
-                    continue;
-                }
-                if field.bytes.is_empty() || stated.is_none() && seen[index].is_text() {
-                    continue;
-                }
-                match stated {
-                    None => seen[index].add(field.bytes, options.decimal_comma),
-                    Some(kind) if cell::fits(field.bytes, kind, options.decimal_comma) => {}
-                    Some(kind) => {
-                        return Err(DataError::Cell {
-                            path: path.to_owned(),
-                            line: records.line,
-                            column: names[index].clone(),
-                            problem: format!(
-                                "\"{}\" is not {}; correct the file, name it as a null value, or state another type",
-                                field.text(),
-                                kind.wanted()
-                            ),
-                        });
-                    }
-                }
+            let line = records.line;
+            for ((cell, quoted), evidence) in records.fields().zip(&mut evidence) {
+                look(evidence, cell, quoted, line);
             }
-            more = next(path, &mut records, &mut fields, text.whole)?;
+            rows += 1;
         }
-        let types = types
-            .iter()
-            .zip(&seen)
-            .map(|(stated, seen)| stated.unwrap_or_else(|| seen.column_type()))
-            .collect();
+        let has_header =
+            (options.has_header).unwrap_or_else(|| is_header(&first, &evidence, options, &words));
+        if !has_header {
+            for ((cell, quoted), evidence) in first.iter().zip(&mut evidence) {
+                look(evidence, cell, *quoted, first_line);
+            }
+            rows += 1;
+        }
+        let names = names(path, &first, first_line, has_header, options)?;
+        if rows == 0 && !empty {
+            return Err(wrong(format!(
+                "there is a header ({}) but no row below it; state that there is no header (--no-header) if these are data",
+                names.join(", ")
+            )));
+        }
         Ok(Self {
+            source: source.clone(),
             names,
-            types,
+            evidence,
             nulls,
             has_header,
-            loose: records.loose,
+            separator,
+            loose: records.loose || separator == Separator::Whitespace,
+            converted: records.converted,
+            rows,
+            whole: records.into_whole(),
         })
     }
 }
 
-fn next<'a>(
-    path: &Path,
-    records: &mut Records<'a>,
-    fields: &mut Vec<Field<'a>>,
-    whole: bool,
-) -> Result<bool> {
-    match records.next(fields) {
-        Ok(more) => Ok(more),
-        // A quoted field that the cut at the end of the looked-at part left open.
-        Err(_) if !whole => Ok(false),
-        Err(broken) => Err(DataError::Line {
-            path: path.to_owned(),
-            line: broken.line,
-            problem: broken.problem.into(),
-        }),
+/// Whether the first line names the columns; see [`ReadOptions::has_header`].
+fn is_header(
+    first: &[(Vec<u8>, bool)],
+    below: &[Evidence],
+    options: &ReadOptions,
+    nulls: &Nulls,
+) -> bool {
+    const CLASSES: u64 = NUMBER | DATE | BOOLEAN | TEXT;
+    let (mut words, mut above_data) = (0, false);
+    for ((cell, _), below) in first.iter().zip(below) {
+        if cell.is_empty() || nulls.find(cell).is_some() {
+            continue;
+        }
+        let (seen, below) = (cell::look(cell), below.seen);
+        let data = match seen & CLASSES {
+            NUMBER => seen & NO_YEAR != 0 || below & CLASSES != NUMBER || below & NO_YEAR == 0,
+            DATE => below & (DATE | TEXT) != 0 || below & CLASSES == 0,
+            BOOLEAN => below & BOOLEAN != 0,
+            _ => false,
+        };
+        if data {
+            return false;
+        }
+        let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_' || *byte >= 0x80;
+        if seen & TEXT != 0 && cell.iter().any(letter) {
+            words += 1;
+            above_data |= below & CLASSES != 0 && below & TEXT == 0;
+        }
+    }
+    match &options.names {
+        _ if words == 0 => false,
+        None => true,
+        Some(names) => {
+            let named = |cell: &[u8]| names.iter().any(|name| name.as_bytes() == cell);
+            above_data || first.iter().any(|(cell, _)| named(cell))
+        }
     }
 }
 
 fn names(
     path: &Path,
-    first: &[Field],
+    first: &[(Vec<u8>, bool)],
+    line: usize,
     has_header: bool,
     options: &ReadOptions,
 ) -> Result<Vec<String>> {
@@ -148,14 +184,14 @@ fn names(
             return Err(DataError::Format {
                 path: path.to_owned(),
                 problem: format!(
-                    "{} names are given for {} columns; give one name a column",
+                    "{} names are given for {} columns; give one name a column (--names), or state the separator (--separator)",
                     names.len(),
                     first.len()
                 ),
             });
         }
         None => (first.iter().enumerate())
-            .map(|(index, field)| match field.text() {
+            .map(|(index, (bytes, quoted))| match text(bytes, *quoted) {
                 name if has_header && !name.is_empty() => name,
                 _ => format!("column_{}", index + 1),
             })
@@ -165,9 +201,9 @@ fn names(
     if let Some(twice) = names.iter().find(|name| !once.insert(name.as_str())) {
         return Err(DataError::Line {
             path: path.to_owned(),
-            line: 1,
+            line,
             problem: format!(
-                "there are two columns \"{twice}\"; rename one, or give the names as an option"
+                "there are two columns \"{twice}\"; rename one, or give the names as an option (--names)"
             ),
         });
     }
@@ -180,6 +216,6 @@ fn ragged(found: usize, expected: usize, separator: Separator) -> String {
         Separator::Whitespace => "white space".into(),
     };
     format!(
-        "{found} fields where the first line has {expected} (fields are separated by {separator}); correct the line, or state another separator"
+        "{found} fields where the first line has {expected} (fields are separated by {separator}); correct the line, state another separator (--separator), or skip what stands before the table (--skip-rows, --comment)"
     )
 }

@@ -144,8 +144,9 @@ pub struct Auc {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Seen {
     classes: usize,
-    /// Probabilities, a row an example; of two classes, that of the second one only.
-    probabilities: Vec<f32>,
+    /// The logarithm of `p / (1 - p)` for each class, a row an example; of two classes, that of the second
+    /// one only. It orders as the probability `p` does, and does not round to 1.
+    scores: Vec<f32>,
     targets: Vec<i64>,
 }
 
@@ -155,15 +156,9 @@ impl Auc {
         self.seen.classes = classes;
         self.seen.targets.extend_from_slice(targets);
         for row in logits.chunks_exact(classes) {
-            let most = row
-                .iter()
-                .fold(f64::NEG_INFINITY, |most, &x| most.max(x.into()));
-            let sum: f64 = row.iter().map(|&x| (f64::from(x) - most).exp()).sum();
-            let probability = |&x: &f32| ((f64::from(x) - most).exp() / sum) as f32;
             match row {
-                // The difference orders as the probability does, and does not round to 1.
-                [no, yes] => self.seen.probabilities.push(yes - no),
-                row => self.seen.probabilities.extend(row.iter().map(probability)),
+                [no, yes] => self.seen.scores.push(yes - no),
+                row => log_odds(row, &mut self.seen.scores),
             }
         }
     }
@@ -178,12 +173,38 @@ impl Auc {
         };
         let areas = (0..width).filter_map(|place| {
             let class = (first + place) as i64;
-            let scores = seen.probabilities.iter().skip(place).step_by(width);
+            let scores = seen.scores.iter().skip(place).step_by(width);
             let positive = seen.targets.iter().map(|&target| target == class);
             area(scores.copied().zip(positive).collect())
         });
         let areas: Vec<f64> = areas.collect();
         areas.iter().sum::<f64>() / areas.len() as f64
+    }
+}
+
+/// Appends `ln(p / (1 - p))` of each class of a row of logits.
+fn log_odds(row: &[f32], scores: &mut Vec<f32>) {
+    let mut top = 0;
+    for (place, x) in row.iter().enumerate() {
+        if *x > row[top] {
+            top = place;
+        }
+    }
+    let most = f64::from(row[top]);
+    let parts: Vec<f64> = row.iter().map(|&x| (f64::from(x) - most).exp()).collect();
+    let sum: f64 = parts.iter().sum();
+    for (place, &x) in row.iter().enumerate() {
+        let others = match place == top {
+            false => most + (sum - parts[place]).ln(),
+            // Next to the top one the others may be too small to be seen in the sum.
+            true => {
+                let others = || row.iter().enumerate().filter(|(other, _)| *other != top);
+                let next = others().fold(f64::NEG_INFINITY, |next, (_, &x)| next.max(x.into()));
+                let sum: f64 = others().map(|(_, &x)| (f64::from(x) - next).exp()).sum();
+                next + sum.ln()
+            }
+        };
+        scores.push((f64::from(x) - others) as f32);
     }
 }
 
@@ -311,6 +332,15 @@ mod tests {
         // Class 2: 0.25 and 0.3 against 0.1 and 0.4: 2 of 4.
         let expected = (1.0 + 2.0 / 3.0 + 0.5) / 3.0;
         assert!((auc.value() - expected).abs() < 1e-9, "{}", auc.value());
+    }
+
+    #[test]
+    fn certain_models_of_three_classes_have_an_order_still() {
+        // Class 0 lies 200 or 300 above the others: its probability is 1 to the last bit of f32.
+        let rows = [[300.0f32, 0.0, 0.0], [200.0, 0.0, 0.0], [200.0, -1.0, 1.0]];
+        let mut auc = Auc::default();
+        auc.add(&rows.concat(), 3, &[0, 1, 2]);
+        assert_eq!(auc.value(), 1.0);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Which classes are taken for which, and the figures of each class that follow from it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use tinderbox_plot::Plot;
 
@@ -14,11 +16,45 @@ pub struct ConfusionMatrix {
     counted: Counted,
 }
 
+/// Of thousands of classes few pairs occur: only those are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 struct Counted {
     classes: usize,
-    /// Row after row: the true class is the row, the predicted one the column.
-    counts: Vec<u64>,
+    /// By true and predicted class.
+    counts: BTreeMap<(usize, usize), u64>,
+}
+
+/// JSON has no maps with pairs as keys.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    classes: usize,
+    /// True class, predicted class, how often.
+    counts: Vec<(usize, usize, u64)>,
+}
+
+impl From<Counted> for Stored {
+    fn from(counted: Counted) -> Self {
+        let counts = counted.counts.into_iter();
+        Self {
+            classes: counted.classes,
+            counts: counts
+                .map(|((truth, guess), count)| (truth, guess, count))
+                .collect(),
+        }
+    }
+}
+
+impl From<Stored> for Counted {
+    fn from(stored: Stored) -> Self {
+        let counts = stored.counts.into_iter();
+        Self {
+            classes: stored.classes,
+            counts: counts
+                .map(|(truth, guess, count)| ((truth, guess), count))
+                .collect(),
+        }
+    }
 }
 
 /// Precision, recall and F1 of a class, or their average over classes.
@@ -52,37 +88,73 @@ pub struct ClassScores {
 }
 
 impl ConfusionMatrix {
+    /// Classes that a figure shows at most; see [`to_svg`](Self::to_svg).
+    pub const DRAWN: usize = 50;
+
     /// Adds the predicted and the true classes of examples; there are `classes` in all.
     pub fn add(&mut self, classes: usize, predicted: &[i64], targets: &[i64]) {
-        if self.counted.counts.is_empty() {
-            self.counted = Counted {
-                classes,
-                counts: vec![0; classes * classes],
-            };
-        }
+        self.counted.classes = classes;
         for (&guess, &truth) in predicted.iter().zip(targets) {
-            self.counted.counts[truth as usize * classes + guess as usize] += 1;
+            let pair = (truth as usize, guess as usize);
+            *self.counted.counts.entry(pair).or_default() += 1;
         }
     }
 
     /// `counts[true class][predicted class]`; empty before the first example.
     pub fn counts(&self) -> Vec<Vec<u64>> {
-        let rows = self.counted.counts.chunks(self.counted.classes.max(1));
-        rows.map(<[u64]>::to_vec).collect()
+        self.counts_of(&(0..self.counted.classes).collect::<Vec<_>>())
+    }
+
+    /// The counts of these classes, in ascending order, among each other.
+    fn counts_of(&self, classes: &[usize]) -> Vec<Vec<u64>> {
+        let mut counts = vec![vec![0; classes.len()]; classes.len()];
+        for (&(truth, guess), &count) in &self.counted.counts {
+            if let (Ok(row), Ok(column)) =
+                (classes.binary_search(&truth), classes.binary_search(&guess))
+            {
+                counts[row][column] = count;
+            }
+        }
+        counts
+    }
+
+    /// The classes with the most examples that were taken for another class or that another was taken
+    /// for, [`DRAWN`](Self::DRAWN) of them at most, in ascending order.
+    fn most_confused(&self) -> Vec<usize> {
+        let mut errors = vec![0; self.counted.classes];
+        for (&(truth, guess), &count) in &self.counted.counts {
+            if truth != guess {
+                errors[truth] += count;
+                errors[guess] += count;
+            }
+        }
+        let mut classes: Vec<usize> = (0..self.counted.classes).collect();
+        classes.sort_by_key(|&class| std::cmp::Reverse(errors[class]));
+        classes.truncate(Self::DRAWN);
+        classes.sort_unstable();
+        classes
     }
 
     /// The figures of each class.
     pub fn scores(&self) -> ClassScores {
-        let counts = self.counts();
-        let all: u64 = self.counted.counts.iter().sum();
-        let right: u64 = (0..counts.len()).map(|class| counts[class][class]).sum();
-        let mut seen = Vec::new();
-        let classes: Vec<ClassScore> = (0..counts.len())
+        let number = self.counted.classes;
+        let (mut supports, mut taken) = (vec![0; number], vec![0; number]);
+        let mut hits = vec![0; number];
+        for (&(truth, guess), &count) in &self.counted.counts {
+            supports[truth] += count;
+            taken[guess] += count;
+            if truth == guess {
+                hits[truth] = count;
+            }
+        }
+        let all: u64 = supports.iter().sum();
+        let right: u64 = hits.iter().sum();
+        let seen: Vec<bool> = (0..number)
+            .map(|class| supports[class] + taken[class] > 0)
+            .collect();
+        let classes: Vec<ClassScore> = (0..number)
             .map(|class| {
-                let support: u64 = counts[class].iter().sum();
-                let predicted: u64 = counts.iter().map(|row| row[class]).sum();
-                seen.push(support + predicted > 0);
-                let hits = counts[class][class];
+                let (support, predicted, hits) = (supports[class], taken[class], hits[class]);
                 ClassScore {
                     precision: share(hits, predicted),
                     recall: share(hits, support),
@@ -116,18 +188,33 @@ impl ConfusionMatrix {
     /// The matrix as SVG: rows are true classes, columns predicted ones, the colour is the share of
     /// the row.
     ///
+    /// Of more than [`DRAWN`](Self::DRAWN) classes those that are most often confused are drawn, and the
+    /// title says so; the share of a row is then that among them.
+    ///
     /// # Errors
     /// Another number of names than of classes; no example so far.
     pub fn to_svg(&self, title: &str, names: &[String]) -> Result<String> {
+        let number = self.counted.classes;
+        let (mut title, mut names) = (title.to_owned(), names.to_vec());
+        let counts = if names.len() != number {
+            // What draws tells that the two differ.
+            vec![Vec::new(); number]
+        } else if number > Self::DRAWN {
+            title += &format!(" (the {} most confused of {number} classes)", Self::DRAWN);
+            let classes = self.most_confused();
+            names = classes.iter().map(|&class| names[class].clone()).collect();
+            self.counts_of(&classes)
+        } else {
+            self.counts()
+        };
         // 44 px a class hold a count of five digits.
         let side = (names.len() as u32).saturating_mul(44).clamp(400, 2000);
         let plot = Plot {
             width: side + 120,
             height: side,
-            ..Plot::new(title).labels("predicted", "actual")
+            ..Plot::new(title.as_str()).labels("predicted", "actual")
         };
-        let counts = self.counts();
-        Ok(tinderbox_plot::confusion_matrix(&plot, names, &counts)?)
+        Ok(tinderbox_plot::confusion_matrix(&plot, &names, &counts)?)
     }
 }
 
@@ -197,7 +284,9 @@ impl Metric<Logits> for ConfusionMatrix {
 
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         let mut read = Counted::default();
-        let fits = restore(&mut read, state) && read.counts.len() == read.classes * read.classes;
+        let fits = restore(&mut read, state)
+            && (read.counts.keys())
+                .all(|&(truth, guess)| truth < read.classes && guess < read.classes);
         if fits {
             self.counted = read;
         }
@@ -291,6 +380,31 @@ mod tests {
     }
 
     #[test]
+    fn of_many_classes_the_most_confused_are_drawn() {
+        let number = 2000;
+        let names: Vec<String> = (0..number).map(|class| format!("class {class}")).collect();
+        let all: Vec<i64> = (0..number as i64).collect();
+        let mut many = ConfusionMatrix::default();
+        // All right but 30: 1970 is taken for 0, 1971 for 1, ….
+        let guesses: Vec<i64> = all
+            .iter()
+            .map(|&class| if class < 1970 { class } else { class - 1970 })
+            .collect();
+        many.add(number, &guesses, &all);
+        let classes = many.most_confused();
+        assert_eq!(classes.len(), 50);
+        // A pair is two classes: 0 to 29 and 1970 on are confused alike, and the first ones win.
+        let expected: Vec<usize> = (0..30).chain(1970..1990).collect();
+        assert_eq!(classes, expected);
+        assert_eq!(many.counts_of(&classes)[30][0], 1);
+        let svg = many.to_svg("Words", &names).unwrap();
+        assert!(svg.contains("50 most confused of 2000 classes"), "said");
+        assert!(svg.len() < 2 << 20, "{} bytes", svg.len());
+        assert!(many.to_svg("", &names[1..]).is_err());
+        assert_eq!(many.scores().accuracy, 1970.0 / 2000.0);
+    }
+
+    #[test]
     fn state_survives_a_checkpoint() {
         let matrix = matrix(3, &[0, 1, 2, 2, 2], &[0, 0, 2, 2, 1]);
         let text = matrix.state().to_string();
@@ -300,6 +414,7 @@ mod tests {
         for state in [
             serde_json::json!("something else"),
             serde_json::json!({"classes": 3, "counts": [1]}),
+            serde_json::json!({"classes": 3, "counts": [[0, 3, 1]]}),
         ] {
             assert!(!other.restore(&state));
         }

@@ -1,5 +1,6 @@
+use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_data::{Targets, Values};
+use tinderbox_data::{DataError, Targets, take};
 
 use super::predict::most_probable;
 use super::{Predicted, Predictor, TabularError};
@@ -9,54 +10,83 @@ use super::{Predicted, Predictor, TabularError};
 pub struct Importance {
     /// The column.
     pub column: String,
-    /// By how much the error grows when its values are shuffled among the rows: root mean squared
-    /// error in the units of the target, or share of wrong classes.
+    /// By how much the error grows when its values are shuffled among the rows, the mean over the
+    /// repeats: root mean squared error in the units of the table, or share of wrong classes.
     pub error_rise: f64,
+    /// The standard deviation over the repeats, with `n - 1`; 0 for one repeat.
+    pub deviation: f64,
+}
+
+impl Importance {
+    /// Repeats that are enough to see what is chance.
+    pub const REPEATS: usize = 5;
 }
 
 /// Permutation importance of every input column (Breiman 2001), the largest first.
 ///
-/// All features made of a column are shuffled together, once, by a permutation drawn from
-/// `seed.child(column)`. Use rows that the model was not trained on. Classes may come as
-/// [`Targets::Classes`], numbers as [`Targets::Values`] in the units of the table.
+/// The column itself is shuffled and the rows are transformed again, so that all that is made of it
+/// moves together: date parts, flags of missing values, crosses with other columns. Each of the
+/// `repeats` (1 at least) has a permutation of its own, drawn from `seed.child(column).at(repeat)`. Use
+/// rows that the model was not trained on.
 ///
 /// # Errors
-/// Rows of another width than the model takes.
+/// A frame without the target, and those of [`Predictor::predict`].
 pub fn permutation_importance(
     predictor: &Predictor,
-    features: &Values,
-    targets: &Targets,
+    frame: &DataFrame,
+    repeats: usize,
     seed: Seed,
 ) -> Result<Vec<Importance>, TabularError> {
-    let error = |features: &Values| -> Result<f64, TabularError> {
-        Ok(error(&predictor.of(features)?, targets))
+    let features = predictor.features();
+    let table = features.transform(frame)?;
+    let truth = match table.targets {
+        Targets::Values(values) => Targets::Values(features.invert_targets(&values)?),
+        classes @ Targets::Classes(_) => classes,
+        Targets::None => {
+            return Err(TabularError::Data(DataError::TargetKind {
+                found: "nothing",
+                wanted: "what is predicted",
+                advice: "give rows with the target column",
+            }));
+        }
     };
-    let base = error(features)?;
-    let outputs = predictor.features().outputs();
+    let base = error(&predictor.of(&table.features)?, &truth);
+    let repeats = repeats.max(1);
     let mut importance: Vec<Importance> = Vec::new();
-    for output in outputs {
-        let column = &output.source;
-        if importance.iter().any(|done| done.column == *column) {
-            continue;
+    for column in features.inputs() {
+        let mut rises = Vec::with_capacity(repeats);
+        for repeat in 0..repeats {
+            let seed = seed.child(column).at(repeat as u64);
+            let shuffled = shuffle(frame, column, seed)?;
+            rises.push(error(&predictor.predict(&shuffled)?, &truth) - base);
         }
-        let places: Vec<usize> = (0..outputs.len())
-            .filter(|&place| outputs[place].source == *column)
-            .collect();
-        let order = seed.child(column).rng().permutation(features.rows());
-        let width = features.width();
-        let mut shuffled = features.as_slice().to_vec();
-        for (row, &from) in order.iter().enumerate() {
-            for &place in &places {
-                shuffled[row * width + place] = features.row(from)[place];
-            }
-        }
+        let mean = rises.iter().sum::<f64>() / repeats as f64;
+        let squares: f64 = rises.iter().map(|rise| (rise - mean).powi(2)).sum();
         importance.push(Importance {
-            column: column.clone(),
-            error_rise: error(&Values::new(shuffled, width)?)? - base,
+            column: column.to_owned(),
+            error_rise: mean,
+            deviation: (squares / (repeats - 1).max(1) as f64).sqrt(),
         });
     }
     importance.sort_by(|a, b| b.error_rise.total_cmp(&a.error_rise));
     Ok(importance)
+}
+
+/// The frame with the values of one column in another order.
+fn shuffle(frame: &DataFrame, column: &str, seed: Seed) -> Result<DataFrame, TabularError> {
+    let polars = |source| DataError::Polars {
+        what: format!("cannot shuffle the column \"{column}\""),
+        source,
+    };
+    let order = seed.rng().permutation(frame.height());
+    let alone = frame.select([column]).map_err(polars)?;
+    let values = take(&alone, &order)?
+        .column(column)
+        .map_err(polars)?
+        .clone();
+    let mut shuffled = frame.clone();
+    shuffled.with_column(values).map_err(polars)?;
+    Ok(shuffled)
 }
 
 fn error(predicted: &Predicted, targets: &Targets) -> f64 {
@@ -72,7 +102,7 @@ fn error(predicted: &Predicted, targets: &Targets) -> f64 {
                 .filter(|&row| most_probable(values.row(row)) as i32 != labels[row]);
             wrong.count() as f64 / values.rows().max(1) as f64
         }
-        // Targets of another kind, or none: there is no error to speak of.
+        // One target gives one kind of both.
         _ => f64::NAN,
     }
 }

@@ -3,7 +3,7 @@ use std::io;
 use std::path::Path;
 
 use burn::tensor::Device;
-use burn::tensor::activation::softmax;
+use polars::prelude::LazyFrame;
 use tinderbox_core::write_atomic_with;
 use tinderbox_data::{Features, Frame, Values};
 use tinderbox_nn::Network;
@@ -14,6 +14,8 @@ use super::{TableConfig, TableNetwork, TabularError};
 
 /// Rows that go through the model together.
 const ROWS: usize = 4096;
+/// Numbers of those rows at most.
+const NUMBERS: usize = 1 << 22;
 
 /// A trained model of a table with its features: predicts for frames as they come.
 ///
@@ -104,6 +106,17 @@ impl Predictor {
         &self.network
     }
 
+    /// Opens a file, folder or pattern of files as the training rows were read: with the types, the
+    /// separator and the null values of then, whatever the values look like. A column that the model does
+    /// not need, the target among them, may be absent. See [`Features::format`] to change something.
+    ///
+    /// # Errors
+    /// Those of [`ReadOptions::read`](tinderbox_data::ReadOptions::read), and a cell that is not of the
+    /// type of its column.
+    pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame, TabularError> {
+        Ok(self.features.format().read(path)?)
+    }
+
     /// Predictions for the rows of a frame, in their order. The target column may be absent.
     ///
     /// # Errors
@@ -127,10 +140,8 @@ impl Predictor {
         frame: &impl Frame,
         mut each: impl FnMut(Predicted) -> Result<(), TabularError>,
     ) -> Result<(), TabularError> {
-        self.features.transform_parts(frame, |features: Values| {
-            let raw = self.forward(features)?;
-            each(self.finish(raw)?)
-        })
+        self.features
+            .transform_parts(frame, |features: Values| each(self.of(&features)?))
     }
 
     /// Predictions for rows that went through the features already.
@@ -138,28 +149,25 @@ impl Predictor {
     /// # Errors
     /// Rows of another width.
     pub fn of(&self, features: &Values) -> Result<Predicted, TabularError> {
-        let width = features.width();
-        let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
-        for rows in features.as_slice().chunks(ROWS * width) {
-            let raw = self.forward(Values::new(rows.to_vec(), width)?)?;
-            all.extend_from_slice(raw.as_slice());
-        }
-        self.finish(Values::new(all, self.network.outputs())?)
+        self.finish(self.raw(features)?)
     }
 
-    /// What the model gives for these rows: transformed targets, or probabilities.
-    fn forward(&self, features: Values) -> Result<Values, TabularError> {
-        let mut predicted = self.network.predict(features.into_tensor(&self.device))?;
-        if self.features.classes().is_some() {
-            predicted = softmax(predicted, 1);
+    /// What the model gives for these rows: transformed targets, or a logit a class.
+    pub(super) fn raw(&self, features: &Values) -> Result<Values, TabularError> {
+        // Many one-hot categories make wide rows: fewer of them go through the model together.
+        let together = (NUMBERS / features.width()).clamp(1, ROWS);
+        let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
+        for start in (0..features.rows()).step_by(together) {
+            let rows = features.slice(start..features.rows().min(start + together));
+            let raw = self.network.predict(rows.into_tensor(&self.device))?;
+            all.extend(raw.into_data().iter::<f32>());
         }
-        let predicted = predicted.into_data().iter::<f32>().collect();
-        Ok(Values::new(predicted, self.network.outputs())?)
+        Ok(Values::new(all, self.network.outputs())?)
     }
 
     fn finish(&self, raw: Values) -> Result<Predicted, TabularError> {
         Ok(match self.features.classes() {
-            Some(_) => Predicted::Probabilities(raw),
+            Some(_) => Predicted::Probabilities(softmax(&raw)?),
             None => Predicted::Numbers(self.features.invert_targets(&raw)?),
         })
     }
@@ -251,7 +259,19 @@ impl Predictor {
     }
 }
 
-/// The place of the largest probability, the first of several.
+/// Probabilities of the classes from their logits, in `f64`.
+fn softmax(logits: &Values) -> Result<Values, TabularError> {
+    let mut probabilities = Vec::with_capacity(logits.as_slice().len());
+    for row in logits.as_slice().chunks(logits.width()) {
+        let most = row.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
+        let parts = row.iter().map(|x| (f64::from(*x) - f64::from(most)).exp());
+        let sum: f64 = parts.clone().sum();
+        probabilities.extend(parts.map(|part| (part / sum) as f32));
+    }
+    Ok(Values::new(probabilities, logits.width())?)
+}
+
+/// The place of the largest probability or logit, the first of several.
 pub(super) fn most_probable(row: &[f32]) -> usize {
     let mut best = 0;
     for (place, value) in row.iter().enumerate() {

@@ -1,20 +1,21 @@
 use burn::module::Module;
+use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
 use tinderbox_data::{
-    ColumnSpec, ColumnSummary, Distribution, Encode, FeatureSpec, Targets, TensorTable,
+    ColumnSpec, ColumnSummary, Distribution, Encode, FeatureSpec, Step, Targets, TensorTable, take,
 };
-use tinderbox_plot::{
-    Plot, bars, confusion_matrix, predicted_against_actual, spark_bars, spark_histogram,
-};
-use tinderbox_train::{Cell, History, Report};
+use tinderbox_plot::{Plot, bars, predicted_against_actual, spark_bars, spark_histogram};
+use tinderbox_train::{Cell, ConfusionMatrix, History, Report};
 
 use super::predict::most_probable;
-use super::{Predicted, Predictor, Scores, TabularError, permutation_importance};
+use super::{Importance, Predicted, Predictor, Scores, TabularError, permutation_importance};
 
 /// Words whose counts a sparkline shows.
 const BARS: usize = 24;
 /// Columns that the importance figure shows.
 const IMPORTANT: usize = 30;
+/// Rows that the importance is measured on at most; each column is shuffled several times.
+const IMPORTANCE_ROWS: usize = 10_000;
 
 /// What a report about a model of a table is made of.
 #[derive(Clone, Debug)]
@@ -29,8 +30,8 @@ pub struct TableReport<'a> {
     pub history: &'a History,
     /// The trained model.
     pub predictor: &'a Predictor,
-    /// Rows that it was not trained on, through its features.
-    pub valid: &'a TensorTable,
+    /// Rows that it was not trained on, with the target.
+    pub valid: &'a DataFrame,
     /// Scores with what they are of: ("training", …), ("validation, exact linear", …).
     pub scores: &'a [(&'a str, Scores)],
     /// Seed of the permutation importance.
@@ -41,7 +42,7 @@ impl TableReport<'_> {
     /// The page: scores, curves, predictions against truth, importance, columns.
     ///
     /// # Errors
-    /// Rows of another width than the model takes, figures that cannot be drawn.
+    /// Rows that the features refuse, or without the target; figures that cannot be drawn.
     pub fn build(&self) -> Result<Report, TabularError> {
         let features = self.predictor.features();
         let mut page = Report::new(self.title).paragraph(&format!(
@@ -49,7 +50,7 @@ impl TableReport<'_> {
             features.inputs().len(),
             features.width(),
             self.predictor.network().num_params(),
-            self.valid.features.rows(),
+            self.valid.height(),
         ));
         page = self.scores(page);
         page = page.heading("Training").curves(self.history)?;
@@ -79,12 +80,13 @@ impl TableReport<'_> {
     }
 
     fn predictions(&self, page: Report) -> Result<Report, TabularError> {
-        let predicted = self.predictor.of(&self.valid.features)?;
+        let valid: TensorTable = self.predictor.features().transform(self.valid)?;
+        let predicted = self.predictor.of(&valid.features)?;
         let page = page.heading("Predictions on validation rows");
-        Ok(match (&predicted, &self.valid.targets) {
+        Ok(match (&predicted, &valid.targets) {
             (Predicted::Numbers(values), Targets::Values(truth)) => {
                 let truth = self.predictor.features().invert_targets(truth)?;
-                let names = &self.valid.target_names;
+                let names = &valid.target_names;
                 names
                     .iter()
                     .enumerate()
@@ -106,46 +108,75 @@ impl TableReport<'_> {
             }
             (Predicted::Probabilities(values), Targets::Classes(truth)) => {
                 let names = truth.names();
-                let mut counts = vec![vec![0u64; names.len()]; names.len()];
-                for (row, &label) in truth.labels().iter().enumerate() {
-                    counts[label as usize][most_probable(values.row(row))] += 1;
-                }
-                let plot = Plot::new("Confusion matrix").labels("predicted", "actual");
-                page.figure(&confusion_matrix(&plot, names, &counts)?)
+                let labels: Vec<i64> = truth.labels().iter().map(|&label| label.into()).collect();
+                let taken_for = (0..values.rows()).map(|row| most_probable(values.row(row)) as i64);
+                let mut matrix = ConfusionMatrix::default();
+                matrix.add(names.len(), &taken_for.collect::<Vec<_>>(), &labels);
+                let page = match names.len().saturating_sub(ConfusionMatrix::DRAWN) {
+                    0 => page,
+                    others => page.paragraph(&format!(
+                        "The {} classes that are most often confused are drawn; {others} others are \
+                         left out.",
+                        ConfusionMatrix::DRAWN
+                    )),
+                };
+                page.figure(&matrix.to_svg("Confusion matrix", names)?)
             }
             _ => page,
         })
     }
 
     fn importance(&self, page: Report) -> Result<Report, TabularError> {
-        let targets = match &self.valid.targets {
-            Targets::Values(values) => {
-                Targets::Values(self.predictor.features().invert_targets(values)?)
-            }
-            other => other.clone(),
-        };
-        let all =
-            permutation_importance(self.predictor, &self.valid.features, &targets, self.seed)?;
-        let shown: Vec<(&str, f64)> = all
+        let mut rows = self
+            .seed
+            .child("rows")
+            .rng()
+            .permutation(self.valid.height());
+        rows.truncate(IMPORTANCE_ROWS);
+        let frame = take(self.valid, &rows)?;
+        let repeats = Importance::REPEATS;
+        let all = permutation_importance(self.predictor, &frame, repeats, self.seed)?;
+        let shown = &all[..all.len().min(IMPORTANT)];
+        if !shown
             .iter()
-            .take(IMPORTANT)
-            .map(|i| (i.column.as_str(), i.error_rise))
-            .collect();
-        if !shown.iter().any(|(_, rise)| rise.is_finite()) {
+            .any(|importance| importance.error_rise.is_finite())
+        {
             return Ok(page);
         }
-        let what = match targets {
-            Targets::Classes(_) => "rise of the share of wrong classes",
-            _ => "rise of the root mean squared error",
+        let what = match self.predictor.features().classes() {
+            Some(_) => "rise of the share of wrong classes",
+            None => "rise of the root mean squared error",
         };
+        let drawn: Vec<(&str, f64)> = (shown.iter())
+            .map(|importance| (importance.column.as_str(), importance.error_rise))
+            .collect();
         let plot = Plot::new("Permutation importance").labels(what, "");
+        let table = shown.iter().map(|importance| {
+            vec![
+                Cell::text(importance.column.as_str()),
+                Cell::number(score(importance.error_rise)),
+                Cell::number(score(importance.deviation)),
+            ]
+        });
         Ok(page
             .heading("What the model leans on")
-            .paragraph(
-                "By how much the error on validation rows grows when a column is shuffled among them. \
-                 Columns that tell the same share their importance.",
-            )
-            .figure(&bars(&plot, &shown)?))
+            .paragraph(&format!(
+                "By how much the error on {} validation rows grows when a column is shuffled among \
+                 them: mean and standard deviation of {repeats} shuffles. Columns that tell the same \
+                 share their importance.",
+                frame.height()
+            ))
+            .figure(&bars(&plot, &drawn)?)
+            .table(&["column", what, "standard deviation"], table))
+    }
+
+    /// How a column is used, or why it is not: the training rows may not have had a value in it.
+    fn role(&self, column: &str) -> String {
+        let left_out = self.predictor.features().left_out().iter();
+        match left_out.clone().find(|left_out| left_out.name == column) {
+            Some(left_out) => format!("left out: {}", left_out.reason),
+            None => role(self.spec, column),
+        }
     }
 
     fn columns(&self, page: Report) -> Result<Report, TabularError> {
@@ -167,7 +198,7 @@ impl TableReport<'_> {
             rows.push(vec![
                 Cell::text(column.name.as_str()),
                 Cell::text(column.dtype.as_str()),
-                Cell::text(role(self.spec, &column.name)),
+                Cell::text(self.role(&column.name)),
                 Cell::text(values(&column.values)),
                 Cell::number(missing),
                 figure.map_or_else(|| Cell::text(""), Cell::figure),
@@ -200,13 +231,22 @@ pub fn role(spec: &FeatureSpec, name: &str) -> String {
         .filter(|column| column.names().contains(&name));
     let roles: Vec<&str> = used
         .map(|column| match column {
+            ColumnSpec::Numeric(number) if number.steps.contains(&Step::Robust) => {
+                "number, scaled by its quartiles as some values are extreme"
+            }
             ColumnSpec::Numeric(_) => "number",
+            ColumnSpec::Date(date) if date.steps.contains(&Step::Robust) => {
+                "date parts, scaled by their quartiles as some values are extreme"
+            }
             ColumnSpec::Date(_) => "date parts",
             ColumnSpec::Cross(_) => "crossed",
-            ColumnSpec::Category(category) => match category.encode {
-                Encode::Ordinal => "index for an embedding",
-                _ => "one-hot",
-            },
+            ColumnSpec::Category(category) => {
+                match (category.encode, category.keep_most_frequent) {
+                    (Encode::Ordinal, _) => "index for an embedding",
+                    (_, Some(_)) => "one-hot, rare ones share a feature",
+                    _ => "one-hot",
+                }
+            }
             _ => "feature",
         })
         .collect();

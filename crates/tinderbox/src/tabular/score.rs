@@ -3,7 +3,7 @@ use tinderbox_optim::least_squares;
 use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics, TrainError};
 
 use super::predict::most_probable;
-use super::{Predicted, Predictor, TabularError};
+use super::{Predictor, TabularError};
 
 /// How well rows are predicted: numbers in the units of the table, or probabilities.
 ///
@@ -23,15 +23,15 @@ impl Scores {
     /// # Errors
     /// Rows of another width than the model takes.
     pub fn of(predictor: &Predictor, table: &TensorTable) -> Result<Self, TabularError> {
-        let predicted = predictor.of(&table.features)?;
-        Ok(match (&predicted, &table.targets) {
-            (Predicted::Numbers(values), Targets::Values(truth)) => {
-                numbers(values, &predictor.features().invert_targets(truth)?)
-            }
-            (Predicted::Probabilities(values), Targets::Classes(truth)) => {
-                probabilities(values, truth)
-            }
-            _ => Self(Vec::new()),
+        let features = predictor.features();
+        let raw = predictor.raw(&table.features)?;
+        Ok(match &table.targets {
+            Targets::None => Self(Vec::new()),
+            Targets::Values(truth) => numbers(
+                &features.invert_targets(&raw)?,
+                &features.invert_targets(truth)?,
+            ),
+            Targets::Classes(truth) => classes(&raw, truth),
         })
     }
 }
@@ -44,14 +44,14 @@ fn numbers(predicted: &Values, truth: &Values) -> Scores {
     Scores(["rmse", "mae", "r2"].into_iter().zip(values).collect())
 }
 
-fn probabilities(predicted: &Values, truth: &Classes) -> Scores {
+/// From logits, not from probabilities: those of `f32` end at 1e-45, and their logarithm is infinite.
+fn classes(logits: &Values, truth: &Classes) -> Scores {
     let labels: Vec<i64> = truth.labels().iter().map(|&label| label.into()).collect();
-    let logits: Vec<f32> = predicted.as_slice().iter().map(|p| p.ln()).collect();
     let (mut loss, mut auc) = (LogLoss::default(), Auc::default());
-    loss.add(&logits, predicted.width(), &labels);
-    auc.add(&logits, predicted.width(), &labels);
+    loss.add(logits.as_slice(), logits.width(), &labels);
+    auc.add(logits.as_slice(), logits.width(), &labels);
     Scores(vec![
-        ("accuracy", accuracy(predicted, truth)),
+        ("accuracy", accuracy(logits, truth)),
         ("log_loss", loss.value()),
         ("auc", auc.value()),
     ])
@@ -91,11 +91,11 @@ pub fn exact_linear(
         }
     };
     let width = train.features.width();
-    let solved = least_squares(train.features.as_slice(), width, &targets, outputs);
+    let solved = least_squares(&train.features.to_wide(), width, &targets, outputs);
     let solved = solved.map_err(TrainError::from)?;
     let scores = |table: &&TensorTable| {
         let predicted = solved
-            .predict(table.features.as_slice())
+            .predict(&table.features.to_wide())
             .map_err(TrainError::from)?;
         let predicted = predicted.into_iter().map(|value| value as f32).collect();
         let predicted = Values::new(predicted, outputs)?;
@@ -112,4 +112,24 @@ pub fn exact_linear(
         })
     };
     tables.iter().map(scores).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_loss_is_finite_where_probabilities_are_not() {
+        let names = ["no", "yes"].map(String::from).to_vec();
+        let truth = Classes::new(vec![1, 0, 1], names).unwrap();
+        // Right beyond doubt, wrong beyond doubt, undecided.
+        let logits = Values::new(vec![-200., 200., -200., 200., 0., 0.], 2).unwrap();
+        let scores = classes(&logits, &truth);
+        let expected = (400.0 + 2f64.ln()) / 3.0;
+        let found = scores.get("log_loss").unwrap();
+        assert!((found - expected).abs() < 1e-9, "{found}");
+        assert_eq!(scores.get("accuracy"), Some(1.0 / 3.0));
+        // Of the pairs (yes, no): 400 against 400 is a tie, 0 against 400 is lost.
+        assert_eq!(scores.get("auc"), Some(0.25));
+    }
 }

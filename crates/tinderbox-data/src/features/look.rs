@@ -1,0 +1,297 @@
+//! What inference sees of a column, and what it makes of it.
+
+use polars::prelude::{DataFrame, DataType, PlHashMap};
+
+use super::columns::{find, moments, numbers, words};
+use super::dates;
+use super::infer::{Inference, Stated};
+use super::spec::{ColumnSpec, DatePart, DateSpec, Impute, NumericSpec, Step};
+use super::statistics::{Moments, Sample, inner_place, spread};
+use crate::{DataError, Result};
+
+/// A text column with this share of numbers is a numeric one with mistakes in it.
+const NUMBERS_IN_TEXT: f64 = 0.9;
+/// Text with this many different values, nearly one a row, identifies rows.
+const IDENTIFIER: usize = 100;
+/// Beyond this many categories only the frequent ones have a feature of their own.
+const ONE_HOT: usize = 300;
+/// A standard deviation of so many [`spread`]s is that of a few extreme values: a value such as
+/// 999,999 for "unknown", a slip of the decimal point. Logarithms that are normal reach a tenth of it.
+const EXTREME: f64 = 50.0;
+/// Scaled values are cut here where some are extreme.
+const CLIP: f64 = 10.0;
+
+/// Why a column of row numbers is left out.
+pub(super) const COUNTS: &str = "it counts the rows";
+const EMPTY: &str = "it has no value in any row";
+
+pub(super) enum Look {
+    Number {
+        stated: bool,
+        present: usize,
+        /// What is counted from, while each value is one more than the one before.
+        counting: Option<i64>,
+        integer: bool,
+        scale: Scale,
+    },
+    Date {
+        present: usize,
+        clock: bool,
+        /// Of the years.
+        scale: Scale,
+    },
+    Word {
+        stated: bool,
+        /// Different words, and whether each is a number.
+        values: PlHashMap<String, bool>,
+        present: usize,
+        numbers: usize,
+        text: Option<(usize, String)>,
+    },
+    /// Never looked at, for this reason.
+    LeftOut(String),
+}
+
+impl Look {
+    pub fn new(dtype: Option<&DataType>, stated: Option<Stated>) -> Self {
+        let dtype = dtype.unwrap_or(&DataType::Null);
+        let number = |stated| Self::Number {
+            stated,
+            present: 0,
+            counting: None,
+            integer: dtype.is_integer(),
+            scale: Scale::default(),
+        };
+        let word = |stated| Self::Word {
+            stated,
+            values: PlHashMap::default(),
+            present: 0,
+            numbers: 0,
+            text: None,
+        };
+        let date = || Self::Date {
+            present: 0,
+            clock: matches!(dtype, DataType::Datetime(..)),
+            scale: Scale::default(),
+        };
+        match (stated, dtype) {
+            (Some(Stated::Numeric), _) => number(true),
+            (Some(Stated::Category), _) => word(true),
+            (Some(Stated::Date), _) => date(),
+            (Some(Stated::Ignore), _) => Self::LeftOut("as stated".into()),
+            (None, dtype) if dtype.is_numeric() || dtype.is_null() => number(false),
+            (None, DataType::Date | DataType::Datetime(..)) => date(),
+            (
+                None,
+                DataType::Boolean
+                | DataType::String
+                | DataType::Categorical(..)
+                | DataType::Enum(..),
+            ) => word(false),
+            (None, other) => Self::LeftOut(format!("its type is {other}")),
+        }
+    }
+
+    pub fn look(&mut self, frame: &DataFrame, name: &str, rows: usize, limit: usize) -> Result<()> {
+        let column = find(frame, name)?;
+        match self {
+            Self::LeftOut(_) => {}
+            Self::Date { present, scale, .. } => {
+                for moment in moments(column)?.iter().flatten() {
+                    *present += 1;
+                    scale.add(dates::part(moment, DatePart::Year));
+                }
+            }
+            Self::Number {
+                present,
+                counting,
+                integer,
+                scale,
+                ..
+            } => {
+                for (row, value) in numbers(column, rows)?.iter().enumerate() {
+                    let value = value.filter(|value| !value.is_nan());
+                    if let Some(value) = value {
+                        *present += 1;
+                        scale.add(value);
+                    }
+                    let row = (rows + row) as i64;
+                    // Row numbers: each one more than the one before.
+                    let start = value.map(|value| (value as i64).wrapping_sub(row));
+                    if row == 0 && *integer {
+                        *counting = start;
+                    } else if start != *counting {
+                        *counting = None;
+                        *integer = false;
+                    }
+                }
+            }
+            Self::Word {
+                values,
+                present,
+                numbers,
+                text,
+                ..
+            } => {
+                let (_, words) = words(column, rows)?;
+                let mut last = (None, false);
+                for (row, word) in words.iter().enumerate() {
+                    let Some(word) = word else { continue };
+                    *present += 1;
+                    let number = if last.0 == Some(word) {
+                        last.1
+                    } else if let Some(&number) = values.get(word) {
+                        number
+                    } else {
+                        let number = word.trim().parse::<f64>().is_ok();
+                        if values.len() <= limit {
+                            values.insert(word.to_owned(), number);
+                        }
+                        number
+                    };
+                    last = (Some(word), number);
+                    if number {
+                        *numbers += 1;
+                    } else if text.is_none() {
+                        *text = Some((rows + row, word.to_owned()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The column's spec, or why it has none.
+    pub fn decide(
+        self,
+        name: &str,
+        rows: usize,
+        limit: usize,
+        inference: &Inference,
+    ) -> Result<Result<ColumnSpec, String>> {
+        Ok(match self {
+            Self::LeftOut(reason) => Err(reason),
+            Self::Number { present: 0, .. }
+            | Self::Date { present: 0, .. }
+            | Self::Word { present: 0, .. } => Err(EMPTY.to_owned()),
+            Self::Number {
+                stated: false,
+                counting: Some(start),
+                integer: true,
+                ..
+            } if rows > 2 && !years(name, start, rows) => Err(COUNTS.to_owned()),
+            Self::Number { scale, .. } => {
+                let (impute, steps) = scale.steps();
+                Ok(ColumnSpec::Numeric(NumericSpec {
+                    name: name.to_owned(),
+                    impute,
+                    missing_indicator: false,
+                    steps,
+                }))
+            }
+            Self::Date { clock, scale, .. } => {
+                let mut parts = vec![
+                    DatePart::Year,
+                    DatePart::Month,
+                    DatePart::Day,
+                    DatePart::Weekday,
+                ];
+                if clock {
+                    parts.push(DatePart::Hour);
+                }
+                let (impute, steps) = scale.steps();
+                Ok(ColumnSpec::Date(DateSpec {
+                    name: name.to_owned(),
+                    parts,
+                    impute,
+                    missing_indicator: false,
+                    steps,
+                }))
+            }
+            Self::Word {
+                stated,
+                values,
+                present,
+                numbers,
+                text,
+            } => {
+                if let Some((row, word)) = text
+                    && !stated
+                    && present >= 20
+                    && numbers as f64 >= NUMBERS_IN_TEXT * present as f64
+                {
+                    return Err(DataError::Value {
+                        column: name.to_owned(),
+                        row,
+                        problem: format!(
+                            "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
+                        ),
+                    });
+                }
+                let different = values.len();
+                if !stated && different > limit {
+                    Err(format!("it has more than {limit} different values"))
+                } else if !stated && different > IDENTIFIER && 2 * different > present {
+                    Err(format!(
+                        "{different} different values in {present} rows identify rows"
+                    ))
+                } else if inference.embed_above.is_some_and(|above| different > above) {
+                    Ok(ColumnSpec::ordinal(name))
+                } else if different > ONE_HOT {
+                    Ok(ColumnSpec::one_hot_frequent(name))
+                } else {
+                    Ok(ColumnSpec::one_hot(name))
+                }
+            }
+        })
+    }
+}
+
+/// Whether numbers that count up are rather years than row numbers.
+fn years(name: &str, start: i64, rows: usize) -> bool {
+    let lower = name.to_ascii_lowercase();
+    let last = lower
+        .rsplit(|letter: char| !letter.is_alphanumeric())
+        .next();
+    let identifier = ["id", "index", "key", "no", "nr", "number", "row"]
+        .contains(&last.unwrap_or_default())
+        || name.ends_with("Id")
+        || name.ends_with("ID");
+    let end = start.saturating_add(rows as i64);
+    !identifier && start >= 1500 && end <= 2200
+}
+
+/// What decides how a column of numbers is scaled.
+#[derive(Default)]
+pub(super) struct Scale {
+    moments: Moments,
+    sample: Sample,
+}
+
+impl Scale {
+    fn add(&mut self, value: f64) {
+        // Infinite ones are refused when fitting, with their row.
+        if value.is_finite() {
+            self.moments.add(value);
+            self.sample.add(value);
+        }
+    }
+
+    fn steps(self) -> (Impute, Vec<Step>) {
+        let mut sample = self.sample.kept;
+        sample.sort_unstable_by(f64::total_cmp);
+        let inner = |fraction: f64| {
+            let place = inner_place(fraction, sample.len() as u64);
+            sample.get(place as usize).copied().unwrap_or(0.0)
+        };
+        let spread = spread(inner(0.75) - inner(0.25), inner);
+        if spread == 0.0 || self.moments.deviation() <= EXTREME * spread {
+            return (Impute::Mean, vec![Step::Standardise]);
+        }
+        let clip = Step::Clip {
+            low: Some(-CLIP),
+            high: Some(CLIP),
+        };
+        (Impute::Median, vec![Step::Robust, clip])
+    }
+}

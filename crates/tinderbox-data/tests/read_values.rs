@@ -1,0 +1,530 @@
+//! How values are written: numbers, dates, encodings, headers, several files, packed files.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use polars::prelude::*;
+use tinderbox_data::{
+    ColumnType, DateOrder, Encoding, FeatureSpec, ReadOptions, Separator, TableFormat, collect,
+};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+}
+
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), Default::default());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+fn described(options: &ReadOptions, path: impl AsRef<Path>) -> (DataFrame, TableFormat) {
+    let (frame, format) = options.read_described(path).unwrap();
+    (collect(&frame).unwrap(), format)
+}
+
+fn plain(path: impl AsRef<Path>) -> (DataFrame, TableFormat) {
+    described(&ReadOptions::default(), path)
+}
+
+fn refused(options: &ReadOptions, path: impl AsRef<Path>) -> String {
+    let read = options.read(path).and_then(|frame| collect(&frame));
+    read.unwrap_err().to_string()
+}
+
+fn floats(table: &DataFrame, column: &str) -> Vec<Option<f64>> {
+    table[column].f64().unwrap().iter().collect()
+}
+
+fn integers(table: &DataFrame, column: &str) -> Vec<Option<i64>> {
+    table[column].i64().unwrap().iter().collect()
+}
+
+fn texts<'a>(table: &'a DataFrame, column: &str) -> Vec<Option<&'a str>> {
+    table[column].str().unwrap().iter().collect()
+}
+
+fn notes<'a>(format: &'a TableFormat, column: &str) -> Vec<&'a str> {
+    let notes = &format.column(column).unwrap().notes;
+    notes.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn numbers_as_people_write_them() {
+    let folder = Folder::new();
+    let path = folder.write(
+        "shop.csv",
+        "name;price;total;share;cost;left\n\
+         a;1,95;1.299,99;3,5%;$12.50;(5)\n\
+         b;0,5;12;100%;$1,000.25;1 000\n\
+         c;NA;1.000;-1%;-$3;-2\n",
+    );
+    let (table, format) = plain(&path);
+    assert_eq!(floats(&table, "price"), [Some(1.95), Some(0.5), None]);
+    assert_eq!(
+        floats(&table, "total"),
+        [Some(1299.99), Some(12.0), Some(1000.0)]
+    );
+    assert_eq!(
+        floats(&table, "share"),
+        [Some(0.035), Some(1.0), Some(-0.01)]
+    );
+    assert_eq!(
+        floats(&table, "cost"),
+        [Some(12.5), Some(1000.25), Some(-3.0)]
+    );
+    assert_eq!(integers(&table, "left"), [Some(-5), Some(1000), Some(-2)]);
+    assert_eq!(notes(&format, "price"), ["decimal comma"]);
+    assert_eq!(notes(&format, "total"), ["decimal comma", "thousands by ."]);
+    assert_eq!(
+        notes(&format, "share"),
+        ["decimal comma", "percent (3.5% is 0.035)"]
+    );
+    assert_eq!(notes(&format, "cost"), ["thousands by ,", "in $"]);
+    assert_eq!(notes(&format, "left"), ["thousands by blank", "(5) is -5"]);
+}
+
+#[test]
+fn numbers_with_commas_are_numbers_for_features_and_targets() {
+    let folder = Folder::new();
+    let mut text = String::from("size;price\n");
+    for row in 0..400 {
+        text += &format!("{},{};1.{:03},50\n", row, row % 10, row);
+    }
+    let (table, _) = plain(folder.write("p.csv", text));
+    let spec = FeatureSpec::infer(&table, "price").unwrap();
+    let features = spec.fit(&table).unwrap();
+    assert_eq!((features.width(), features.classes()), (1, None));
+    let rows = features.transform(&table).unwrap().regression().unwrap();
+    assert_eq!(rows.targets().as_slice()[399], 1399.5);
+}
+
+#[test]
+fn values_that_can_be_read_in_two_ways_follow_a_rule() {
+    let folder = Folder::new();
+    // The other columns of the table tell.
+    let (table, format) = plain(folder.write("t.csv", "a;b\n1.234;0,5\n2.345;1,25\n"));
+    assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    assert_eq!(
+        notes(&format, "a"),
+        [
+            "thousands by .",
+            "1.234 is 1234 (--decimal . makes it 1.234)"
+        ]
+    );
+    // They do not: a comma before three digits.
+    let (table, format) = plain(folder.write("c.csv", "a,b\n\"1,234\",x\n\"2,345\",y\n"));
+    assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    assert_eq!(
+        notes(&format, "a"),
+        [
+            "thousands by ,",
+            "1,234 is 1234 (--decimal , makes it 1.234)"
+        ]
+    );
+    let (table, _) = plain(folder.write("s.csv", "a;b\n1,234;x\n2,345;y\n"));
+    assert_eq!(floats(&table, "a"), [Some(1.234), Some(2.345)]);
+    let (table, format) = plain(folder.write("p.csv", "a;b\n1.234;x\n2.345;y\n"));
+    assert_eq!(floats(&table, "a"), [Some(1.234), Some(2.345)]);
+    assert_eq!(notes(&format, "a"), [""; 0]);
+    // Options tell.
+    let options = ReadOptions::default().decimal(',');
+    let (table, _) = described(&options, folder.0.path().join("p.csv"));
+    assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    let options = ReadOptions::default().thousands(',');
+    let (table, _) = described(&options, folder.0.path().join("s.csv"));
+    assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    let options = ReadOptions::default().thousands('.');
+    let error = refused(&options, folder.0.path().join("s.csv"));
+    assert!(error.contains("the same character"), "{error}");
+    // Two ways in one column are text, said so; where a number was stated, the cell is told.
+    let mixed = folder.write("m.csv", "a;b\n1,5;x\n2.5;y\n");
+    let (table, format) = plain(&mixed);
+    assert_eq!(texts(&table, "a"), [Some("1,5"), Some("2.5")]);
+    assert!(notes(&format, "a")[0].contains("some numbers have a decimal comma"));
+    let options = ReadOptions::default()
+        .decimal(',')
+        .column_type("a", ColumnType::Float);
+    let error = refused(&options, &mixed);
+    assert!(
+        error.contains("m.csv, line 3, column \"a\": \"2.5\"") && error.contains("--decimal"),
+        "{error}"
+    );
+}
+
+#[test]
+fn dates_of_every_form_are_one_grammar() {
+    let folder = Folder::new();
+    let days = [
+        "2001-01-31,2001/01/31,31.01.2001,1/31/2001,31/1/2001",
+        "1970-01-02,1970/1/2,2.1.1970,1/2/1970,2/1/1970",
+        ",,,,",
+    ];
+    let text = format!("a,b,c,d,e\n{}\n", days.join("\n"));
+    let mut lines = String::new();
+    for row in days {
+        let cells: Vec<String> = (row.split(',').zip(["a", "b", "c", "d", "e"]))
+            .map(|(cell, name)| match cell {
+                "" => format!("\"{name}\":null"),
+                cell => format!("\"{name}\":\"{cell}\""),
+            })
+            .collect();
+        lines += &format!("{{{}}}\n", cells.join(","));
+    }
+    for path in [folder.write("d.csv", text), folder.write("d.jsonl", lines)] {
+        let (table, format) = plain(&path);
+        for name in ["a", "b", "c", "d", "e"] {
+            let column = table[name].cast(&DataType::Int32).unwrap();
+            assert_eq!(table[name].dtype(), &DataType::Date, "{name}");
+            let found: Vec<_> = column.i32().unwrap().iter().collect();
+            assert_eq!(found, [Some(11_353), Some(1), None], "{name}");
+        }
+        assert_eq!(notes(&format, "d"), ["dates month/day/year"]);
+        assert_eq!(notes(&format, "e"), ["dates day/month/year"]);
+    }
+    let moments =
+        "a\n2001-01-31T10:20:30.25Z\n2001-01-31 11:20:30.25+01:00\n2001-01-31 10:20\n2001-01-31\n";
+    let (table, format) = plain(folder.write("m.csv", moments));
+    assert_eq!(
+        table["a"].dtype(),
+        &DataType::Datetime(TimeUnit::Microseconds, None)
+    );
+    let found = table["a"].cast(&DataType::Int64).unwrap();
+    let second = 980_936_430_000_000i64;
+    assert_eq!(
+        found.i64().unwrap().iter().collect::<Vec<_>>(),
+        [
+            Some(second + 250_000),
+            Some(second + 250_000),
+            Some(second - 30_000_000),
+            Some(980_899_200_000_000)
+        ]
+    );
+    assert_eq!(
+        notes(&format, "a"),
+        ["times in UTC, those without an offset too"]
+    );
+}
+
+#[test]
+fn an_open_order_of_day_and_month_is_text_until_it_is_stated() {
+    let folder = Folder::new();
+    let open = folder.write("o.csv", "a,b\n01/02/2001,1\n03/04/2001,2\n");
+    let (table, format) = plain(&open);
+    assert_eq!(table["a"].dtype(), &DataType::String);
+    assert!(notes(&format, "a")[0].contains("--dates day-first"));
+    let first = |order| {
+        let (table, _) = described(&ReadOptions::default().dates(order), &open);
+        let days = table["a"].cast(&DataType::Int32).unwrap();
+        days.i32().unwrap().get(0).unwrap()
+    };
+    assert_eq!(first(DateOrder::MonthFirst), 11_324);
+    assert_eq!(first(DateOrder::DayFirst), 11_354);
+    // Another column tells.
+    let told = folder.write(
+        "t.csv",
+        "a,b\n01/02/2001,31/12/2000\n03/04/2001,01/01/2001\n",
+    );
+    let (table, format) = plain(told);
+    assert_eq!(table["a"].dtype(), &DataType::Date);
+    assert_eq!(
+        notes(&format, "a"),
+        ["dates day/month/year, as in other columns"]
+    );
+}
+
+#[test]
+fn whole_numbers_stay_exact() {
+    let folder = Folder::new();
+    let path = folder.write(
+        "big.csv",
+        "id,hash,rounded\n9007199254740993,18446744073709551615,9007199254740993\n9223372036854775807,1,0.5\n",
+    );
+    let (table, format) = plain(path);
+    assert_eq!(
+        integers(&table, "id"),
+        [Some(9_007_199_254_740_993), Some(i64::MAX)]
+    );
+    assert_eq!(
+        texts(&table, "hash"),
+        [Some("18446744073709551615"), Some("1")]
+    );
+    assert!(notes(&format, "id")[0].contains("beyond 2^53: exact in the table"));
+    assert!(notes(&format, "hash")[0].contains("more than 64 bits"));
+    assert_eq!(
+        notes(&format, "rounded"),
+        ["whole numbers beyond 2^53 are rounded"]
+    );
+}
+
+#[test]
+fn encodings_by_name_and_by_byte_order_mark() {
+    let folder = Folder::new();
+    let wide = |text: &str, little: bool, mark: bool| -> Vec<u8> {
+        let mark = if mark { "\u{feff}" } else { "" };
+        let units = (mark.encode_utf16()).chain(text.encode_utf16());
+        units
+            .flat_map(|unit| match little {
+                true => unit.to_le_bytes(),
+                false => unit.to_be_bytes(),
+            })
+            .collect()
+    };
+    let text = "name,price\ncafé,1\n東京,2\n";
+    for (name, bytes, encoding) in [
+        ("le.csv", wide(text, true, true), None),
+        ("be.csv", wide(text, false, true), None),
+        (
+            "bare.csv",
+            wide(text, true, false),
+            Some(Encoding::UTF_16LE),
+        ),
+        ("gz.csv.gz", pack(&wide(text, true, true)), None),
+    ] {
+        let mut options = ReadOptions::default();
+        options.encoding = encoding;
+        let (table, _) = described(&options, folder.write(name, bytes));
+        assert_eq!(
+            texts(&table, "name"),
+            [Some("café"), Some("東京")],
+            "{name}"
+        );
+        assert_eq!(integers(&table, "price"), [Some(1), Some(2)], "{name}");
+    }
+    let latin = folder.write("latin.csv", b"name\ncaf\xe9\n\x80 5\n");
+    for label in ["latin1", "latin-1", "windows-1252", "iso-8859-1"] {
+        let options = ReadOptions::default().encoding(label.parse().unwrap());
+        let (table, _) = described(&options, &latin);
+        assert_eq!(
+            texts(&table, "name"),
+            [Some("café"), Some("€ 5")],
+            "{label}"
+        );
+    }
+    assert!(
+        "klingon"
+            .parse::<Encoding>()
+            .unwrap_err()
+            .contains("klingon")
+    );
+}
+
+#[test]
+fn a_first_line_is_compared_with_the_rows_below() {
+    let folder = Folder::new();
+    let shape = |text: &str, names: Option<&[&str]>| {
+        let mut options = ReadOptions::default();
+        if let Some(names) = names {
+            options = options.names(names.to_vec());
+        }
+        let (table, _) = described(&options, folder.write("h.csv", text));
+        let names: Vec<String> = (table.get_column_names().iter())
+            .map(|name| name.to_string())
+            .collect();
+        (names.join(" "), table.height())
+    };
+    let of = |names: &str, rows| (names.to_owned(), rows);
+    // Words and years over numbers; years over years; numbers.
+    let years = "region,2019,2020\nnorth,1.5,2\nsouth,3,1999\n";
+    assert_eq!(shape(years, None), of("region 2019 2020", 2));
+    let cars = "Ford,1999,2003\nOpel,2001,2002\n";
+    assert_eq!(shape(cars, None), of("column_1 column_2 column_3", 2));
+    let covid = "place,2020-01-31,2020-02-29\nx,1,2\n";
+    assert_eq!(shape(covid, None), of("place 2020-01-31 2020-02-29", 1));
+    assert_eq!(
+        shape("5.1,setosa\n4.9,x\n", None),
+        of("column_1 column_2", 2)
+    );
+    assert_eq!(
+        shape("2001-01-31,x\n2001-02-28,y\n", None),
+        of("column_1 column_2", 2)
+    );
+    assert_eq!(shape("a,b\nx,y\n", None), of("a b", 1));
+    // Names are given: words alone are rows.
+    let names = Some(&["p", "q"][..]);
+    assert_eq!(shape("red,round\nblue,flat\n", names), of("p q", 2));
+    assert_eq!(shape("?,4.5\n1,2.5\n", names), of("p q", 2));
+    assert_eq!(shape("colour,size\nblue,3\n", names), of("p q", 1));
+    assert_eq!(shape("q,p\nblue,flat\n", names), of("p q", 1));
+}
+
+#[test]
+fn lines_before_the_table_and_comments_are_skipped() {
+    let folder = Folder::new();
+    let text = "A report, of sorts\nmade by hand\na,b\n# 1,2,3\n1,2\n\n# end\n3,4\n";
+    let options = ReadOptions::default().skip_rows(2).comment("#");
+    let (table, _) = described(&options, folder.write("r.csv", text));
+    assert_eq!(integers(&table, "a"), [Some(1), Some(3)]);
+    let wrong = folder.write("w.csv", "one\ntwo\na,b\n1,2,3\n");
+    let error = refused(&ReadOptions::default().skip_rows(2), wrong);
+    assert!(
+        error.contains("w.csv, line 4") && error.contains("--skip-rows"),
+        "{error}"
+    );
+}
+
+#[test]
+fn several_files_have_one_type_a_column() {
+    let folder = Folder::new();
+    let both = |one: &str, two: &str| {
+        let paths = [folder.write("one.csv", one), folder.write("two.csv", two)];
+        ReadOptions::default()
+            .read_files_described(&paths)
+            .and_then(|(frame, format)| Ok((collect(&frame)?, format)))
+    };
+    // Digits in one, letters in the other.
+    let (table, _) = both("zip,x\n02100,1\n", "zip,x\nAB1 2CD,2\n02100,3\n").unwrap();
+    assert_eq!(
+        texts(&table, "zip"),
+        [Some("02100"), Some("AB1 2CD"), Some("02100")]
+    );
+    // A column without values has no vote.
+    for texts in [
+        ("d,x\n2001-01-31,1\n", "d,x\n,2\n"),
+        ("d,x\n,1\n", "d,x\n2001-01-31,2\n"),
+    ] {
+        let (table, _) = both(texts.0, texts.1).unwrap();
+        assert_eq!(table["d"].dtype(), &DataType::Date);
+        assert_eq!(table["d"].null_count(), 1);
+    }
+    // What tells how numbers are written may be in another file.
+    let (table, _) = both("p;x\n1.234;1\n", "p;x\n0,5;2\n").unwrap();
+    assert_eq!(floats(&table, "p"), [Some(1234.0), Some(0.5)]);
+    // A day in one file, a moment in the other.
+    let (table, _) = both("d,x\n2001-01-31,1\n", "d,x\n2001-01-31 10:00,1\n").unwrap();
+    assert!(matches!(table["d"].dtype(), DataType::Datetime(..)));
+    // What does not fit names both.
+    for (one, two, parts) in [
+        ("d,x\n2001-01-31,1\n", "d,x\n2002,2\n", ["dates", "numbers"]),
+        (
+            "d,x\ntrue,1\n",
+            "d,x\n2002,2\n",
+            ["truth values", "numbers"],
+        ),
+        (
+            "d;x\n1,5;1\n",
+            "d;x\n1.5;2\n",
+            ["decimal comma", "decimal point"],
+        ),
+    ] {
+        let error = both(one, two).unwrap_err().to_string();
+        for part in parts.iter().chain(&["column \"d\"", "one.csv", "two.csv"]) {
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
+
+#[test]
+fn a_packed_file_unpacks_within_a_limit() {
+    let folder = Folder::new();
+    let lines = "{\"a\":1}\n".repeat(2_000);
+    for (name, text) in [
+        ("t.csv.gz", "a,b\n".to_owned() + &"1,2\n".repeat(2_000)),
+        ("t.jsonl.gz", lines),
+    ] {
+        let path = folder.write(name, pack(text.as_bytes()));
+        let error = refused(&ReadOptions::default().max_unpacked(7_000), &path);
+        assert!(
+            error.contains(name)
+                && error.contains("7000 bytes")
+                && error.contains("--max-unpacked"),
+            "{error}"
+        );
+        let options = ReadOptions::default().max_unpacked(text.len() as u64);
+        assert_eq!(described(&options, &path).0.height(), 2_000, "{name}");
+    }
+}
+
+#[test]
+fn another_file_is_read_as_the_first_was() {
+    let folder = Folder::new();
+    let text =
+        "age;price;when;id;share;y\n19-25;1,5;31/01/2001;007;3%;a\n18;2,25;01/02/2001;x;5%;b\n";
+    let options = ReadOptions::default().null_values(["?"]);
+    let (_, format) = described(&options, folder.write("train.csv", text));
+    // Kept as JSON, as a bundle does.
+    let kept = serde_json::to_string(&format).unwrap();
+    let format: TableFormat = serde_json::from_str(&kept).unwrap();
+    // Another separator, no target, another order, values that look otherwise.
+    let new = "id,age,price,when,extra,share\n008,18,\"1,234\",02/03/2001,5,1%\n9,26,?,?,6,2%\n";
+    let table = collect(&format.read(folder.write("new.csv", new)).unwrap()).unwrap();
+    assert_eq!(texts(&table, "id"), [Some("008"), Some("9")]);
+    assert_eq!(texts(&table, "age"), [Some("18"), Some("26")]);
+    assert_eq!(floats(&table, "price"), [Some(1.234), None]);
+    assert_eq!(floats(&table, "share"), [Some(0.01), Some(0.02)]);
+    assert_eq!(integers(&table, "extra"), [Some(5), Some(6)]);
+    let days = table["when"].cast(&DataType::Int32).unwrap();
+    assert_eq!(days.i32().unwrap().get(0), Some(11_383));
+    // The same as JSON lines.
+    let lines = "{\"id\":8,\"age\":18,\"price\":1.5,\"when\":\"2001-03-02\"}\n";
+    let table = collect(&format.read(folder.write("new.jsonl", lines)).unwrap()).unwrap();
+    assert_eq!(texts(&table, "age"), [Some("18")]);
+    assert_eq!(table["when"].dtype(), &DataType::Date);
+    // A header alone is a table without rows.
+    let table = collect(
+        &format
+            .read(folder.write("none.csv", "age,price,when\n"))
+            .unwrap(),
+    )
+    .unwrap();
+    assert_eq!(table.height(), 0);
+    assert_eq!(
+        table.dtypes(),
+        [DataType::String, DataType::Float64, DataType::Date]
+    );
+    // What does not fit is told by its cell.
+    let wrong = folder.write("wrong.csv", "age,price\n18,\"1,5\"\n19,cheap\n");
+    let error = format.read(wrong).err().unwrap().to_string();
+    assert!(
+        error.contains("wrong.csv, line 3, column \"price\": \"cheap\" is not a number"),
+        "{error}"
+    );
+    let wrong = folder.write("wrong.csv", "share\n3\n");
+    let error = format.read(wrong).err().unwrap().to_string();
+    assert!(error.contains("no percent sign"), "{error}");
+    // Whole numbers with a fraction, later.
+    let (_, format) = plain(folder.write("whole.csv", "n,m\n1,2\n3,4\n"));
+    let later = folder.write("later.csv", "n,m\n1.0,2.5\n3.0,4\n");
+    let table = collect(&format.read(later).unwrap()).unwrap();
+    assert_eq!(table.dtypes(), [DataType::Int64, DataType::Float64]);
+}
+
+#[test]
+fn json_lines_have_the_types_of_all_lines() {
+    let folder = Folder::new();
+    let path = folder.write(
+        "t.jsonl",
+        "{\"id\":9007199254740993,\"zip\":\"02100\",\"p\":\"$1,299.50\",\"f\":true,\"s\":\"\"}\n\
+         {\"zip\":\"10000\",\"id\":2,\"n\":1.5,\"tags\":[1,\"a\"],\"s\":\"a, \\\"b\\\"\\n\"}\n",
+    );
+    let (table, format) = plain(path);
+    assert_eq!(
+        integers(&table, "id"),
+        [Some(9_007_199_254_740_993), Some(2)]
+    );
+    assert_eq!(texts(&table, "zip"), [Some("02100"), Some("10000")]);
+    assert_eq!(floats(&table, "p"), [Some(1299.5), None]);
+    assert_eq!(floats(&table, "n"), [None, Some(1.5)]);
+    assert_eq!(table["f"].bool().unwrap().get(0), Some(true));
+    assert_eq!(texts(&table, "s"), [Some(""), Some("a, \"b\"\n")]);
+    assert_eq!(texts(&table, "tags"), [None, Some("[1,\"a\"]")]);
+    assert_eq!(notes(&format, "tags"), ["lists or objects, as JSON text"]);
+}
+
+#[test]
+fn a_column_of_its_own_keeps_its_missing_values() {
+    let folder = Folder::new();
+    let options = ReadOptions::default().separator(Separator::Byte(b';'));
+    let (table, _) = described(&options, folder.write("one.csv", "a\n1,5\nNA\n\n2,5\n"));
+    assert_eq!(floats(&table, "a"), [Some(1.5), None, Some(2.5)]);
+}
