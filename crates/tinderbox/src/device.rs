@@ -124,6 +124,7 @@ enum Hardware {
     /// Nothing is there.
     Missing,
     /// A GPU that the CPU imitates.
+    #[allow(dead_code)] // where no graphics API is compiled in
     Software,
     /// A GPU, or the CPU itself.
     Real,

@@ -181,7 +181,7 @@ pub fn load_checkpoint<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M>
             reason: difference(old, new),
         });
     }
-    load_model(model, checkpoint.model, path)
+    load_model(&model, checkpoint.model, path)
 }
 
 /// Path and shape of every parameter, in the order of the module.
