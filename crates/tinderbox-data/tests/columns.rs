@@ -267,7 +267,7 @@ fn decimals_half_floats_and_lists_of_databases() {
             table.features.into_vec()
         };
         assert_eq!(numbers("price"), [12.5, -0.05, 9_999_999.99f64 as f32, 0.1]);
-        let nearest = 0.123_456_789_012_345_678_901_234_567_890_123_456_78_f64;
+        let nearest: f64 = "0.12345678901234567890123456789012345678".parse().unwrap();
         assert_eq!(numbers("long"), [nearest as f32, 1e-38, 3e-38, -7e-38]);
         let half = 0.1f32;
         assert_eq!(numbers("half")[..3], [0.5, 1.5, -2.25]);
@@ -303,6 +303,43 @@ fn decimals_half_floats_and_lists_of_databases() {
             panic!("numbers");
         };
         assert_eq!(values.as_slice()[0], 12.5);
+    }
+}
+
+#[test]
+fn columns_of_odd_types_do_no_harm() {
+    let list = Series::new("".into(), [1i64, 2]);
+    let lists = Series::new("".into(), [list]);
+    let spans = Column::new("span".into(), [1i64, 2, 3]);
+    let mut frame = DataFrame::new(
+        3,
+        vec![
+            Column::new("x".into(), [1.0, 2.0, 4.0]),
+            Column::new("bytes".into(), [b"a".as_slice(), b"bc", b""]),
+            spans
+                .cast(&DataType::Duration(TimeUnit::Microseconds))
+                .unwrap(),
+            Column::new("lists".into(), [lists.clone(), lists.clone(), lists]),
+            Column::full_null("nothing".into(), 3, &DataType::Null),
+            Column::new("y".into(), [1.0, 2.0, 3.0]),
+        ],
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for path in write(&mut frame, folder.path()) {
+        let found = collect(&read(&path).unwrap()).unwrap();
+        let spec = infer(&found, &Inference::default()).unwrap();
+        assert_eq!(column_names(&spec), ["x"]);
+        let types = [
+            ("bytes", "binary"),
+            ("span", "duration"),
+            ("lists", "list[list[i64]]"),
+        ];
+        for (name, kind) in types {
+            assert!(reason(&spec, name).contains(kind), "{spec:?}");
+        }
+        let table = spec.fit(&found).unwrap().transform(&found).unwrap();
+        assert_eq!((table.features.rows(), table.features.width()), (3, 1));
     }
 }
 
