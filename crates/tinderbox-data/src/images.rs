@@ -12,9 +12,7 @@ mod transform;
 
 pub use cifar::read_cifar10;
 pub use collection::{ImageBatch, Images};
-pub use folder::{
-    FolderOptions, FolderReport, read_image_folder, read_image_folder_with_report,
-};
+pub use folder::{FolderOptions, FolderReport, read_image_folder, read_image_folder_with_report};
 pub use idx::{Idx, read_idx, read_idx_images};
 pub use labels::{cifar10_classes, digit_classes, fashion_mnist_classes};
 pub use picture::{Colors, WHITE, read_image, read_image_on};

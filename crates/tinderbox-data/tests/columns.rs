@@ -524,23 +524,35 @@ fn by_default_many_categories_are_an_embedding_or_the_frequent_ones() {
     let ColumnSpec::Category(city) = &spec.columns[0] else {
         panic!("a category");
     };
-    assert_eq!((city.encode, city.unseen), (Encode::OneHot, Unseen::Rare));
-    let features = spec.fit(&frame).unwrap();
-    // 1,000 cities, all others, missing ones; x.
-    assert_eq!(features.width(), 1000 + 1 + 1 + 1);
-    let few = frame.head(Some(3000));
-    let table = features.transform(&few).unwrap();
+    assert_eq!(
+        (
+            city.encode,
+            city.unseen,
+            city.rare_below,
+            city.keep_most_frequent
+        ),
+        (Encode::OneHot, Unseen::Rare, 5, Some(4000))
+    );
+    // Every city has 28 rows at least: all of them, others, missing ones; x.
+    assert_eq!(spec.fit(&frame).unwrap().width(), 3540 + 1 + 1 + 1);
+    // 16,000 = 4 x 3540 + 1840: the first 1,840 cities have 5 rows, the others 4.
+    let few = frame.head(Some(16_000));
+    let spec = infer(&few, &Inference::default()).unwrap();
+    let table = spec
+        .fit(&few)
+        .unwrap()
+        .transform(&few.head(Some(3540)))
+        .unwrap();
+    assert_eq!(table.features.width(), 1840 + 1 + 1 + 1);
     let rare = table
         .feature_names
         .iter()
         .position(|name| name == "city_rare")
         .unwrap();
-    for row in 0..3000 {
+    for row in 0..3540 {
         let features = table.features.row(row);
-        assert_eq!(features[..1002].iter().sum::<f32>(), 1.0);
-        // 100,000 = 28 x 3540 + 880: the first 880 have 29 rows, the others 28, first come first kept.
-        let kept = features[rare] == 0.0;
-        assert!(kept || row >= 880, "row {row}");
+        assert_eq!(features[..1842].iter().sum::<f32>(), 1.0);
+        assert_eq!(features[rare] == 1.0, row >= 1840, "row {row}");
     }
     assert!(FeatureSpec::from_toml(&spec.to_toml().unwrap()).unwrap() == spec);
 }

@@ -534,16 +534,16 @@ impl ColumnSpec {
         })
     }
 
-    /// A one-hot column of many categories: those with 10 training rows or more have a feature each,
-    /// 1,000 of them at most; all others, and unseen ones, share one.
+    /// A one-hot column of many categories: those with 5 training rows or more have a feature each,
+    /// 4,000 of them at most; all others, and unseen ones, share one.
     pub fn one_hot_frequent(name: impl Into<String>) -> Self {
         Self::Category(CategorySpec {
             name: name.into(),
             encode: Encode::OneHot,
             missing: Missing::Category,
             unseen: Unseen::Rare,
-            rare_below: 10,
-            keep_most_frequent: Some(1000),
+            rare_below: 5,
+            keep_most_frequent: Some(4000),
         })
     }
 
