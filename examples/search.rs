@@ -5,8 +5,10 @@
 //! `cargo build --release --examples`, then
 //! `cargo run --release --example search -- linear_regression --figure valid_rmse`
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
@@ -64,11 +66,16 @@ fn main() -> Result<()> {
         space = space.with(name, range.clone());
     }
 
+    let stop = StopFlag::on_ctrl_c()?;
     // One run of the example, with options of ours on top of its own choices.
     let score = |options: &[String], epochs: usize, seed: Seed, name: &str| -> Result<f64> {
-        let folder = unused(&run.folder().join("trials"), name);
+        let trials = run.folder().join("trials");
+        std::fs::create_dir_all(&trials)?;
+        let folder = unused(&trials, name);
+        let log = folder.with_extension("log");
+        let output = File::create(&log)?;
         let device = args.common.device.iter();
-        let output = Command::new(&program)
+        let mut child = Command::new(&program)
             .args(options)
             .args(device.map(|device| format!("--device={device}")))
             .args([
@@ -78,10 +85,21 @@ fn main() -> Result<()> {
             .arg("--out")
             .arg(&folder)
             .env("RAYON_NUM_THREADS", "1")
-            .output()?;
-        if !output.status.success() {
-            let message = String::from_utf8_lossy(&output.stderr);
-            bail!("{}", message.lines().next_back().unwrap_or("it failed"));
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            .spawn()?;
+        let status = loop {
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            if stop.is_set() {
+                child.kill()?;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        if !status.success() {
+            let said = std::fs::read_to_string(&log)?;
+            bail!("{}", said.lines().next_back().unwrap_or("it failed"));
         }
         last_figure(&folder, &args.figure)
     };
@@ -99,7 +117,7 @@ fn main() -> Result<()> {
     search.file = Some(run.folder().join("trials.jsonl"));
     search.resume = args.common.resume.is_some();
     search.data = format!("{} of {}", args.figure, args.example);
-    search.stop = StopFlag::on_ctrl_c()?;
+    search.stop = stop.clone();
     if args.largest {
         search.goal = Goal::Maximize;
     }

@@ -83,21 +83,28 @@ fn training_goes_on_to_its_bundle_when_nobody_reads() {
     assert_eq!(predictions.lines().count(), 345);
 }
 
-/// A training that would take hours, when its first checkpoint is there.
+/// A program that would run for long.
 struct Training(Child);
 
 impl Training {
+    /// Starts a training of hours, and waits for its first checkpoint.
     fn start(command: &mut Command, out: &Path) -> Self {
-        let command = command.args(["--epochs", "1000000"]).arg("--out").arg(out);
-        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let training = Self(child.spawn().unwrap());
-        let began = Instant::now();
-        let checkpoints = || std::fs::read_dir(out.join("checkpoints"));
+        command.args(["--epochs", "1000000"]).arg("--out").arg(out);
         let written = |entry: std::io::Result<std::fs::DirEntry>| {
             entry.is_ok_and(|entry| entry.path().extension().is_some_and(|end| end == "ckpt"))
         };
-        while !checkpoints().is_ok_and(|mut entries| entries.any(written)) {
-            assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint");
+        let checkpoints = || std::fs::read_dir(out.join("checkpoints"));
+        Self::until(command, || {
+            checkpoints().is_ok_and(|mut entries| entries.any(written))
+        })
+    }
+
+    fn until(command: &mut Command, ready: impl Fn() -> bool) -> Self {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let training = Self(child.spawn().unwrap());
+        let began = Instant::now();
+        while !ready() {
+            assert!(began.elapsed() < Duration::from_secs(60), "{command:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
         training
@@ -165,6 +172,27 @@ fn an_interrupted_training_says_how_to_resume_and_nothing_else() {
             assert!(!out.join(file).exists(), "{name}: {file}");
         }
     }
+}
+
+#[test]
+fn an_interrupted_search_says_how_to_resume() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("tune");
+    let trials = || std::fs::read_to_string(out.join("trials.jsonl")).unwrap_or_default();
+    let mut tune = example("tune");
+    tune.args(["--epochs", "5400", "--out"]).arg(&out);
+    let tune = Training::until(&mut tune, || trials().lines().count() > 2);
+    let output = tune.signal("-TERM");
+    assert_eq!(output.status.code(), Some(143));
+    let printed = text(&output.stdout);
+    let done = trials().lines().count() - 1;
+    let line = format!(
+        "the search was interrupted after {done} runs of trials; continue with the same command \
+         and --resume --out {}",
+        out.display()
+    );
+    assert_eq!(printed.lines().next_back(), Some(&*line), "{printed}");
+    assert!(!out.join("trials.csv").exists());
 }
 
 #[test]

@@ -47,7 +47,7 @@ pub mod tabular;
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
 pub use tinderbox_core::{
-    Rng, Seed, Timer, WriteError, keep_memory, next_layer_seed, peak_memory, seed_layers,
+    Digest, Rng, Seed, Timer, WriteError, keep_memory, next_layer_seed, peak_memory, seed_layers,
     write_atomic, write_atomic_with,
 };
 pub use tinderbox_data as data;
