@@ -15,11 +15,12 @@ fn resident() -> f64 {
     kilobytes.parse::<f64>().unwrap() / 1024.0
 }
 
-/// Whether 64 MB that are freed stay with the process.
+/// Whether 16 MB that are freed stay with the process. (Unasked, glibc keeps blocks of a size once one
+/// of them was freed: the answer is good once.)
 fn keeps() -> bool {
     let before = resident();
-    drop(std::hint::black_box(vec![1u8; 64 << 20]));
-    resident() - before > 32.0
+    drop(std::hint::black_box(vec![1u8; 16 << 20]));
+    resident() - before > 8.0
 }
 
 #[test]
