@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use examples::read_args::ReadArgs;
 use examples::{expected, say, unless_interrupted};
 use polars::prelude::{DataFrame, IntoLazy, col};
 use tinderbox::data::{
@@ -32,6 +33,8 @@ struct Args {
     /// The column to predict.
     #[arg(long, requires = "file")]
     target: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
     #[command(flatten)]
     common: examples::Common,
     /// Settings to begin with.
@@ -56,7 +59,7 @@ fn main() -> Result<()> {
     let (device, seed) = (common.device()?, common.seed());
     let data = match (&args.file, &args.target) {
         (Some(file), Some(target)) => {
-            let frame = collect(&ReadOptions::default().read(file)?)?;
+            let frame = collect(&args.read.options()?.read(file)?)?;
             let data = Data::new(&frame, target, seed);
             data.with_context(|| file.display().to_string())?
         }

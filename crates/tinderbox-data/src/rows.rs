@@ -181,10 +181,12 @@ impl Values {
         self.with(self.data[rows.start * stored..rows.end * stored].to_vec())
     }
 
-    /// A digest of every bit of every number.
+    /// A digest of every bit of every number, as they are stored.
     fn digest(&self) -> u64 {
         let width = Digest::new().word(self.width as u64);
-        width.floats(&self.data).value()
+        let slots = self.slots.iter().flat_map(|slots| slots.iter());
+        let shape = slots.fold(width, |digest, slot| digest.word(slot.width() as u64));
+        shape.floats(&self.data).value()
     }
 
     /// The rows with these indices, in this order.
@@ -459,6 +461,11 @@ mod tests {
         );
         let other = Values::narrow(vec![1., 7., 0., 0., 8., 2., 2., 9., 1.], &slots).unwrap();
         assert_ne!(other, wide);
+        assert_ne!(other.digest(), narrow.digest());
+        let order: Arc<[Slot]> = vec![Slot::OneHot(2), Slot::Number, Slot::OneHot(3)].into();
+        let same_numbers = Values::narrow(narrow.data.clone(), &order).unwrap();
+        assert_ne!(same_numbers.digest(), narrow.digest());
+        assert_eq!(narrow.clone().digest(), narrow.digest());
         assert_eq!(narrow.row(1), rows[1]);
         assert_eq!(narrow.clone().into_vec(), rows.concat());
         assert!(Values::narrow(vec![1., 7.], &slots).is_err());
