@@ -60,5 +60,5 @@ pub use frames::collect;
 pub use read::{
     ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
 };
-pub use split::{Fold, Strategy, k_fold, split, take};
+pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split, take};
 pub use stream::{StreamLoader, StreamTarget};
