@@ -46,6 +46,7 @@ mod catalog;
 mod features;
 mod frames;
 mod nearest;
+mod pool;
 mod read;
 mod split;
 mod stream;

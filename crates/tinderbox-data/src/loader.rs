@@ -273,6 +273,21 @@ impl<E: Examples> Loader<E> {
         self.plan.num_batches()
     }
 
+    /// Number of epochs with at least this many batches in all, so that a small table gets as many
+    /// optimizer steps as a large one.
+    ///
+    /// ```
+    /// # use tinderbox_data::{Loader, synthetic};
+    /// # use tinderbox_core::Seed;
+    /// let rows = synthetic::linear(&[2.0], 1.0, 0.1, 240, Seed::new(1))?;
+    /// let loader = Loader::new(rows, 32)?; // 8 batches an epoch
+    /// assert_eq!(loader.epochs_for_steps(3_000), 375);
+    /// # Ok::<(), tinderbox_data::DataError>(())
+    /// ```
+    pub fn epochs_for_steps(&self, steps: usize) -> usize {
+        steps.div_ceil(self.num_batches().max(1)).max(1)
+    }
+
     /// Examples in a full batch.
     pub fn batch_size(&self) -> usize {
         self.plan.batch_size
