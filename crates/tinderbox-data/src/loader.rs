@@ -103,7 +103,8 @@ pub trait Examples: Send + Sync + 'static {
     fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
 
     /// Bytes that gathering this many examples writes, roughly: what decides whether a thread of its
-    /// own is worth it. `usize::MAX`, the default, for work that is more than copying.
+    /// own is worth it. `usize::MAX`, the default, for work that is more than copying. Batches of
+    /// 1 MiB or more are gathered ahead on a pool of threads, where rayon may share the work.
     fn batch_bytes(&self, batch_size: usize) -> usize {
         let _ = batch_size;
         usize::MAX
