@@ -5,7 +5,7 @@ use std::path::Path;
 use clap::Parser;
 use examples::Args;
 use examples::table::{Model, Trained, Training, train};
-use polars::prelude::{DataFrame, DataType, df};
+use polars::prelude::{Column, DataFrame, DataType, df};
 use tinderbox::data::{FeatureSpec, ReadOptions, Strategy, fetch, read, split, take};
 use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
@@ -24,6 +24,7 @@ fn defaults(frame: &DataFrame, target: &str, model: Model) -> (Trained, Vec<Vec<
         name: "defaults",
         common: &args,
         spec,
+        format: None,
         model,
     };
     let trained = train(plan, frame, [&parts[0], &parts[1]]).unwrap();
@@ -101,6 +102,13 @@ fn linear_models_of_synthetic_tables() {
         &|row| a[row] + 0.001 * b[row],
     );
     reaches_the_exact_solution("columns that nearly depend on each other", &near, "y");
+    let mut sums = table(&|row| a[row] + noise[row], &|row| b[row]);
+    for weight in 1..10 {
+        let sum = (0..300).map(|row| a[row] + f64::from(weight) * b[row]);
+        let sum = Column::new(format!("sum{weight}").into(), sum.collect::<Vec<_>>());
+        sums.with_column(sum).unwrap();
+    }
+    reaches_the_exact_solution("columns that are sums of others", &sums, "y");
     let skewed = table(&|row| (2.0 * a[row] + noise[row]).exp(), &|row| b[row]);
     reaches_the_exact_solution("a skewed target", &skewed, "y");
     reaches_the_exact_solution("40 rows", &far.head(Some(40)), "y");
@@ -235,6 +243,7 @@ fn a_number_of_epochs_comes_first() {
         name: "defaults",
         common: &args,
         spec: FeatureSpec::infer(&frame, "y").unwrap(),
+        format: None,
         model: Model::Linear,
     };
     let trained = train(plan, &frame, [&rows[..80], &rows[80..]]).unwrap();
@@ -302,9 +311,9 @@ fn readme(frame: &DataFrame, out: &Path) -> Result<(f64, f64), Box<dyn std::erro
         .get("valid_rmse")
         .ok_or("it is measured")?;
 
-    let (x, width) = (train_rows.features().as_slice(), features.width());
-    let exact = least_squares(x, width, train_rows.targets().as_slice(), 1)?;
-    let predicted = exact.predict(valid_rows.features().as_slice())?;
+    let (x, width) = (train_rows.features().to_wide(), features.width());
+    let exact = least_squares(&x, width, train_rows.targets().as_slice(), 1)?;
+    let predicted = exact.predict(&valid_rows.features().to_wide())?;
     let pairs = predicted.iter().zip(valid_rows.targets().as_slice());
     let squares: f64 = pairs.map(|(p, y)| (p - f64::from(*y)).powi(2)).sum();
     Ok((got, (squares / valid_rows.len() as f64).sqrt()))

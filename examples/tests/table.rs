@@ -205,6 +205,7 @@ fn an_error_names_the_row_of_the_table_and_not_of_the_part() {
             name: "rows",
             common: &args,
             spec: FeatureSpec::from_toml(spec).unwrap(),
+            format: None,
             model: Model::Linear,
         };
         let error = train(plan, &table(missing), [&rows[..30], &rows[30..]]).unwrap_err();

@@ -4,7 +4,7 @@ use tinderbox_core::Seed;
 use tinderbox_data::{Classes, Target, Targets, TensorTable, Values};
 use tinderbox_models::{LinearRegression, LinearRegressionConfig};
 use tinderbox_nn::{Initializer, Network};
-use tinderbox_optim::{GradientsParams, Lbfgs, LbfgsConfig, least_squares};
+use tinderbox_optim::{F32_TOLERANCE, GradientsParams, Lbfgs, LbfgsConfig, least_squares_within};
 use tinderbox_train::TrainError;
 
 use super::{TableNetwork, TabularError};
@@ -55,9 +55,8 @@ fn numbers(
     device: &Device,
 ) -> Result<LinearRegression, TabularError> {
     let (width, outputs) = (features.width(), targets.width());
-    let features = features.clone().into_tensor(device).into_data();
-    let features: Vec<f32> = features.iter::<f32>().collect();
-    let solved = least_squares(&features, width, targets.as_slice(), outputs);
+    let features = features.to_wide();
+    let solved = least_squares_within(&features, width, targets.as_slice(), outputs, F32_TOLERANCE);
     let solved = solved.map_err(TrainError::from)?;
     Ok(LinearRegression::from_weights(
         &solved.weights,
