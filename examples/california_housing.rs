@@ -9,15 +9,13 @@ use clap::Parser;
 use examples::expected;
 use examples::table::{Model, Training, print_columns, train};
 use tinderbox::data::{FeatureSpec, Strategy, fetch, read, split, take};
-use tinderbox::prelude::*;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let frame = read(fetch("california-housing")?.join("housing.csv.gz"))?.collect()?;
     let seed = args.seed().child("split");
     let parts = split(frame.height(), &[0.8, 0.2], seed, &Strategy::Random)?;
-    let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
-
+    let training = take(&frame, &parts[0])?;
     let spec = FeatureSpec::infer(&training, "median_house_value")?;
     print_columns(&training, &spec)?;
     let plan = Training {
@@ -26,17 +24,8 @@ fn main() -> Result<()> {
         spec,
         format: None,
         model: Model::Mlp,
-        config: TrainConfig {
-            epochs: args.epochs.unwrap_or(30),
-            learning_rate: args.lr.unwrap_or(3e-3),
-            optimizer: OptimizerConfig::by_name("adamw")?,
-            seed: args.seed,
-            ..TrainConfig::default()
-        },
-        batch_size: args.batch_size.unwrap_or(256),
-        patience: 8,
     };
-    let trained = train(plan, &training, &valid)?;
+    let trained = train(plan, &frame, [&parts[0], &parts[1]])?;
     trained.print();
     expected(
         "validation RMSE",

@@ -46,10 +46,18 @@ fn main() -> Result<()> {
     let valid_loader = Loader::for_evaluation(valid.clone(), 256)?;
     let model_config = LinearRegressionConfig::new(train.features().width());
     let model = model_config.init(seed.child("weights"), &device)?;
+    // A budget in steps is the same for every number of rows; with steps that shrink to nothing the
+    // weights come to rest.
+    let epochs = args.epochs.unwrap_or(loader.epochs_for_steps(3_000));
     let config = TrainConfig {
-        epochs: args.epochs.unwrap_or(30),
+        epochs,
         learning_rate: args.lr.unwrap_or(0.01),
         seed: args.seed,
+        optimizer: OptimizerConfig::by_name("momentum")?,
+        schedule: RateSchedule::per_step(Schedule::Cosine {
+            length: epochs * loader.num_batches(),
+            end: 0.0,
+        }),
         ..TrainConfig::default()
     };
     let run = args.run("linear_regression")?;

@@ -8,7 +8,6 @@ use clap::Parser;
 use examples::expected;
 use examples::table::{Model, Training, print_columns, train};
 use tinderbox::data::{FeatureSpec, Strategy, fetch, read, split, take};
-use tinderbox::prelude::*;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
@@ -21,8 +20,7 @@ fn main() -> Result<()> {
         args.seed().child("split"),
         &species,
     )?;
-    let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
-
+    let training = take(&frame, &parts[0])?;
     let spec = FeatureSpec::infer(&training, "species")?;
     print_columns(&training, &spec)?;
     let plan = Training {
@@ -31,17 +29,8 @@ fn main() -> Result<()> {
         spec,
         format: None,
         model: Model::Linear,
-        config: TrainConfig {
-            epochs: args.epochs.unwrap_or(100),
-            learning_rate: args.lr.unwrap_or(0.05),
-            optimizer: OptimizerConfig::by_name("adam")?,
-            seed: args.seed,
-            ..TrainConfig::default()
-        },
-        batch_size: args.batch_size.unwrap_or(32),
-        patience: 20,
     };
-    let trained = train(plan, &training, &valid)?;
+    let trained = train(plan, &frame, [&parts[0], &parts[1]])?;
     trained.print();
     expected(
         "validation accuracy",

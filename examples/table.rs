@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use polars::prelude::DataFrame;
-use tinderbox::data::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise};
+use tinderbox::data::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise, take};
 use tinderbox::prelude::*;
-use tinderbox::tabular::{Scores, TableReport, exact_linear, role};
-use tinderbox::train::{Accuracy, Auc, LogLoss};
+use tinderbox::tabular::{Scores, TableNetwork, TableReport, exact_linear, role, solve_linear};
+use tinderbox::train::{Accuracy, Auc, Every, LogLoss, Task, evaluate};
 
 use crate::{Common, say, unless_interrupted};
 
@@ -21,7 +21,7 @@ pub enum Model {
     Mlp,
 }
 
-/// A training of a model of a table.
+/// A training run of a model of a table.
 #[derive(Clone, Debug)]
 pub struct Training<'a> {
     /// The run folder is below `runs/NAME`.
@@ -34,12 +34,64 @@ pub struct Training<'a> {
     pub format: Option<TableFormat>,
     /// Which model.
     pub model: Model,
-    /// Epochs, learning rate and optimizer.
-    pub config: TrainConfig,
-    /// Examples in a batch; as many as there are, where there are fewer.
-    pub batch_size: usize,
+}
+
+/// Optimizer steps of a training run at the least, whatever the rows: a budget in epochs would be too
+/// short for a small table.
+const STEPS: usize = 3_000;
+
+/// Epochs of a training run at the least: a large table has to be seen several times.
+const EPOCHS: usize = 20;
+
+/// How long and with which steps a model of a table is trained.
+struct Settings {
+    config: TrainConfig,
+    batch_size: usize,
     /// Epochs without a better validation loss before training ends; the best epoch is kept.
-    pub patience: usize,
+    patience: Option<usize>,
+    last: LastBatch,
+}
+
+impl Settings {
+    /// The settings for so many training rows; what the command line says comes first.
+    fn new(plan: &Training, rows: usize) -> Result<Self> {
+        let common = plan.common;
+        let batch_size = common
+            .batch_size
+            .unwrap_or((rows / 64).clamp(16, 1024))
+            .min(rows);
+        // A batch norm makes nothing of a last batch of one row.
+        let (last, batches) = match plan.model {
+            Model::Linear => (LastBatch::Keep, rows.div_ceil(batch_size.max(1))),
+            Model::Mlp => (LastBatch::Drop, rows / batch_size.max(1)),
+        };
+        let epochs = STEPS.div_ceil(batches.max(1)).max(EPOCHS);
+        // With a number of epochs the learning rate stays, so that a run can be resumed with more.
+        let schedule = match common.epochs {
+            Some(_) => RateSchedule::default(),
+            None => RateSchedule::per_step(Schedule::Cosine {
+                length: epochs * batches,
+                end: 0.0,
+            }),
+        };
+        let (optimizer, learning_rate, patience) = match plan.model {
+            Model::Linear => ("adam", 0.02, None),
+            Model::Mlp => ("adamw", 3e-3, Some((epochs / 4).max(10))),
+        };
+        Ok(Self {
+            config: TrainConfig {
+                epochs: common.epochs.unwrap_or(epochs),
+                learning_rate: common.lr.unwrap_or(learning_rate),
+                optimizer: OptimizerConfig::by_name(optimizer)?,
+                schedule,
+                seed: common.seed,
+                ..TrainConfig::default()
+            },
+            batch_size,
+            patience,
+            last,
+        })
+    }
 }
 
 /// What a training leaves behind.
@@ -101,27 +153,35 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
 
 /// Fits the features on the training rows, trains, scores, and writes bundle and report.
 ///
-/// Numbers to predict are standardised unless the specification transforms them; scores are in the
-/// units of the table all the same.
-pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Trained> {
+/// `rows` are the rows of the table to train on, and those to validate on. Numbers to predict are
+/// standardised, after the steps of the specification; scores are in the units of the table all the
+/// same. Unless the command line gives a number of epochs, a linear model is also solved exactly, and
+/// what training found is kept only if it is clearly better on the validation rows.
+pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<Trained> {
+    let settings = Settings::new(&plan, rows[0].len())?;
     let (common, seed, mut spec) = (plan.common, plan.common.seed(), plan.spec);
     let device = common.device()?;
-    let mut features = spec.fit(train)?;
+    let (train, valid) = (&take(table, rows[0])?, &take(table, rows[1])?);
+    let fit = |spec: &FeatureSpec| spec.fit(train).map_err(|error| error.of_rows(rows[0]));
+    let mut features = fit(&spec)?;
     let target = spec
         .target
         .as_mut()
         .context("the specification names no target")?;
-    if features.classes().is_none() && target.transform.is_empty() {
+    if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardise) {
         target.transform.push(TargetStep::Standardise);
-        features = spec.fit(train)?;
+        features = fit(&spec)?;
     }
     if let Some(format) = plan.format {
         features = features.with_format(format);
     }
     for column in features.left_out() {
-        crate::say!("{} is left out: {}", column.name, column.reason);
+        say!("{} is left out: {}", column.name, column.reason);
     }
-    let (train_table, valid_table) = (features.transform(train)?, features.transform(valid)?);
+    let numbers = |frame: &DataFrame, rows: &[usize]| {
+        (features.transform(frame)).map_err(|error| error.of_rows(rows))
+    };
+    let (train_table, valid_table) = (numbers(train, rows[0])?, numbers(valid, rows[1])?);
 
     let config = match plan.model {
         Model::Linear => TableConfig::linear(&features)?,
@@ -131,48 +191,62 @@ pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Tr
         }),
     };
     let network = config.init(seed.child("weights"), &device)?;
-    let run = common.run(plan.name)?;
-    let batch_size = plan.batch_size.min(train_table.features.rows());
-    // A batch norm makes nothing of a last batch of one row.
-    let last = match plan.model {
-        Model::Linear => LastBatch::Keep,
-        Model::Mlp => LastBatch::Drop,
+    let solved = match (plan.model, common.epochs) {
+        (Model::Linear, None) => solve_linear(&train_table, &device)?,
+        _ => None,
     };
-    let watch = Watch::smallest("valid_loss").patience(plan.patience);
-    let (order, rows) = (seed.child("order"), 1024);
-    let fitted = if let Targets::Classes(_) = train_table.targets {
-        let loader = Loader::new(train_table.clone().classification()?, batch_size)?;
-        let valid = Loader::for_evaluation(valid_table.clone().classification()?, rows)?;
-        common
-            .trainer(plan.config, &run)?
+    let run = common.run(plan.name)?;
+    let mut watch = Watch::smallest("valid_loss");
+    watch.patience = settings.patience;
+    // A checkpoint may take longer than an epoch of a small table.
+    let every = Every::Epochs(settings.config.epochs.div_ceil(20));
+    let (order, evaluated) = (seed.child("order"), 1024);
+    let (fitted, network) = if let Targets::Classes(_) = train_table.targets {
+        let loader = Loader::new(train_table.clone().classification()?, settings.batch_size)?;
+        let valid = Loader::for_evaluation(valid_table.clone().classification()?, evaluated)?;
+        let mut trainer = common.trainer(settings.config, &run)?;
+        if common.checkpoint_steps.is_none() {
+            trainer = trainer.checkpoint(every, 2);
+        }
+        let task = Classification::default();
+        let fitted = trainer
             .metric(Accuracy::default())
             .metric(LogLoss::default())
             .metric(Auc::default())
             .watch(watch)
             .fit(
                 network,
-                &Classification::default(),
-                &loader.shuffle(order).last_batch(last),
+                &task,
+                &loader.shuffle(order).last_batch(settings.last),
                 Some(&valid),
-            )?
+            )?;
+        let fitted = unless_interrupted(fitted.finished())?;
+        let network = better(&fitted.model, solved, &task, &valid)?;
+        (fitted, network)
     } else {
-        let loader = Loader::new(train_table.clone().regression()?, batch_size)?;
-        let valid = Loader::for_evaluation(valid_table.clone().regression()?, rows)?;
-        common
-            .trainer(plan.config, &run)?
+        let loader = Loader::new(train_table.clone().regression()?, settings.batch_size)?;
+        let valid = Loader::for_evaluation(valid_table.clone().regression()?, evaluated)?;
+        let mut trainer = common.trainer(settings.config, &run)?;
+        if common.checkpoint_steps.is_none() {
+            trainer = trainer.checkpoint(every, 2);
+        }
+        let task = Regression::default();
+        let fitted = trainer
             .metric(RegressionMetrics::new(&[RegressionMetric::R2]))
             .watch(watch)
             .fit(
                 network,
-                &Regression::default(),
-                &loader.shuffle(order).last_batch(last),
+                &task,
+                &loader.shuffle(order).last_batch(settings.last),
                 Some(&valid),
-            )?
+            )?;
+        let fitted = unless_interrupted(fitted.finished())?;
+        let network = better(&fitted.model, solved, &task, &valid)?;
+        (fitted, network)
     };
 
-    let fitted = unless_interrupted(fitted.finished())?;
-    config.save(run.bundle(), &fitted.model, &features)?;
-    let predictor = Predictor::new(features, fitted.model, &device)?;
+    config.save(run.bundle(), &network, &features)?;
+    let predictor = Predictor::new(features, network, &device)?;
     let mut scores = vec![
         ("training", Scores::of(&predictor, &train_table)?),
         ("validation", Scores::of(&predictor, &valid_table)?),
@@ -185,8 +259,8 @@ pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Tr
         scores.extend(names.into_iter().zip(exact));
     }
 
-    let schema = train.columns()?;
-    let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+    let names = train.get_column_names();
+    let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
     let targets = predictor.features().target_names().join(", ");
     let report = TableReport {
         title: &format!("Predicting {targets}"),
@@ -205,4 +279,27 @@ pub fn train(plan: Training, train: &impl Frame, valid: &DataFrame) -> Result<Tr
         scores,
         report,
     })
+}
+
+/// The exact solution, unless training found a model whose validation loss is lower by more than the
+/// standard error of a mean of squares, √(2 / rows) of it: an exact solution of too many columns, or of
+/// classes that nothing mixes, can be far worse on other rows.
+fn better<B, T: Task<TableNetwork, B>>(
+    trained: &TableNetwork,
+    solved: Option<TableNetwork>,
+    task: &T,
+    valid: &dyn Batches<Batch = B>,
+) -> Result<TableNetwork> {
+    let Some(solved) = solved else {
+        return Ok(trained.clone());
+    };
+    let loss = |network: &TableNetwork| evaluate(network, task, valid, &mut []);
+    let (by_training, exact) = (loss(trained)?, loss(&solved)?);
+    let error = (2.0 / valid.examples().unwrap_or(1) as f64).sqrt();
+    let (kept, network) = match exact <= by_training * (1.0 + error) {
+        true => ("exact solution", solved),
+        false => ("trained model", trained.clone()),
+    };
+    say!("the {kept} is kept: validation loss {exact:.6} exactly, {by_training:.6} by training");
+    Ok(network)
 }

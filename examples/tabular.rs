@@ -10,9 +10,7 @@ use clap::Parser;
 use examples::read_args::{ReadArgs, print_notes};
 use examples::table::{Model, Training, print_columns, train};
 use examples::{Common, say};
-use polars::prelude::{IntoLazy, col};
 use tinderbox::data::{FeatureSpec, Inference, Strategy, TargetSpec, Task, collect, split, take};
-use tinderbox::prelude::*;
 
 /// Categories with more different values than this get an embedding in an MLP.
 const EMBED_ABOVE: usize = 12;
@@ -75,22 +73,24 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let (frame, format) = args.read.options()?.read_described(&args.file)?;
-    let mut frame = collect(&frame)?;
+    let table = collect(&frame)?;
     let of_file = || args.file.display().to_string();
-    if frame
-        .column(&args.target)
-        .is_ok_and(|target| target.null_count() > 0)
+    // The rows of the file that have a target.
+    let mut rows: Vec<usize> = (0..table.height()).collect();
+    if let Ok(target) = table.column(&args.target)
+        && target.null_count() > 0
     {
-        let rows = frame.height();
-        frame = frame
-            .lazy()
-            .filter(col(args.target.as_str()).is_not_null())
-            .collect()?;
+        let known = target.is_not_null();
+        rows.retain(|&row| known.get(row) == Some(true));
         say!(
             "{} rows without a target are left out",
-            rows - frame.height()
+            table.height() - rows.len()
         );
     }
+    let frame = match rows.len() == table.height() {
+        true => table.clone(),
+        false => take(&table, &rows)?,
+    };
     let task = match args.task {
         TaskName::Auto => Task::Auto,
         TaskName::Regression => Task::Regression,
@@ -122,7 +122,9 @@ fn main() -> Result<()> {
             if args.model == Model::Mlp {
                 inference = inference.embed_above(EMBED_ABOVE);
             }
-            FeatureSpec::infer_with(&frame, &args.target, &inference).with_context(of_file)?
+            FeatureSpec::infer_with(&frame, &args.target, &inference)
+                .map_err(|error| error.of_rows(&rows))
+                .with_context(of_file)?
         }
     };
     print_columns(&frame, &spec)?;
@@ -134,35 +136,32 @@ fn main() -> Result<()> {
     }
 
     let common = &args.common;
-    let strategy = match spec.fit(&frame).with_context(of_file)?.classes() {
+    let fitted = spec.fit(&frame).map_err(|error| error.of_rows(&rows));
+    let strategy = match fitted.with_context(of_file)?.classes() {
         Some(_) => Strategy::stratified(&frame, &args.target)?,
         None => Strategy::Random,
     };
     let shares = [1.0 - args.valid, args.valid];
-    let parts = split(
-        frame.height(),
-        &shares,
-        common.seed().child("split"),
-        &strategy,
-    )?;
+    for small in strategy.small_classes(shares.len()) {
+        say!(
+            "class {} has too few rows to be validated on: all are for training",
+            frame.column(&args.target)?.get(small[0])?.str_value()
+        );
+    }
+    let seed = common.seed().child("split");
+    let mut parts = split(frame.height(), &shares, seed, &strategy)?;
+    // Rows of the file, as an error is to name them.
+    for row in parts.iter_mut().flatten() {
+        *row = rows[*row];
+    }
     let plan = Training {
         name: "tabular",
         common,
         spec,
         format: Some(format),
         model: args.model,
-        config: TrainConfig {
-            epochs: common.epochs.unwrap_or(50),
-            learning_rate: common.lr.unwrap_or(3e-3),
-            optimizer: OptimizerConfig::by_name("adamw")?,
-            seed: common.seed,
-            ..TrainConfig::default()
-        },
-        batch_size: common.batch_size.unwrap_or(64),
-        patience: 10,
     };
-    let (training, valid) = (take(&frame, &parts[0])?, take(&frame, &parts[1])?);
-    let trained = train(plan, &training, &valid).with_context(of_file)?;
+    let trained = train(plan, &table, [&parts[0], &parts[1]]).with_context(of_file)?;
     say!(
         "{} rows, {} training, {} validation",
         frame.height(),

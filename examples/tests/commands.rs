@@ -173,6 +173,44 @@ fn two_classes_and_rows_without_a_target() {
 }
 
 #[test]
+fn rows_are_those_of_the_file_and_a_class_of_one_row_is_for_training() {
+    let folder = Folder::new();
+    // The first two rows have no target, row 5 has no x.
+    let table = |missing: usize| {
+        let line = |row: usize| {
+            let x = if row == missing {
+                String::new()
+            } else {
+                row.to_string()
+            };
+            let class = match row {
+                0 | 1 => "",
+                7 => "single",
+                _ => ["low", "high"][usize::from(row >= 30)],
+            };
+            format!("{x},{class}\n")
+        };
+        let lines: String = (0..60).map(line).collect();
+        folder.write("table.csv", &format!("x,class\n{lines}"))
+    };
+    let spec = "[[column]]\nname = \"x\"\nkind = \"numeric\"\nimpute = \"error\"\n";
+    let spec = folder.write("spec.toml", spec);
+    let mut command = tabular(&table(5), "class", &folder.join("refused"));
+    fails(
+        command.arg("--spec").arg(&spec),
+        &["table.csv", "\"x\"", "row 5 "],
+    );
+    let mut command = tabular(&table(60), "class", &folder.join("run"));
+    let printed = works(command.arg("--spec").arg(&spec).args(["--epochs", "2"]));
+    let line = "class single has too few rows to be validated on";
+    assert!(printed.contains(line), "{printed}");
+    assert!(
+        printed.contains("58 rows, 47 training, 11 validation"),
+        "{printed}"
+    );
+}
+
+#[test]
 fn numbers_by_both_models_beside_the_exact_solution() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");

@@ -134,7 +134,8 @@ pub enum DataError {
     Value {
         /// Name of the column.
         column: String,
-        /// Row of the frame, counted from 0.
+        /// Row of the frame that was given, counted from 0. Of a part of a table it is the row of the
+        /// part: see [`DataError::of_rows`].
         row: usize,
         /// What is wrong, and what to do.
         problem: String,
@@ -234,6 +235,21 @@ pub enum DataError {
     /// A file that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+impl DataError {
+    /// The same error about the table that rows were taken from: an error about row 3 of
+    /// `take(frame, rows)` becomes one about row `rows[3]` of `frame`.
+    ///
+    /// Errors that name no row, or one beyond the last, stay as they are.
+    pub fn of_rows(mut self, rows: &[usize]) -> Self {
+        if let Self::Value { row, .. } | Self::Label { row, .. } = &mut self
+            && let Some(&before) = rows.get(*row)
+        {
+            *row = before;
+        }
+        self
+    }
 }
 
 fn suggest(nearest: &[String], among: usize) -> String {

@@ -46,6 +46,7 @@ mod catalog;
 mod features;
 mod frames;
 mod nearest;
+mod pool;
 mod read;
 mod split;
 mod stream;
@@ -60,5 +61,5 @@ pub use frames::collect;
 pub use read::{
     ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
 };
-pub use split::{Fold, Strategy, k_fold, split, take};
+pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split, take};
 pub use stream::{StreamLoader, StreamTarget};

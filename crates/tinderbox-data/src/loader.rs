@@ -103,7 +103,8 @@ pub trait Examples: Send + Sync + 'static {
     fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
 
     /// Bytes that gathering this many examples writes, roughly: what decides whether a thread of its
-    /// own is worth it. `usize::MAX`, the default, for work that is more than copying.
+    /// own is worth it. `usize::MAX`, the default, for work that is more than copying. Batches of
+    /// 1 MiB or more are gathered ahead on a pool of threads, where rayon may share the work.
     fn batch_bytes(&self, batch_size: usize) -> usize {
         let _ = batch_size;
         usize::MAX
@@ -271,6 +272,21 @@ impl<E: Examples> Loader<E> {
     /// Number of batches in an epoch.
     pub fn num_batches(&self) -> usize {
         self.plan.num_batches()
+    }
+
+    /// Number of epochs with at least this many batches in all, so that a small table gets as many
+    /// optimizer steps as a large one.
+    ///
+    /// ```
+    /// # use tinderbox_data::{Loader, synthetic};
+    /// # use tinderbox_core::Seed;
+    /// let rows = synthetic::linear(&[2.0], 1.0, 0.1, 240, Seed::new(1))?;
+    /// let loader = Loader::new(rows, 32)?; // 8 batches an epoch
+    /// assert_eq!(loader.epochs_for_steps(3_000), 375);
+    /// # Ok::<(), tinderbox_data::DataError>(())
+    /// ```
+    pub fn epochs_for_steps(&self, steps: usize) -> usize {
+        steps.div_ceil(self.num_batches().max(1)).max(1)
     }
 
     /// Examples in a full batch.

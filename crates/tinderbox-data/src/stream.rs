@@ -13,6 +13,7 @@ use tinderbox_core::{Rng, Seed};
 
 use crate::features::select;
 use crate::frames::{FrameParts, count, polars};
+use crate::pool::on_own_threads;
 use crate::rows::{Slot, widen};
 use crate::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
@@ -323,7 +324,7 @@ impl Sorter {
         let mut first_row = 0;
         for part in parts {
             let part = part.map_err(End::Failed)?;
-            let block = self.block(&part, first_row).map_err(End::Failed)?;
+            let block = on_own_threads(|| self.block(&part, first_row)).map_err(End::Failed)?;
             first_row += part.height();
             for row in 0..block.rows {
                 match &mut self.shuffle {

@@ -289,6 +289,32 @@ fn categories_crosses_and_dates() {
 }
 
 #[test]
+fn steps_in_a_wrong_order_are_refused_with_the_right_one() {
+    let fit = |target: &str, steps: &str| {
+        let text = format!(
+            "[target]\ncolumns = [\"y\"]\ntransform = {target}\n[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = {steps}\n"
+        );
+        FeatureSpec::from_toml(&text)
+    };
+    for wrong in [
+        "[\"standardise\", \"log1p\"]",
+        "[\"standardise\", \"log1p\", \"standardise\"]",
+    ] {
+        let error = fit(wrong, "[]").unwrap_err().to_string();
+        let right = "transform = [\"log1p\", \"standardise\"]";
+        assert!(error.contains(right), "{error}");
+    }
+    let error = fit("[]", "[\"robust\", \"log1p\"]")
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("\"x\"") && error.contains("put log1p first"),
+        "{error}"
+    );
+    assert!(fit("[\"log1p\", \"standardise\"]", "[\"log1p\", \"robust\"]").is_ok());
+}
+
+#[test]
 fn target_transforms_are_undone() {
     let table = df!("x" => [1.0, 2.0, 3.0, 4.0], "y" => [1.0, 10.0, 100.0, 1000.0]).unwrap();
     let spec = spec(

@@ -364,11 +364,17 @@ impl Examples for Slow {
     fn upload(&self, host: Self::Host, _: &Device) -> Self::Batch {
         host
     }
+
+    /// Little enough for one thread.
+    fn batch_bytes(&self, _: usize) -> usize {
+        100 * 1024
+    }
 }
 
 #[test]
 fn who_would_wait_for_a_batch_gathers_one() {
-    let loader = Loader::new(Slow, 2).unwrap().shuffle(Seed::new(3));
+    let loader = Loader::new(Slow, 2).unwrap();
+    let loader = loader.shuffle(Seed::new(3)).prefetch(2);
     let mut hands = HashMap::<_, usize>::new();
     for epoch in 0..3 {
         let batches = loader.epoch(epoch, 0, &Device::flex()).unwrap();

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Initializer, LinearInit, Network, linear};
@@ -87,6 +87,46 @@ impl LinearRegressionConfig {
     }
 }
 
+impl LinearRegression {
+    /// The model with these weights, such as those of an exact solution:
+    /// `weights[output * inputs + input]`, and an intercept for each output.
+    ///
+    /// # Errors
+    /// No weights or intercepts, or weights that are no multiple of the intercepts.
+    pub fn from_weights(
+        weights: &[f64],
+        intercepts: &[f64],
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let outputs = intercepts.len();
+        let inputs = weights.len() / outputs.max(1);
+        let zeros = LinearRegressionConfig {
+            outputs,
+            initializer: Initializer::Zeros,
+            ..LinearRegressionConfig::new(inputs)
+        };
+        let mut model = zeros.init(Seed::new(0), device)?;
+        if weights.len() != inputs * outputs {
+            return Err(ModelError::Config {
+                model: "linear regression",
+                problem: format!(
+                    "{} weights are given for {outputs} outputs; each output needs as many",
+                    weights.len()
+                ),
+            });
+        }
+        let place = |at: usize| weights[at % outputs * inputs + at / outputs] as f32;
+        let weights = (0..weights.len()).map(place).collect();
+        let weights = TensorData::new::<f32, _>(weights, [inputs, outputs]);
+        let bias: Vec<f32> = intercepts.iter().map(|&bias| bias as f32).collect();
+        let bias = TensorData::new(bias, [outputs]);
+        let linear = &mut model.linear;
+        linear.weight = (linear.weight.clone()).map(|_| Tensor::from_data(weights, device));
+        linear.bias = (linear.bias.take()).map(|old| old.map(|_| Tensor::from_data(bias, device)));
+        Ok(model)
+    }
+}
+
 impl Network<2> for LinearRegression {
     /// # Shapes
     /// `[batch, inputs]` in, `[batch, outputs]` out.
@@ -151,6 +191,21 @@ mod tests {
         let output = output.try_into_vec_as::<f32>().unwrap();
         assert!((output[0] - (2.0 * a - b)).abs() < 1e-7);
         assert_eq!(output[1], 0.0);
+    }
+
+    #[test]
+    fn weights_that_are_given_are_those_of_the_model() {
+        let device = Device::flex();
+        let model = LinearRegression::from_weights(&[1.0, 2.0, 3.0, 4.0], &[10.0, 20.0], &device);
+        let output = model
+            .unwrap()
+            .forward(Tensor::from_data([[1.0f32, 100.0]], &device));
+        let output = output.try_into_vec_as::<f32>().unwrap();
+        assert_eq!(output, [211.0, 423.0]);
+        let error = LinearRegression::from_weights(&[1.0; 3], &[0.0; 2], &device).unwrap_err();
+        assert!(error.to_string().contains("3 weights"), "{error}");
+        assert!(LinearRegression::from_weights(&[1.0], &[], &device).is_err());
+        assert!(LinearRegression::from_weights(&[], &[1.0], &device).is_err());
     }
 
     #[test]

@@ -73,8 +73,31 @@ pub fn least_squares<T: Copy + Into<f64>>(
     y: &[T],
     outputs: usize,
 ) -> Result<ExactSolution> {
-    solve(x, width, y, outputs, 0.0)
+    solve(x, width, y, outputs, 0.0, 0.0)
 }
+
+/// [`least_squares`] for a model with weights of limited precision: directions with a singular value
+/// below `tolerance` times the largest are left out (`rcond` of NumPy and PyTorch).
+///
+/// Columns that are sums of others, up to rounding, have directions in which nothing but the rounding
+/// is fitted, with weights too large for `f32`. For data and a model of `f32` use
+/// [`F32_TOLERANCE`].
+///
+/// # Errors
+/// Those of [`least_squares`], and a tolerance that is negative or not finite.
+pub fn least_squares_within<T: Copy + Into<f64>>(
+    x: &[T],
+    width: usize,
+    y: &[T],
+    outputs: usize,
+    tolerance: f64,
+) -> Result<ExactSolution> {
+    require_not_negative("least squares", "tolerance", tolerance)?;
+    solve(x, width, y, outputs, 0.0, tolerance)
+}
+
+/// A tolerance of [`least_squares_within`] for numbers of `f32`: ten times their rounding.
+pub const F32_TOLERANCE: f64 = 1e-6;
 
 /// Ridge regression: minimises `sum_i |y_i - W x_i - b|^2 + lambda * |W|^2`.
 ///
@@ -93,7 +116,7 @@ pub fn ridge<T: Copy + Into<f64>>(
     lambda: f64,
 ) -> Result<ExactSolution> {
     require_not_negative("ridge", "lambda", lambda)?;
-    solve(x, width, y, outputs, lambda)
+    solve(x, width, y, outputs, lambda, 0.0)
 }
 
 fn solve<T: Copy + Into<f64>>(
@@ -102,6 +125,7 @@ fn solve<T: Copy + Into<f64>>(
     y: &[T],
     outputs: usize,
     lambda: f64,
+    tolerance: f64,
 ) -> Result<ExactSolution> {
     let rows = rows_of("features", x.len(), width)?;
     let targets = rows_of("targets", y.len(), outputs)?;
@@ -154,7 +178,8 @@ fn solve<T: Copy + Into<f64>>(
     let svd = features.thin_svd().map_err(|_| OptimError::Decomposition)?;
     let sigma: Vec<f64> = svd.S().column_vector().iter().copied().collect();
     let largest = sigma.first().copied().unwrap_or(0.0);
-    let floor = largest * f64::EPSILON * (rows + extra).max(width) as f64;
+    let rounding = f64::EPSILON * (rows + extra).max(width) as f64;
+    let floor = largest * rounding.max(tolerance);
     let rank = sigma.iter().filter(|&&s| s > floor).count();
     let projected = svd.U().transpose() * &centred_targets;
     let v = svd.V();
@@ -350,6 +375,26 @@ mod tests {
         assert!((solution.weights[1] - 2.0).abs() < 1e-10);
         assert!((solution.weights[2] + 2.0).abs() < 1e-10);
         assert!(solution.mse[0] < 1e-20);
+    }
+
+    #[test]
+    fn what_f32_rounds_is_not_fitted_within_its_tolerance() {
+        // The third column is the sum of the first two, up to the rounding of f32.
+        let noise = normals(5, 3 * 200);
+        let (mut x, mut y) = (Vec::new(), Vec::new());
+        for row in noise.chunks_exact(3) {
+            let (a, b) = (row[0] as f32, row[1] as f32);
+            x.extend([a, b, a + b]);
+            y.push(a - b + row[2] as f32);
+        }
+        let exact = least_squares(&x, 3, &y, 1).unwrap();
+        let within = least_squares_within(&x, 3, &y, 1, F32_TOLERANCE).unwrap();
+        assert_eq!((exact.rank, within.rank), (3, 2));
+        let largest =
+            |solution: &ExactSolution| solution.weights.iter().fold(0f64, |m, w| m.max(w.abs()));
+        assert!(largest(&exact) > 1e3 && largest(&within) < 2.0);
+        assert!(within.mse[0] < 1.02 * exact.mse[0]);
+        assert!(least_squares_within(&x, 3, &y, 1, -1.0).is_err());
     }
 
     #[test]

@@ -57,7 +57,7 @@ pub use error::{OptimError, Result};
 pub use gradients::{GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients};
 pub use groups::{Group, GroupRates, Select, group_below};
 pub use lbfgs::{Lbfgs, LbfgsConfig};
-pub use least_squares::{ExactSolution, least_squares, ridge};
+pub use least_squares::{ExactSolution, F32_TOLERANCE, least_squares, least_squares_within, ridge};
 pub use losses::{Loss, Reduction};
 pub use minimise::{Method, Trace, minimise, newton};
 pub use muon::MuonScale;

@@ -10,6 +10,7 @@ mod model;
 mod predict;
 mod report;
 mod score;
+mod solve;
 
 pub use error::TabularError;
 pub use importance::{Importance, permutation_importance};
@@ -17,3 +18,4 @@ pub use model::{TableConfig, TableNetwork};
 pub use predict::{Predicted, Predictor};
 pub use report::{TableReport, role};
 pub use score::{Scores, exact_linear};
+pub use solve::solve_linear;

@@ -27,7 +27,7 @@ fn house_prices(setting: &Setting) -> Result<Vec<f64>> {
     let seed = Seed::new(setting.seed);
     let all: Vec<usize> = (0..data.len()).collect();
     let (mut train, mut valid) = (0.0, 0.0);
-    for fold in k_fold(data.len(), 5, seed, &Strategy::Consecutive)? {
+    for fold in &k_fold(data.len(), 5, seed, &Strategy::Consecutive)? {
         let model = fit(&data.gather(&fold.train), seed, &setting.device)?;
         train += log_rmse(&model, &data.gather(&fold.train), &setting.device)? / 5.0;
         valid += log_rmse(&model, &data.gather(&fold.valid), &setting.device)? / 5.0;

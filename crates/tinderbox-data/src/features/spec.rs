@@ -320,6 +320,19 @@ impl TargetSpec {
             transform: Vec::new(),
         }
     }
+
+    /// The steps in an order that can be fitted, as a specification has them.
+    fn in_order(&self) -> String {
+        let others = (self.transform.iter()).filter(|step| **step != TargetStep::Standardise);
+        let names = others
+            .chain([&TargetStep::Standardise])
+            .map(|step| match step {
+                TargetStep::Log => "\"log\"",
+                TargetStep::Log1p => "\"log1p\"",
+                TargetStep::Standardise => "\"standardise\"",
+            });
+        format!("[{}]", names.collect::<Vec<_>>().join(", "))
+    }
 }
 
 /// Whether numbers or classes are predicted.
@@ -344,7 +357,7 @@ pub enum TargetStep {
     Log,
     /// `ln(1 + y)`, for values above -1.
     Log1p,
-    /// `(y - mean) / standard deviation` of the training rows, after the steps before.
+    /// `(y - mean) / standard deviation` of the training rows, after the steps before; the last step.
     Standardise,
 }
 
@@ -415,6 +428,13 @@ impl FeatureSpec {
                     "has two scaling steps; use one of standardise, min_max and robust",
                 );
             }
+            let scaled = steps.iter().position(|step| scaling(&step));
+            if scaled.is_some_and(|scaled| steps[scaled..].contains(&Step::Log1p)) {
+                return wrong(
+                    name,
+                    "log1p comes after a scaling step, where it has no value below -1; put log1p first",
+                );
+            }
             for step in steps {
                 if let Step::Clip { low, high } = *step {
                     let (low, high) = (
@@ -482,6 +502,16 @@ impl FeatureSpec {
             if target.task == Task::Classification && !target.transform.is_empty() {
                 return Err(DataError::Spec {
                     problem: "classes cannot be transformed; leave transform out or use task = \"regression\"".into(),
+                });
+            }
+            let scaled =
+                (target.transform.iter()).position(|step| *step == TargetStep::Standardise);
+            if scaled.is_some_and(|scaled| scaled + 1 < target.transform.len()) {
+                return Err(DataError::Spec {
+                    problem: format!(
+                        "standardise must be the last step of the target, once; write transform = {}",
+                        target.in_order()
+                    ),
                 });
             }
             for column in &self.columns {

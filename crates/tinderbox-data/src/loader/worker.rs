@@ -6,7 +6,11 @@ use std::time::Duration;
 
 use super::Examples;
 use super::plan::{Plan, Schedule};
+use crate::pool::on_own_threads;
 use crate::{DataError, Result};
+
+/// Bytes of a batch below which it is gathered by one thread, by what [`Examples::batch_bytes`] means.
+const WORTH_SHARING: usize = 1024 * 1024;
 
 /// A thread that gathers the batches of an epoch, and of the epochs after it, so that only the first
 /// one starts with nothing at hand. It ends when it is dropped.
@@ -60,6 +64,12 @@ impl<E: Examples> Worker<E> {
     ) -> Option<Self> {
         let (send, made) = sync_channel(ready);
         let shared = Arc::clone(&examples);
+        // Much work may be shared among cores: not with those of rayon's global pool, see `pool`.
+        let alone = examples.batch_bytes(plan.batch_size) < WORTH_SHARING;
+        let gather = move |work: &Work, batch| match alone {
+            true => work.gather(&*shared, batch),
+            false => on_own_threads(|| work.gather(&*shared, batch)),
+        };
         // `None` at its end: after a batch that failed, an epoch without another one after it, or when
         // nobody is there to take what it makes, for an epoch was left early.
         let run = move || {
@@ -71,7 +81,7 @@ impl<E: Examples> Worker<E> {
                 });
                 put(&send, Made::Order(Arc::clone(&work)))?;
                 while let Some(batch) = work.claim() {
-                    let host = work.gather(&*shared, batch);
+                    let host = gather(&work, batch);
                     let failed = host.is_err();
                     put(&send, Made::Batch(batch, host))?;
                     if failed {

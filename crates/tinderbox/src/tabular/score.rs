@@ -1,5 +1,5 @@
 use tinderbox_data::{Classes, Targets, TensorTable, Values};
-use tinderbox_optim::least_squares;
+use tinderbox_optim::{F32_TOLERANCE, least_squares_within};
 use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics, TrainError};
 
 use super::predict::most_probable;
@@ -91,7 +91,8 @@ pub fn exact_linear(
         }
     };
     let width = train.features.width();
-    let solved = least_squares(&train.features.to_wide(), width, &targets, outputs);
+    let features = train.features.to_wide();
+    let solved = least_squares_within(&features, width, &targets, outputs, F32_TOLERANCE);
     let solved = solved.map_err(TrainError::from)?;
     let scores = |table: &&TensorTable| {
         let predicted = solved
