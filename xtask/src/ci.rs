@@ -69,6 +69,8 @@ pub fn run(args: Args) -> Result<()> {
     .save(&picture)?;
     cmd!(shell, "{classify} {bundle} {picture} --device {device}").run()?;
 
+    crate::hostile::run(&shell, &example, device)?;
+
     let out = scratch.path().join("reproduce");
     let this = std::env::current_exe()?;
     cmd!(

@@ -4,6 +4,7 @@
 mod bench;
 mod ci;
 mod fetch;
+mod hostile;
 mod lessons;
 mod reproduce;
 
