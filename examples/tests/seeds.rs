@@ -24,14 +24,17 @@ fn history(run: &Path) -> Vec<String> {
     lines.map(str::to_owned).collect()
 }
 
-/// The bytes of all files of a folder.
+/// The bytes of all files of a folder, but not of the folders in it.
 fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files = std::fs::read_dir(folder).unwrap().map(|file| {
-        let path = file.unwrap().path();
+    let paths = std::fs::read_dir(folder).unwrap();
+    let files = paths
+        .map(|path| path.unwrap().path())
+        .filter(|path| path.is_file());
+    let read = |path: std::path::PathBuf| {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         (name, std::fs::read(path).unwrap())
-    });
-    files.collect()
+    };
+    files.map(read).collect()
 }
 
 #[test]
@@ -83,6 +86,6 @@ fn bundles_of_one_seed_are_the_same_bytes_and_those_with_an_average_are_others()
 
     let (average, kept) = train("average", &["--ema", "0.9"]);
     assert_ne!(average["model.safetensors"], bundle["model.safetensors"]);
-    let config: serde_json::Value = serde_json::from_slice(&kept["config.json"]).unwrap();
-    assert_eq!(config["ema_decay"], 0.9);
+    let config = String::from_utf8_lossy(&kept["config.json"]);
+    assert!(config.contains("\"ema_decay\": 0.9"), "{config}");
 }
