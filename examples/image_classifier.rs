@@ -13,14 +13,16 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Parser;
 use examples::Common;
-use examples::vision::{Augment, Normalize, Training, hold_out, images, limited, prepare, train};
+use examples::vision::{
+    Augment, Normalize, Trained, Training, hold_out, images, limited, prepare, train,
+};
 use tinderbox::data::images::{Colors, FolderOptions};
 use tinderbox::models::find;
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
 #[command(about = "Trains an image model: see --example models for their names.")]
-struct Args {
+pub struct Args {
     /// The name of the model.
     #[arg(long, default_value = "lenet_modern")]
     model: String,
@@ -107,8 +109,8 @@ fn color(text: &str) -> Result<Color, String> {
     }
 }
 
-fn main() -> Result<()> {
-    let args = Args::parse();
+/// Trains as a command line says, and prints what came out.
+pub fn run(args: &Args) -> Result<Trained> {
     let common = &args.common;
     let seed = common.seed();
     let entry = find(&args.model)?;
@@ -173,5 +175,9 @@ fn main() -> Result<()> {
         format!("above {:.4}, that of guessing", 1.0 / classes.len() as f64),
         format!("{:.4}", trained.test_accuracy()),
     );
-    Ok(())
+    Ok(trained)
+}
+
+fn main() -> Result<()> {
+    run(&Args::parse()).map(drop)
 }

@@ -118,7 +118,8 @@ fn part_of(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
         let path = entry?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let named = name.is_some_and(|name| names.contains(&name.to_lowercase().as_str()));
-        if !named || !path.is_dir() {
+        // A class of this name holds pictures, a part of a data set the folders of its classes.
+        if !named || !holds_folders(&path) {
             continue;
         }
         if let Some(other) = found.replace(path.clone()) {
@@ -130,6 +131,12 @@ fn part_of(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>> {
         }
     }
     Ok(found)
+}
+
+fn holds_folders(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let visible = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+    visible.into_iter().any(|entry| entry.path().is_dir())
 }
 
 /// The images of a folder of classes; prints what is passed over.

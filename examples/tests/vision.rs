@@ -167,7 +167,7 @@ fn sizes_and_names_that_make_no_sense_are_refused() {
     assert!(text.contains("no side may be 0"), "{text}");
 
     let options = FolderOptions::new(Colors::Rgb);
-    let text = error(images("fashon-mnist", &options, Seed::new(1)).map(|(train, _)| train));
+    let text = error(images("fashon-mnist", &options, Seed::new(1)).map(|parts| parts.train));
     assert!(
         text.contains("fashion-mnist") && text.contains("nor a folder"),
         "{text}"

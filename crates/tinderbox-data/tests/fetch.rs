@@ -321,9 +321,8 @@ fn mirrors_are_asked_first() {
     assert_eq!(std::fs::read(folder.join("file.bin")).unwrap(), b"right");
 }
 
-#[test]
-fn raw_bytes_are_packed_on_arrival() {
-    let server = Server::new(Box::new(whole));
+/// A data set of a file that is packed on arrival.
+fn packed(server: &Server) -> Dataset {
     let body = body();
     let text = format!(
         "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.gz\"\nbytes = 1\nsha256 = \"{}\"\nraw_bytes = {}\nraw_sha256 = \"{}\"\nraw_url = \"{}/file\"\n",
@@ -333,17 +332,47 @@ fn raw_bytes_are_packed_on_arrival() {
         server.address
     );
     let catalog = Catalog::from_toml(&text).unwrap();
-    let set = catalog.get("set").unwrap();
+    catalog.get("set").unwrap().clone()
+}
+
+fn unpacked(path: &Path) -> Vec<u8> {
+    let mut unpacked = Vec::new();
+    let packed = std::fs::File::open(path).unwrap();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
+    unpacked
+}
+
+#[test]
+fn raw_bytes_are_packed_on_arrival() {
+    let server = Server::new(Box::new(whole));
+    let set = packed(&server);
     let cache = tempfile::tempdir().unwrap();
     let fetcher = Fetcher::new(cache.path());
-    let folder = fetcher.fetch(set).unwrap();
-    let mut unpacked = Vec::new();
-    let packed = std::fs::File::open(folder.join("file.gz")).unwrap();
-    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(packed), &mut unpacked).unwrap();
-    assert_eq!(unpacked, body);
+    let folder = fetcher.fetch(&set).unwrap();
+    assert_eq!(unpacked(&folder.join("file.gz")), body());
     assert_eq!(litter(cache.path()), ["file.gz"]);
-    fetcher.fetch(set).unwrap();
+    fetcher.fetch(&set).unwrap();
     assert_eq!(server.requests(), 1);
+}
+
+#[test]
+fn many_may_want_one_packed_file_at_once() {
+    let server = Server::new(Box::new(whole));
+    let set = packed(&server);
+    for _ in 0..5 {
+        let cache = tempfile::tempdir().unwrap();
+        let together = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    together.wait();
+                    let folder = Fetcher::new(cache.path()).fetch(&set).unwrap();
+                    assert_eq!(unpacked(&folder.join("file.gz")), body());
+                });
+            }
+        });
+        assert_eq!(litter(cache.path()), ["file.gz"]);
+    }
 }
 
 #[test]

@@ -57,6 +57,22 @@ fn idx_files_are_read_packed_or_not() {
 }
 
 #[test]
+fn packed_files_are_not_unpacked_beyond_what_they_hold() {
+    let folder = tempfile::tempdir().unwrap();
+    // 16 MiB of zeros behind a header that promises six bytes: some KiB packed.
+    let long = idx(&[1, 2, 3], &vec![0; 16 << 20]);
+    for name in ["long.gz", "long"] {
+        let path = write(folder.path(), name, &long);
+        let error = read_idx(&path).unwrap_err().to_string();
+        assert!(error.contains("is 6 bytes, but there are more"), "{error}");
+    }
+    // A header that promises more than any memory holds is no reason to ask for it.
+    let path = write(folder.path(), "large.gz", &idx(&[u32::MAX; 2], &[1, 2, 3]));
+    let error = read_idx(&path).unwrap_err().to_string();
+    assert!(error.contains("but there are 3"), "{error}");
+}
+
+#[test]
 fn damaged_idx_files_say_what_is_wrong_and_where() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

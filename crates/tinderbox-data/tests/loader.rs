@@ -266,6 +266,7 @@ fn stock_burn_code_trains_with_the_loader() {
     assert_eq!(loader.num_items(), 1000);
     assert_eq!(loader.slice(100, 350).num_items(), 250);
     assert_eq!(loader.slice(100, 350).iter().count(), 25);
+    assert_eq!(loader.slice(350, 100).iter().count(), 0);
     let mut iterator = loader.iter();
     iterator.next();
     assert_eq!(iterator.progress().items_processed, 10);
@@ -387,4 +388,16 @@ fn who_would_wait_for_a_batch_gathers_one() {
     let here = hands.remove(&std::thread::current().id());
     assert!(here > Some(0));
     assert_eq!(hands.len(), 1, "one thread from epoch to epoch");
+}
+
+#[test]
+fn a_slice_smaller_than_a_batch_is_wrapped_around_as_often_as_it_takes() {
+    let loader = Loader::new(numbered(20), 10).unwrap();
+    let loader = loader.last_batch(LastBatch::Wrap);
+    let slice = DataLoader::slice(&loader, 4, 7);
+    let batches: Vec<Vec<f32>> = slice
+        .iter()
+        .map(|batch| batch.unwrap().inputs.try_into_vec_as::<f32>().unwrap())
+        .collect();
+    assert_eq!(batches, [[4., 5., 6., 4., 5., 6., 4., 5., 6., 4.]]);
 }

@@ -3,9 +3,12 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, GrayImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
+use image::{DynamicImage, GrayAlphaImage, GrayImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
-use tinderbox_data::images::{Colors, FolderOptions, read_image, read_image_folder};
+use tinderbox_data::images::{
+    Colors, FolderOptions, FolderReport, Images, read_image, read_image_folder,
+    read_image_folder_with_report, read_image_on,
+};
 use tinderbox_data::{Classes, DataError, Examples};
 
 /// A picture without symmetry, so that exchanged axes or channels show.
@@ -65,22 +68,193 @@ fn grey_is_made_of_colours_as_pillow_makes_it_and_colours_by_repeating_grey() {
 }
 
 #[test]
-fn an_opaque_alpha_channel_is_dropped_and_transparent_pixels_are_refused() {
+fn transparent_pixels_are_laid_on_white_or_the_color_that_is_given() {
     let folder = tempfile::tempdir().unwrap();
-    let opaque = RgbaImage::from_pixel(2, 2, Rgba([10, 20, 30, 255]));
+    let opaque = RgbaImage::from_pixel(2, 1, Rgba([10, 20, 30, 255]));
     let path = save(folder.path(), "opaque.png", opaque.clone());
-    let expected = [[10; 4], [20; 4], [30; 4]].concat();
-    assert_eq!(read_image(path, [3, 2, 2]).unwrap(), expected);
+    let expected = [[10; 2], [20; 2], [30; 2]].concat();
+    assert_eq!(read_image(path, [3, 1, 2]).unwrap(), expected);
+
     let mut glass = opaque;
-    glass.put_pixel(1, 1, Rgba([10, 20, 30, 100]));
+    glass.put_pixel(1, 0, Rgba([10, 20, 30, 51])); // a fifth of the color, four fifths of what is behind
     let path = save(folder.path(), "glass.png", glass);
-    for channels in [1, 3] {
-        let message = error(read_image(&path, [channels, 2, 2]));
-        assert!(
-            message.contains("glass.png") && message.contains("flatten it onto a background"),
-            "{message}"
-        );
+    let white = [10, 206, 20, 208, 30, 210];
+    assert_eq!(read_image(&path, [3, 1, 2]).unwrap(), white);
+    let blue = read_image_on(&path, [3, 1, 2], [0, 0, 250]).unwrap();
+    assert_eq!(blue, [10, 2, 20, 4, 30, 206]);
+    // 0.299 * 206 + 0.587 * 208 + 0.114 * 210 = 207.6
+    assert_eq!(read_image(&path, [1, 1, 2]).unwrap(), [18, 208]);
+
+    let grey = GrayAlphaImage::from_vec(2, 1, vec![100, 255, 100, 0]).unwrap();
+    let path = save(folder.path(), "grey.png", grey);
+    assert_eq!(read_image(&path, [1, 1, 2]).unwrap(), [100, 255]);
+    let black = read_image_on(&path, [3, 1, 2], [0; 3]).unwrap();
+    assert_eq!(black, [100, 0, 100, 0, 100, 0]);
+
+    let deep = vec![0xffff, 0x8080, 0, 0xffff, 0xffff, 0, 0, 0];
+    let deep = image::ImageBuffer::<Rgba<u16>, _>::from_vec(2, 1, deep).unwrap();
+    let path = save(folder.path(), "deep.png", deep);
+    let white = [255, 255, 128, 255, 0, 255];
+    assert_eq!(read_image(&path, [3, 1, 2]).unwrap(), white);
+}
+
+#[test]
+fn every_format_gives_the_same_pixels_whatever_the_file_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let picture = colours(4, 3);
+    let png = save(folder.path(), "a.png", picture.clone());
+    let expected = read_image(png, [3, 3, 4]).unwrap();
+    let formats = [
+        ("a.webp", ImageFormat::WebP),
+        ("a.bmp", ImageFormat::Bmp),
+        ("a.gif", ImageFormat::Gif),
+        ("a.tiff", ImageFormat::Tiff),
+        ("tiff.jpg", ImageFormat::Tiff),
+    ];
+    for (name, format) in formats {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes(picture.clone(), format)).unwrap();
+        let read = read_image(&path, [3, 3, 4]).unwrap();
+        // The colors of a GIF are those of a palette.
+        let tolerance = if format == ImageFormat::Gif { 8 } else { 0 };
+        for (got, expected) in read.iter().zip(&expected) {
+            assert!(got.abs_diff(*expected) <= tolerance, "{name}: {read:?}");
+        }
     }
+
+    let floats = image::Rgb32FImage::from_pixel(2, 2, Rgb([0.5; 3]));
+    let path = save(folder.path(), "floats.tiff", floats);
+    let message = error(read_image(&path, [3, 2, 2]));
+    assert!(message.contains("8 or 16 bits"), "{message}");
+}
+
+#[test]
+fn of_an_animation_the_first_frame_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.gif");
+    let file = std::fs::File::create(&path).unwrap();
+    let mut film = image::codecs::gif::GifEncoder::new(file);
+    for level in [200, 0] {
+        let frame = RgbaImage::from_pixel(2, 2, Rgba([level, level, level, 255]));
+        film.encode_frame(image::Frame::new(frame)).unwrap();
+    }
+    drop(film);
+    assert_eq!(read_image(&path, [1, 2, 2]).unwrap(), [200; 4]);
+}
+
+/// A JPEG file with an EXIF segment that says how the picture is to be turned.
+fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
+    // Tag 0x0112, type 3 (16 bits), one number; no further directory.
+    exif.extend([
+        0x01,
+        0x12,
+        0,
+        3,
+        0,
+        0,
+        0,
+        1,
+        0,
+        orientation,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&jpeg[..2], &[0xff, 0xe1], &length, &exif, &jpeg[2..]].concat()
+}
+
+#[test]
+fn pictures_are_turned_as_their_exif_orientation_says() {
+    // Blocks of 8 x 8 pixels, so that JPEG keeps their levels: 2 rows of 3.
+    let levels = [[0, 50, 100], [150, 200, 250]];
+    let stored = GrayImage::from_fn(24, 16, |x, y| {
+        image::Luma([levels[y as usize / 8][x as usize / 8]])
+    });
+    let jpeg = bytes(stored, ImageFormat::Jpeg);
+    // What the first row and the first column of the stored picture are, by the EXIF standard (2.3, 4.6.4).
+    let upright: [(u8, &[&[u8]]); 9] = [
+        (1, &[&[0, 50, 100], &[150, 200, 250]]),
+        (2, &[&[100, 50, 0], &[250, 200, 150]]),
+        (3, &[&[250, 200, 150], &[100, 50, 0]]),
+        (4, &[&[150, 200, 250], &[0, 50, 100]]),
+        (5, &[&[0, 150], &[50, 200], &[100, 250]]),
+        (6, &[&[150, 0], &[200, 50], &[250, 100]]),
+        (7, &[&[250, 100], &[200, 50], &[150, 0]]),
+        (8, &[&[100, 250], &[50, 200], &[0, 150]]),
+        // No orientation is called 9.
+        (9, &[&[0, 50, 100], &[150, 200, 250]]),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (orientation, rows) in upright {
+        let path = folder.path().join(format!("class/{orientation}.jpg"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, turned(&jpeg, orientation)).unwrap();
+        let (height, width) = (8 * rows.len(), 8 * rows[0].len());
+        let read = read_image(&path, [1, height, width]).unwrap();
+        for (row, levels) in rows.iter().enumerate() {
+            for (column, &level) in levels.iter().enumerate() {
+                let got = read[(8 * row + 4) * width + 8 * column + 4];
+                assert!(got.abs_diff(level) <= 3, "{orientation}: {got} for {level}");
+            }
+        }
+        // The same in a folder, where sizes are taken before anything is resized.
+        let grey = FolderOptions::new(Colors::Grey);
+        let images = read_image_folder(folder.path(), &grey).unwrap();
+        assert_eq!(images.shape(), [1, height, width]);
+        assert_eq!(images.pixels(0), read);
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_jpeg_may_have_anything_behind_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let jpeg = bytes(colours(40, 30), ImageFormat::Jpeg);
+    let path = folder.path().join("a.jpg");
+    std::fs::write(&path, &jpeg).unwrap();
+    let expected = read_image(&path, [3, 30, 40]).unwrap();
+    let preview = bytes(colours(8, 8), ImageFormat::Jpeg);
+    // A whole preview, one that is cut off, zeros, the start of a scan.
+    let tails: [&[u8]; 4] = [
+        &preview,
+        &preview[..preview.len() / 2],
+        &[0; 999],
+        b"\xff\xda\0",
+    ];
+    for tail in tails {
+        std::fs::write(&path, [&jpeg, tail].concat()).unwrap();
+        assert_eq!(read_image(&path, [3, 30, 40]).unwrap(), expected);
+    }
+    // A preview in front that is whole does not make the picture whole.
+    let length = (preview.len() as u16 + 2).to_be_bytes();
+    let with_preview = [&jpeg[..2], &[0xff, 0xe2], &length, &preview, &jpeg[2..]].concat();
+    std::fs::write(&path, &with_preview).unwrap();
+    assert_eq!(read_image(&path, [3, 30, 40]).unwrap(), expected);
+    for cut in [1, 2, 50] {
+        std::fs::write(&path, &with_preview[..with_preview.len() - cut]).unwrap();
+        let message = error(read_image(&path, [3, 30, 40]));
+        assert!(message.contains("cut off"), "{cut}: {message}");
+    }
+}
+
+#[test]
+fn a_file_that_promises_a_picture_larger_than_memory_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    // A bitmap of 60,000 x 60,000 pixels, in 54 bytes.
+    let mut bomb = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
+    bomb.extend(60_000u32.to_le_bytes());
+    bomb.extend(60_000u32.to_le_bytes());
+    bomb.extend([1, 0, 24, 0]);
+    bomb.extend([0; 24]);
+    let path = folder.path().join("bomb.bmp");
+    std::fs::write(&path, bomb).unwrap();
+    let message = error(read_image(&path, [3, 8, 8]));
+    assert!(message.contains("bomb.bmp"), "{message}");
 }
 
 #[test]
@@ -89,7 +263,7 @@ fn pictures_are_resized_as_images_in_memory_are() {
     let path = save(folder.path(), "a.png", greys(5, 4));
     let whole = read_image(&path, [1, 4, 5]).unwrap();
     let classes = Classes::new(vec![0], vec!["a".into()]).unwrap();
-    let images = tinderbox_data::images::Images::new(whole, [1, 4, 5], classes).unwrap();
+    let images = Images::new(whole, [1, 4, 5], classes).unwrap();
     let expected = images.resized(3, 2).unwrap().pixels(0).to_vec();
     assert_eq!(read_image(&path, [1, 3, 2]).unwrap(), expected);
 }
@@ -125,10 +299,30 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
         ("cut.jpg", jpeg[..jpeg.len() / 2].to_vec(), "cut off"),
         ("end.jpg", jpeg[..jpeg.len() - 2].to_vec(), "cut off"),
         ("head.jpg", jpeg[..100].to_vec(), "cut off"),
-        ("anim.gif", b"GIF89a\x01\x00\x01\x00".to_vec(), "Gif"),
-        ("text.png", b"no picture".to_vec(), "neither as PNG nor"),
-        ("empty.png", Vec::new(), "neither as PNG nor"),
+        ("anim.gif", b"GIF89a\x01\x00\x01\x00".to_vec(), "decoded"),
+        (
+            "film.avif",
+            b"\0\0\0\x18ftypavif".to_vec(),
+            "the format Avif",
+        ),
+        (
+            "text.png",
+            b"no picture".to_vec(),
+            "PNG, JPEG, WebP, BMP, GIF",
+        ),
+        ("empty.png", Vec::new(), "PNG, JPEG, WebP, BMP, GIF"),
     ];
+    let formats = [
+        ("cut.bmp", ImageFormat::Bmp),
+        ("cut.gif", ImageFormat::Gif),
+        ("cut.webp", ImageFormat::WebP),
+        ("cut.tif", ImageFormat::Tiff),
+    ];
+    let cut = formats.map(|(name, format)| {
+        let whole = bytes(colours(20, 20), format);
+        (name, whole[..whole.len() / 2].to_vec(), "decoded")
+    });
+    let cases = cases.into_iter().chain(cut);
     for (name, bytes, expected) in cases {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
@@ -210,20 +404,14 @@ fn a_folder_that_is_no_data_set_says_why() {
     save(folder.path(), "a.png", greys(4, 4));
     assert!(read(&folder).contains("a folder for each class"));
     std::fs::create_dir(folder.path().join("cat")).unwrap();
+    std::fs::write(folder.path().join("cat/notes.txt"), "x").unwrap();
     let message = read(&folder);
-    assert!(message.contains("pictures in") && message.contains("cat"));
+    assert!(
+        message.contains("pictures in") && message.contains(".webp"),
+        "{message}"
+    );
     let none = folder.path().join("none");
     assert!(error(read_image_folder(none, &grey)).contains("none"));
-
-    for (name, what) in [("cat/notes.txt", "file"), ("cat/inner/a.png", "folder")] {
-        let folder = pets(4);
-        save(folder.path(), "cat/inner.png", greys(4, 4));
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, "x").unwrap();
-        let message = read(&folder);
-        assert!(message.contains("take it away"), "{what}: {message}");
-    }
 
     let folder = pets(4);
     std::fs::write(folder.path().join("cat/broken.png"), "no picture").unwrap();
@@ -232,20 +420,124 @@ fn a_folder_that_is_no_data_set_says_why() {
     assert!(message.contains("cat/broken.png"), "{message}");
 }
 
+fn report(folder: &TempDir, options: &FolderOptions) -> (Images, FolderReport) {
+    read_image_folder_with_report(folder.path(), options).unwrap()
+}
+
 #[test]
-fn classes_that_are_not_the_demanded_ones_are_listed() {
+fn what_is_no_picture_is_passed_over_and_listed() {
     let folder = pets(4);
-    let read = |classes: &[&str]| {
-        let classes: Vec<String> = classes.iter().map(|name| name.to_string()).collect();
-        let options = FolderOptions::new(Colors::Grey).classes(&classes);
-        error(read_image_folder(folder.path(), &options))
+    let grey = FolderOptions::new(Colors::Grey);
+    let (before, nothing) = report(&folder, &grey);
+    assert_eq!(nothing, FolderReport::default());
+
+    let at = |name: &str| folder.path().join(name);
+    for name in [
+        "cat/Thumbs.db",
+        "cat/notes.txt",
+        "dog/desktop.ini",
+        "README.txt",
+    ] {
+        std::fs::write(at(name), "x").unwrap();
+    }
+    for name in ["empty", "fish", "dog/inner"] {
+        std::fs::create_dir(at(name)).unwrap();
+    }
+    std::fs::write(at("fish/notes.txt"), "x").unwrap();
+    let (images, report) = report(&folder, &grey);
+    assert_eq!(images.classes(), before.classes());
+    assert_eq!(images.pixels(1), before.pixels(1));
+    let others = [
+        "cat/Thumbs.db",
+        "cat/notes.txt",
+        "dog/desktop.ini",
+        "dog/inner",
+        "fish/notes.txt",
+    ];
+    assert_eq!(report.passed_over, others.map(at));
+    assert_eq!(report.empty, ["empty", "fish"]);
+}
+
+#[test]
+fn damaged_pictures_are_an_error_or_left_out_and_listed() {
+    let folder = pets(4);
+    let grey = FolderOptions::new(Colors::Grey);
+    let whole = read_image_folder(folder.path(), &grey).unwrap();
+    // The first of all pictures, one in the middle, and photographs that must be converted.
+    let names = ["cat/a.bmp", "cat/ab.png", "dog/b.heic"];
+    for name in names {
+        std::fs::write(folder.path().join(name), "no picture").unwrap();
+    }
+    let message = error(read_image_folder(folder.path(), &grey));
+    assert!(message.contains("cat/a.bmp"), "{message}");
+
+    let skipping = grey.skip_damaged(true);
+    for options in [skipping.clone(), skipping.clone().square(64)] {
+        let (images, report) = report(&folder, &options);
+        let damaged: Vec<_> = report
+            .damaged
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect();
+        assert_eq!(damaged, names.map(|name| folder.path().join(name)));
+        assert!(report.damaged[0].1.contains("convert it"), "{report:?}");
+        assert_eq!(images.classes(), whole.classes());
+        for index in 0..whole.len() {
+            assert_eq!(images.pixels(index), whole.pixels(index));
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("cat")).unwrap();
+    std::fs::write(folder.path().join("cat/a.png"), "no picture").unwrap();
+    for options in [skipping.clone(), skipping.size(4, 4)] {
+        let message = error(read_image_folder(folder.path(), &options));
+        assert!(message.contains("none of its pictures"), "{message}");
+    }
+}
+
+#[test]
+fn transparent_pictures_of_a_folder_are_counted() {
+    let folder = pets(4);
+    let glass = RgbaImage::from_pixel(4, 3, Rgba([0, 0, 0, 0]));
+    save(folder.path(), "dog/glass.png", glass);
+    let grey = FolderOptions::new(Colors::Grey);
+    let (images, white) = report(&folder, &grey);
+    assert_eq!((white.transparent, images.pixels(3)), (1, &[255; 12][..]));
+    let (images, red) = report(&folder, &grey.background([255, 0, 0]));
+    assert_eq!((red.transparent, images.pixels(3)), (1, &[76; 12][..]));
+}
+
+#[test]
+fn a_square_is_for_pictures_that_are_large_or_of_different_sizes() {
+    let folder = pets(4);
+    let shape = |side| {
+        let options = FolderOptions::new(Colors::Grey).square(side);
+        read_image_folder(folder.path(), &options).unwrap().shape()
     };
-    let message = read(&["cat", "dog", "fish"]);
-    assert!(message.contains("missing [\"fish\"]"), "{message}");
-    assert!(message.contains("its 2 classes are not the 3"), "{message}");
-    let message = read(&["cat"]);
-    assert!(message.contains("unexpected [\"dog\"]"), "{message}");
-    assert!(read(&["cat", "dog", "dog"]).contains("not the 3 demanded"));
+    assert_eq!(shape(4), [1, 3, 4]);
+    assert_eq!(shape(3), [1, 3, 3]);
+    save(folder.path(), "dog/wide.png", greys(7, 3));
+    assert_eq!(shape(64), [1, 64, 64]);
+}
+
+#[test]
+fn demanded_classes_may_lack_pictures_but_no_other_class_may_have_some() {
+    let folder = pets(4);
+    let options = |classes: &[&str]| {
+        let classes: Vec<String> = classes.iter().map(|name| name.to_string()).collect();
+        FolderOptions::new(Colors::Grey).classes(&classes)
+    };
+    std::fs::create_dir(folder.path().join("ant")).unwrap();
+    let (images, report) = report(&folder, &options(&["ant", "dog", "fish", "cat"]));
+    assert_eq!(images.classes().names(), ["ant", "dog", "fish", "cat"]);
+    assert_eq!(images.classes().labels(), [1, 3, 3]);
+    assert_eq!(report.missing, ["ant", "fish"]);
+
+    let message = |classes: &[&str]| error(read_image_folder(folder.path(), &options(classes)));
+    let text = message(&["cat"]);
+    assert!(text.contains("pictures of [\"dog\"]"), "{text}");
+    assert!(message(&["cat", "dog", "dog"]).contains("demanded twice"));
 }
 
 #[test]

@@ -19,9 +19,11 @@ pub(super) fn of_file(path: &Path) -> io::Result<String> {
     of_reader(File::open(path)?)
 }
 
-/// The SHA-256 of what is packed in a `.gz` file, in hexadecimal.
-pub(super) fn of_unpacked(path: &Path) -> io::Result<String> {
-    of_reader(MultiGzDecoder::new(io::BufReader::new(File::open(path)?)))
+/// The SHA-256 of what is packed in a `.gz` file, in hexadecimal; of a file that unpacks to more than
+/// `limit` bytes, of one byte more than that.
+pub(super) fn of_unpacked(path: &Path, limit: u64) -> io::Result<String> {
+    let unpacked = MultiGzDecoder::new(io::BufReader::new(File::open(path)?));
+    of_reader(unpacked.take(limit.saturating_add(1)))
 }
 
 fn of_reader(mut reader: impl Read) -> io::Result<String> {
@@ -52,6 +54,16 @@ mod tests {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(of_reader(&b"abc"[..]).unwrap(), expected);
         assert!(is_sha256(expected));
+
+        // Of what is packed no more is read than there must be.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc.gz");
+        let file = File::create(&path).unwrap();
+        let mut packer = flate2::write::GzEncoder::new(file, flate2::Compression::default());
+        io::Write::write_all(&mut packer, b"abcabcabc").unwrap();
+        packer.finish().unwrap();
+        assert_eq!(of_unpacked(&path, 2).unwrap(), expected);
+        assert_ne!(of_unpacked(&path, 3).unwrap(), expected);
         assert!(!is_sha256(&expected.to_uppercase()));
     }
 }

@@ -263,9 +263,10 @@ fn check(path: &Path, file: &DataFile) -> Result<Found> {
     if found == file.sha256 {
         return Ok(Found::Right);
     }
-    if let (Some(raw), true) = (&file.raw_sha256, file.path.ends_with(".gz")) {
+    let raw = file.raw_sha256.as_ref().zip(file.raw_bytes);
+    if let (Some((raw, bytes)), true) = (raw, file.path.ends_with(".gz")) {
         // An error in here means that the file is no whole .gz, so it is a wrong one.
-        if digest::of_unpacked(path).is_ok_and(|found| found == *raw) {
+        if digest::of_unpacked(path, bytes).is_ok_and(|found| found == *raw) {
             return Ok(Found::Right);
         }
     }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Images;
-use super::picture::{Colors, ENDINGS, Picture, WHITE, fault};
+use super::picture::{Colors, ENDINGS, OTHER_ENDINGS, Picture, WHITE, fault};
 use crate::{Classes, DataError, Result};
 
 /// How the pictures of a class folder become images of one shape.
@@ -186,6 +186,9 @@ pub fn read_image_folder_with_report(
     } = read.map_err(|fault| match fault {
         Fault::Size(error) | Fault::Other(error) => error,
     })?;
+    if labels.is_empty() {
+        return Err(fault(folder, "none of its pictures can be decoded".into()));
+    }
     report.damaged = damaged;
     report.transparent = transparent;
     let images = Images::new(pixels, shape, Classes::new(labels, names)?)?;
@@ -348,8 +351,10 @@ fn demanded_classes(
 fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let is_picture = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());
-        let known =
-            extension.is_some_and(|extension| ENDINGS.contains(&extension.to_lowercase().as_str()));
+        let known = extension.is_some_and(|extension| {
+            let mut endings = ENDINGS.iter().chain(&OTHER_ENDINGS);
+            endings.any(|ending| extension.eq_ignore_ascii_case(ending))
+        });
         known && !path.is_dir()
     };
     Ok(entries(folder)?.into_iter().partition(is_picture))

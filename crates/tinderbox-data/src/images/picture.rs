@@ -2,7 +2,7 @@ use std::io::Cursor;
 use std::path::Path;
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 use serde::{Deserialize, Serialize};
 
 use super::Resizer;
@@ -31,8 +31,12 @@ impl Colors {
 /// The color behind transparent pixels where no other is given: white.
 pub const WHITE: [u8; 3] = [255; 3];
 
-/// Endings of the names of picture files.
+/// Endings of the names of picture files that are read.
 pub(super) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
+
+/// More endings of pictures: other names of those formats, and formats that must be converted, which is
+/// said instead of leaving such pictures out.
+pub(super) const OTHER_ENDINGS: [&str; 7] = ["jpe", "jfif", "dib", "heic", "heif", "avif", "jxl"];
 
 /// Reads a picture (PNG, JPEG, WebP, BMP, GIF or TIFF) as bytes `[channels, height, width]`, resized to
 /// that shape; transparent pixels are laid on white.
@@ -45,7 +49,8 @@ pub(super) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif
 /// * Orientation: a picture is turned as its EXIF orientation says (as Pillow's `exif_transpose`).
 ///
 /// # Errors
-/// A file that cannot be read, that is cut off or has another format; channels that are neither 1 nor 3,
+/// A file that cannot be read, that is cut off or has another format; colors as floating-point numbers;
+/// a picture of more than 512 MiB; channels that are neither 1 nor 3,
 /// a side of 0.
 pub fn read_image(path: impl AsRef<Path>, shape: [usize; 3]) -> Result<Vec<u8>> {
     read_image_on(path, shape, WHITE)
@@ -162,6 +167,8 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         .and_then(|mut decoder| {
             // An orientation that cannot be read is no reason to refuse the picture.
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+            // A few bytes can promise a picture that fills the memory.
+            Limits::default().reserve(decoder.total_bytes())?;
             let mut picture = DynamicImage::from_decoder(decoder)?;
             picture.apply_orientation(orientation);
             Ok(picture)
@@ -172,6 +179,14 @@ fn decode(path: &Path) -> Result<DynamicImage> {
             format!("it cannot be decoded: {error}; copy it again"),
         )
     })?;
+    if matches!(
+        decoded,
+        DynamicImage::ImageRgb32F(_) | DynamicImage::ImageRgba32F(_)
+    ) {
+        let problem =
+            "its colors are floating-point numbers of unknown range; convert it to 8 or 16 bits";
+        return Err(fault(path, problem.into()));
+    }
     if decoded.width() == 0 || decoded.height() == 0 {
         return Err(fault(path, "it has no pixels; copy it again".into()));
     }

@@ -1,0 +1,61 @@
+//! The example `image_classifier` on a folder of pictures, with its defaults.
+
+#[path = "../image_classifier.rs"]
+#[allow(dead_code)] // its `main`
+mod program;
+
+use std::path::Path;
+
+use clap::Parser;
+use image::{GrayImage, Luma};
+use program::{Args, run};
+use tinderbox::prelude::*;
+
+const CLASSES: [&str; 3] = ["left", "right", "top"];
+
+/// Pictures of which the left, the right or the top half is bright, so many of each class.
+fn write(folder: &Path, each: u64) {
+    for (class, name) in CLASSES.into_iter().enumerate() {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+        for number in 0..each {
+            let mut rng = Seed::new(number).child(name).rng();
+            let picture = GrayImage::from_fn(16, 16, |x, y| {
+                let bright = [x < 8, x >= 8, y < 8][class];
+                Luma([rng.below(80) as u8 + if bright { 150 } else { 0 }])
+            });
+            let file = folder.join(name).join(format!("{number}.png"));
+            picture.save(file).unwrap();
+        }
+    }
+}
+
+fn args(data: &Path, out: &Path, more: &[&str]) -> Args {
+    let [data, out] = [data, out].map(|path| path.to_str().unwrap());
+    let words = ["test", "--device", "flex", "--data", data, "--out", out];
+    Args::parse_from(words.iter().chain(more))
+}
+
+#[test]
+fn the_defaults_learn_a_small_folder_of_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    write(&data, 40);
+    let trained = run(&args(&data, &out, &[])).unwrap();
+    let accuracy = trained.test_accuracy();
+    assert!(accuracy >= 0.95, "{accuracy}");
+}
+
+#[test]
+fn parts_have_the_names_that_people_give_them() {
+    for (train, held_out) in [("train", "val"), ("Train", "VALIDATION"), ("train", "test")] {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+        write(&data.join(train), 4);
+        write(&data.join(held_out), 2);
+        // A class without a picture in the held-out part.
+        std::fs::remove_dir_all(data.join(held_out).join("top")).unwrap();
+        let trained = run(&args(&data, &out, &["--epochs", "1"])).unwrap();
+        let seen: u64 = trained.matrix.counts().iter().flatten().sum();
+        assert_eq!(seen, 4, "{held_out}");
+    }
+}
