@@ -9,7 +9,7 @@ use std::path::Path;
 use clap::Parser;
 use image::{GrayImage, Luma, Rgb, RgbImage};
 use program::{Args, classify};
-use tinderbox::data::images::{Images, Transform};
+use tinderbox::data::images::{Images, Transform, WHITE};
 use tinderbox::image::{ImageClassifier, ImageClassifierConfig, ImageError};
 use tinderbox::models::{ImageConfig, ImageModel, find};
 use tinderbox::prelude::*;
@@ -25,6 +25,7 @@ fn config(model: &str, input: [usize; 3]) -> ImageClassifierConfig {
             std: vec![0.5; input[0]],
         }],
         input,
+        background: WHITE,
     }
 }
 

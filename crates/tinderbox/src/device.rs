@@ -58,9 +58,17 @@ pub enum DeviceError {
         /// How many devices of this backend the machine has.
         found: usize,
     },
-    /// No backend is compiled in.
+    /// Nothing but a GPU that the CPU imitates.
     #[error(
-        "no backend is compiled in; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)"
+        "no GPU was found, only software rendering, which is slower than a CPU backend: build with --features flex, or choose it all the same with --device {name}"
+    )]
+    OnlySoftware {
+        /// The backend that has it.
+        name: &'static str,
+    },
+    /// No backend is compiled in, or none finds a device.
+    #[error(
+        "no backend that is compiled in finds a device; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)"
     )]
     NoBackend,
 }
@@ -100,7 +108,7 @@ fn compiled(name: &str) -> bool {
 /// the best that is compiled in and present.
 ///
 /// A graphics API that only renders in software (llvmpipe, SwiftShader, WARP) is slower than a CPU backend:
-/// it is chosen when it is named, or when nothing else is compiled in.
+/// it is used only when it is named.
 ///
 /// ```
 /// let device = tinderbox::device(Some("flex")).unwrap();
@@ -109,12 +117,13 @@ fn compiled(name: &str) -> bool {
 /// ```
 ///
 /// # Errors
-/// A name that no device has, a backend that is not compiled in, a device that is not there.
+/// A name that no device has, a backend that is not compiled in, a device that is not there; without a
+/// name, a machine on which every backend that is compiled in renders in software.
 pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
     let variable = std::env::var(DEVICE_VARIABLE).ok();
     match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
         Some(name) => named(name),
-        None => named(best(backends(), hardware).ok_or(DeviceError::NoBackend)?),
+        None => named(best(backends(), hardware)?),
     }
 }
 
@@ -130,20 +139,23 @@ enum Hardware {
     Real,
 }
 
-/// The first backend with hardware of its own, else the first that there is.
+/// The first backend with hardware of its own.
 fn best(
     names: impl IntoIterator<Item = &'static str>,
     hardware: impl Fn(&str) -> Hardware,
-) -> Option<&'static str> {
+) -> Result<&'static str, DeviceError> {
     let mut software = None;
     for name in names {
         match hardware(name) {
-            Hardware::Real => return Some(name),
+            Hardware::Real => return Ok(name),
             Hardware::Software => software = software.or(Some(name)),
             Hardware::Missing => {}
         }
     }
-    software
+    Err(match software {
+        Some(name) => DeviceError::OnlySoftware { name },
+        None => DeviceError::NoBackend,
+    })
 }
 
 /// What a backend that is compiled in finds on this machine.
@@ -328,14 +340,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case(&[("vulkan", Hardware::Software), ("wgpu", Hardware::Software), ("flex", Hardware::Real)], Some("flex"))]
-    #[case(&[("cuda", Hardware::Missing), ("wgpu", Hardware::Real), ("flex", Hardware::Real)], Some("wgpu"))]
-    #[case(&[("vulkan", Hardware::Missing), ("wgpu", Hardware::Software)], Some("wgpu"))]
-    #[case(&[("cuda", Hardware::Missing)], None)]
-    #[case(&[], None)]
-    fn software_is_chosen_only_where_there_is_nothing_else(
+    #[case(&[("vulkan", Hardware::Software), ("wgpu", Hardware::Software), ("flex", Hardware::Real)], Ok("flex"))]
+    #[case(&[("cuda", Hardware::Missing), ("wgpu", Hardware::Real), ("flex", Hardware::Real)], Ok("wgpu"))]
+    #[case(&[("vulkan", Hardware::Missing), ("wgpu", Hardware::Software)], Err(DeviceError::OnlySoftware { name: "wgpu" }))]
+    #[case(&[("cuda", Hardware::Missing)], Err(DeviceError::NoBackend))]
+    #[case(&[], Err(DeviceError::NoBackend))]
+    fn software_rendering_is_never_chosen_unasked(
         #[case] machine: &'static [(&'static str, Hardware)],
-        #[case] expected: Option<&str>,
+        #[case] expected: Result<&'static str, DeviceError>,
     ) {
         let hardware = |name: &str| {
             let found = machine.iter().find(|(known, _)| *known == name);
