@@ -73,6 +73,7 @@ impl Source {
             allowed,
             left: allowed,
             decoder: None,
+            decoded: false,
             pending: Vec::new(),
             carry: 0,
             started: false,
@@ -116,6 +117,8 @@ pub(super) struct Letters {
     left: u64,
     /// For everything but UTF-8.
     decoder: Option<Decoder>,
+    /// Whether the decoder was given the end of the file.
+    decoded: bool,
     /// Bytes that were read to find the encoding, or wait to be decoded.
     pending: Vec<u8>,
     /// Bytes at the end of the last part that begin a letter.
@@ -229,7 +232,7 @@ impl Letters {
         want: usize,
     ) -> Result<bool> {
         let start = out.len();
-        while out.len() - start < want {
+        while !self.decoded && out.len() - start < want {
             if self.pending.is_empty() {
                 let mut pending = std::mem::take(&mut self.pending);
                 self.raw(&mut pending, 1 << 16)?;
@@ -251,9 +254,7 @@ impl Letters {
                     return Err(self.no_letter(&out[start..], &wrong));
                 }
             }
-            if last {
-                break;
-            }
+            self.decoded = last;
         }
         Ok(out.len() > start)
     }
