@@ -67,7 +67,7 @@ fn packed_files_are_not_unpacked_beyond_what_they_hold() {
         assert!(error.contains("is 6 bytes, but there are more"), "{error}");
     }
     // A header that promises more than any memory holds is no reason to ask for it.
-    let path = write(folder.path(), "large.gz", &idx(&[u32::MAX; 2], &[1, 2, 3]));
+    let path = write(folder.path(), "large.gz", &idx(&[u32::MAX, 2], &[1, 2, 3]));
     let error = read_idx(&path).unwrap_err().to_string();
     assert!(error.contains("but there are 3"), "{error}");
 }
@@ -92,7 +92,11 @@ fn damaged_idx_files_say_what_is_wrong_and_where() {
             good[..40].to_vec(),
             "[5, 2, 3], which is 30 bytes, but there are 24",
         ),
-        ("long", [&good[..], &[1]].concat(), "but there are 31"),
+        (
+            "long",
+            [&good[..], &[1]].concat(),
+            "30 bytes, but there are more",
+        ),
         ("huge", idx(&[u32::MAX; 3], &[]), "more than fit"),
     ];
     for (name, bytes, expected) in cases {

@@ -53,10 +53,8 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
         let mut found = Vec::new();
         for entry in path.read_dir().map_err(fail)? {
             let entry = entry.map_err(fail)?;
-            // Hidden files (`._a.csv`) are not tables, whatever their names end in.
-            let hidden = entry.file_name().to_string_lossy().starts_with('.');
             let path = entry.path();
-            if !hidden && path.is_file() && Kind::find(&path).is_some() {
+            if !is_hidden(&path) && path.is_file() && Kind::find(&path).is_some() {
                 found.push(path);
             }
         }
@@ -72,17 +70,20 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
     match pattern {
         Some(pattern) if !path.exists() => {
-            let matches =
-                glob::glob_with(pattern, visible()).map_err(|error| DataError::Format {
-                    path: path.to_owned(),
-                    problem: format!("not a pattern: {error}"),
-                })?;
+            let matches = glob::glob(pattern).map_err(|error| DataError::Format {
+                path: path.to_owned(),
+                problem: format!("not a pattern: {error}"),
+            })?;
             let mut found = Vec::new();
             for entry in matches {
-                found.push(entry.map_err(|error| DataError::File {
+                let entry = entry.map_err(|error| DataError::File {
                     path: error.path().to_owned(),
                     source: error.into(),
-                })?);
+                })?;
+                // As in a shell, a pattern means hidden files only if it begins with their point.
+                if is_hidden(path) || !is_hidden(&entry) {
+                    found.push(entry);
+                }
             }
             if found.is_empty() {
                 return Err(DataError::Format {
@@ -96,12 +97,10 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// A pattern means hidden files only where it writes their point, as in a shell.
-fn visible() -> glob::MatchOptions {
-    glob::MatchOptions {
-        require_literal_leading_dot: true,
-        ..Default::default()
-    }
+/// Whether the name of a file begins with a point; `._a.csv` is no table, whatever it ends in.
+fn is_hidden(path: &Path) -> bool {
+    let name = path.file_name();
+    name.is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 /// Sorted by name; two kinds in one folder are more likely two tables than one.
