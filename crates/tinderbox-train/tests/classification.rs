@@ -100,7 +100,7 @@ fn settings_and_labels_that_make_no_loss_are_typed_errors() {
     assert_eq!(error(0.1, &[-1, 3]), label(1, -1));
     let text = label(2, 3).to_string();
     assert!(
-        text.contains("label 3") && text.contains("from 0 to 2"),
+        text.contains("label 3") && text.contains("3 classes, counted from 0"),
         "{text}"
     );
     let count = ClassificationError::Count {
