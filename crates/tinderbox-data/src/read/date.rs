@@ -140,12 +140,8 @@ fn time(bytes: &[u8]) -> Option<Time> {
                 return None;
             }
             // Microseconds; what is finer is cut off.
-            for place in 0..6 {
-                let digit = if place < count {
-                    after[place] - b'0'
-                } else {
-                    0
-                };
+            let digits = after[..count].iter().map(|digit| digit - b'0');
+            for digit in digits.chain(std::iter::repeat(0)).take(6) {
                 fraction = 10 * fraction + i64::from(digit);
             }
             rest = &after[count..];

@@ -305,21 +305,16 @@ impl Records {
             None if ended => rest.len(),
             None => return Step::More,
         };
-        let mut start = None;
-        for place in 0..=length {
-            let blank = place == length || b" \t\r".contains(&rest[place]);
-            match (blank, start) {
-                (true, Some(from)) => {
-                    self.fields.push(Field {
-                        start: self.at + from,
-                        end: self.at + place,
-                        quoted: false,
-                    });
-                    start = None;
-                }
-                (false, None) => start = Some(place),
-                _ => {}
+        let mut start = self.at;
+        for word in rest[..length].split(|byte| b" \t\r".contains(byte)) {
+            if !word.is_empty() {
+                self.fields.push(Field {
+                    start,
+                    end: start + word.len(),
+                    quoted: false,
+                });
             }
+            start += word.len() + 1;
         }
         self.line = self.next_line;
         self.next_line += 1;
