@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release --example predict -- BUNDLE FILE --out predictions.csv`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use examples::read_args::ReadArgs;
 use examples::say;
@@ -28,8 +28,28 @@ struct Args {
     read: ReadArgs,
 }
 
+/// Whether a file that would be replaced is the input, or lies in the folder that is.
+fn is_input(out: &Path, input: &Path) -> bool {
+    let (Ok(out), Ok(input)) = (out.canonicalize(), input.canonicalize()) else {
+        return false;
+    };
+    out.is_file() && (out == input || out.parent() == Some(input.as_path()))
+}
+
+/// Whether the reader of a pipe has gone, as that of `head` does.
+fn nobody_reads(error: &anyhow::Error) -> bool {
+    let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
+    let mut kinds = kinds.map(std::io::Error::kind);
+    kinds.any(|kind| kind == std::io::ErrorKind::BrokenPipe)
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
+    ensure!(
+        !is_input(&args.out, &args.file),
+        "--out {}: this is the file to predict for; give the predictions another name",
+        args.out.display()
+    );
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
     // As the training rows were read, but for what the command line says.
     let mut format = predictor.features().format();
@@ -43,7 +63,15 @@ fn main() -> Result<()> {
     let start = Instant::now();
     let rows = predictor
         .predict_csv(&frame, &args.out)
-        .with_context(|| args.file.display().to_string())?;
+        .with_context(|| args.file.display().to_string());
+    let rows = match rows {
+        Err(error) if nobody_reads(&error) => return Ok(()),
+        rows => rows?,
+    };
+    if args.out.starts_with("/dev") {
+        // What is printed here would stand among the predictions.
+        return Ok(());
+    }
     let seconds = start.elapsed().as_secs_f64();
     say!(
         "{rows} rows in {seconds:.2} s ({:.0} a second)",

@@ -300,6 +300,12 @@ fn better<B, T: Task<TableNetwork, B>>(
         true => ("exact solution", solved),
         false => ("trained model", trained.clone()),
     };
-    say!("the {kept} is kept: validation loss {exact:.6} exactly, {by_training:.6} by training");
+    let why = match kept {
+        "exact solution" if exact > by_training => ", a difference that chance explains",
+        _ => "",
+    };
+    say!(
+        "the {kept} is kept: validation loss {exact:.6} exactly, {by_training:.6} by training{why}"
+    );
     Ok(network)
 }

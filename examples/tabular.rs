@@ -141,6 +141,11 @@ fn main() -> Result<()> {
         Some(_) => Strategy::stratified(&frame, &args.target)?,
         None => Strategy::Random,
     };
+    ensure!(
+        args.valid > 0.0 && args.valid < 1.0,
+        "--valid {}: the share of the rows that is held out must be more than 0 and less than 1",
+        args.valid
+    );
     let shares = [1.0 - args.valid, args.valid];
     for small in strategy.small_classes(shares.len()) {
         say!(

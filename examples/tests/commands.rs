@@ -470,6 +470,35 @@ fn columns_are_stated_and_a_specification_is_written() {
 }
 
 #[test]
+#[cfg(unix)]
+fn predictions_go_where_they_harm_nothing() {
+    let folder = Folder::new();
+    let text = "x,y\n".to_owned() + &"1,2\n2,4\n3,6\n".repeat(20);
+    let file = folder.write("t.csv", &text);
+    let run = folder.join("run");
+    works(&mut tabular(&file, "y", &run));
+    let bundle = run.join("bundle");
+    let link = folder.join("link.csv");
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    for out in [&file, &link] {
+        fails(
+            &mut predict(&bundle, &file, out),
+            &["this is the file to predict for"],
+        );
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+    // Standard output holds predictions and nothing else.
+    let printed = works(&mut predict(&bundle, &file, Path::new("/dev/stdout")));
+    let mut lines = printed.lines();
+    assert_eq!(lines.next(), Some("y"));
+    let numbers: Vec<f64> = lines.map(|line| line.parse().unwrap()).collect();
+    assert_eq!(numbers.len(), 60);
+    for (found, x) in numbers.iter().zip([1.0, 2.0, 3.0].iter().cycle()) {
+        assert!((found - 2.0 * x).abs() < 0.01, "{found} for {x}");
+    }
+}
+
+#[test]
 fn a_bundle_predicts_any_file_that_means_the_same() {
     let folder = Folder::new();
     let mut text = String::from("age;code;x;y\n");

@@ -500,6 +500,47 @@ fn another_file_is_read_as_the_first_was() {
 }
 
 #[test]
+fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
+    let folder = Folder::new();
+    let text = "p;d\n1,5;31/01/2001\n2,25;01/02/2001\n";
+    let (_, format) = plain(folder.write("train.csv", text));
+    let read = |text: &str| {
+        let path = folder.write("new.csv", text);
+        format.read(path).and_then(|frame| collect(&frame))
+    };
+    // Alone, 1.500 has thousands as it had in training, and the day stands first.
+    let table = read("p;d\n1.500;03/04/2021\n2.250;04/03/2021\n").unwrap();
+    assert_eq!(floats(&table, "p"), [Some(1500.0), Some(2250.0)]);
+    let days = table["d"].cast(&DataType::Int32).unwrap();
+    assert_eq!(days.i32().unwrap().get(0), Some(18_720));
+    // Other neighbours make it an error, not another number.
+    let error = read("p;d\n1.5;03/04/2021\n1.500;04/03/2021\n").unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("\"1.500\" can be read in two ways") && error.contains("--decimal ."),
+        "{error}"
+    );
+    let error = read("p;d\n1,5;03/04/2021\n1,5;12/31/2021\n").unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("line 3") && error.contains("\"12/31/2021\" is no date day/month/year"),
+        "{error}"
+    );
+    // Where no cell is in doubt, numbers may be written in the other way.
+    let table = read("p;d\n1.5;03/04/2021\n2.25;04/03/2021\n").unwrap();
+    assert_eq!(floats(&table, "p"), [Some(1.5), Some(2.25)]);
+}
+
+#[test]
+fn quoted_fields_may_follow_a_blank() {
+    let folder = Folder::new();
+    let text = "x, \"c, d\", y\n1, \"red\",  2\n3 , \"a, b\" , \"0.5\"\n";
+    let (table, _) = plain(folder.write("t.csv", text));
+    assert_eq!(texts(&table, "c, d"), [Some("red"), Some("a, b")]);
+    assert_eq!(floats(&table, "y"), [Some(2.0), Some(0.5)]);
+}
+
+#[test]
 fn json_lines_have_the_types_of_all_lines() {
     let folder = Folder::new();
     let path = folder.write(

@@ -222,6 +222,17 @@ impl Column<'_> {
                 ));
             }
         }
+        if let (Some(trained), Some(found)) = (known.and_then(|known| known.decimal), certain)
+            && trained != found
+            && options.decimal.is_none()
+        {
+            // 1.500 must not be 1500 or 1.5 by what stands beside it.
+            self.refuse::<()>(seen & (COMMA_3 | POINT_3), |cell| {
+                format!(
+                    "\"{cell}\" can be read in two ways: numbers here are written with a decimal {found}, and were with {trained} where the model was trained; state which it is (--decimal {found} or --decimal {trained})"
+                )
+            })?;
+        }
         // All cells like 1,234: what the table does elsewhere, else what is likelier.
         let open = if seen & COMMA_3 != 0 {
             if habits.semicolons { ',' } else { '.' }
@@ -332,10 +343,9 @@ impl Column<'_> {
         if seen & SLASHES != 0 {
             let (day_first, month_first) = self.bad_orders();
             let told = order(day_first, month_first);
-            let found = (options.dates)
-                .or(told)
-                .or(known.and_then(|known| known.dates))
-                .or(habits.dates);
+            // A date means what it meant where the model was trained, whatever stands beside it.
+            let trained = known.and_then(|known| known.dates);
+            let found = (options.dates).or(trained).or(told).or(habits.dates);
             let Some(found) = found else {
                 let why = if day_first > 0 {
                     "in some dates the day stands first, in others the month"
@@ -354,13 +364,16 @@ impl Column<'_> {
                     DateOrder::DayFirst => BAD_DAY_FIRST,
                     DateOrder::MonthFirst => BAD_MONTH_FIRST,
                 },
-                impossible,
+                |cell| match trained {
+                    Some(trained) if options.dates.is_none() => format!(
+                        "\"{cell}\" is no date {}, as the column was written where the model was trained; correct it, or state how dates are written (--dates day-first or --dates month-first)",
+                        trained.form()
+                    ),
+                    _ => impossible(cell),
+                },
             )?;
             format.dates = Some(found);
-            let mut note = match found {
-                DateOrder::DayFirst => "dates day/month/year".to_owned(),
-                DateOrder::MonthFirst => "dates month/day/year".to_owned(),
-            };
+            let mut note = format!("dates {}", found.form());
             if options.dates.is_none() && told.is_none() && known.is_none() {
                 note += ", as in other columns";
             }

@@ -192,6 +192,15 @@ pub enum DateOrder {
     MonthFirst,
 }
 
+impl DateOrder {
+    pub(super) fn form(self) -> &'static str {
+        match self {
+            Self::DayFirst => "day/month/year",
+            Self::MonthFirst => "month/day/year",
+        }
+    }
+}
+
 impl FromStr for DateOrder {
     type Err = String;
 

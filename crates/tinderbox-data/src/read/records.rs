@@ -216,7 +216,14 @@ impl Records {
         let bytes = &self.buffer[..];
         let (mut at, mut lines, mut loose) = (self.at, 0, false);
         let end = loop {
-            if bytes.get(at) == Some(&b'"') {
+            // Blanks before a quoted field are not part of it.
+            let blanks = bytes[at.min(bytes.len())..]
+                .iter()
+                .take_while(|byte| **byte == b' ')
+                .count();
+            if separator != b' ' && bytes.get(at + blanks) == Some(&b'"') {
+                loose |= blanks > 0;
+                at += blanks;
                 let start = at + 1;
                 let mut close = start;
                 loop {
