@@ -97,7 +97,7 @@ fn damaged_idx_files_say_what_is_wrong_and_where() {
             [&good[..], &[1]].concat(),
             "30 bytes, but there are more",
         ),
-        ("huge", idx(&[u32::MAX; 3], &[]), "more than fit"),
+        ("huge", idx(&[u32::MAX; 3], &[]), "more bytes than fit"),
     ];
     for (name, bytes, expected) in cases {
         let path = write(folder, name, &bytes);
