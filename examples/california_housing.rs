@@ -8,7 +8,8 @@ use anyhow::Result;
 use clap::Parser;
 use examples::expected;
 use examples::table::{Model, Training, print_columns, train};
-use tinderbox::data::{FeatureSpec, Strategy, fetch, read, split, take};
+use tinderbox::data::{Strategy, fetch, split};
+use tinderbox::tables::{FeatureSpec, read, take};
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;

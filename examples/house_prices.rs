@@ -10,8 +10,9 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use examples::{expected, say};
 use polars::prelude::{DataFrame, UnionArgs, by_name, concat, lit};
-use tinderbox::data::{FeatureSpec, Features, Strategy, fetch, k_fold, read, take};
+use tinderbox::data::{Strategy, fetch, k_fold};
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, Features, read, take};
 use tinderbox::tabular::Predicted;
 use tinderbox::train::Metric;
 

@@ -4,7 +4,9 @@
 
 pub mod lesson;
 pub mod output;
+#[cfg(feature = "tables")]
 pub mod read_args;
+#[cfg(feature = "tables")]
 pub mod table;
 pub mod vision;
 

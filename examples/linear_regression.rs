@@ -6,9 +6,10 @@
 use anyhow::{Context, Result};
 use clap::Parser;
 use examples::{expected, say, unless_interrupted};
-use tinderbox::data::{FeatureSpec, ReadOptions, Strategy, fetch, split, take};
+use tinderbox::data::{Strategy, fetch, split};
 use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, ReadOptions, take};
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;

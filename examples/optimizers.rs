@@ -8,10 +8,11 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use examples::say;
 use tinderbox::Timer;
-use tinderbox::data::{FeatureSpec, ReadOptions, TargetStep, fetch};
+use tinderbox::data::fetch;
 use tinderbox::optim::{GradientsParams, Reduction, least_squares};
 use tinderbox::plot::{self, Plot, Scale, Series};
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, ReadOptions, TargetStep};
 
 /// One training of the chapter.
 pub struct Entry {

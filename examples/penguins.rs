@@ -7,13 +7,14 @@ use anyhow::Result;
 use clap::Parser;
 use examples::expected;
 use examples::table::{Model, Training, print_columns, train};
-use tinderbox::data::{FeatureSpec, Strategy, fetch, read, split, take};
+use tinderbox::data::{Strategy, fetch, split};
+use tinderbox::tables::{FeatureSpec, read, stratified_by, take};
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let frame = read(fetch("penguins")?.join("penguins.csv"))?.collect()?;
     // Every species has the same share of the rows held out.
-    let species = Strategy::stratified(&frame, "species")?;
+    let species = stratified_by(&frame, "species")?;
     let parts = split(
         frame.height(),
         &[0.75, 0.25],

@@ -1,7 +1,7 @@
 //! How a user's table is read: the options of every example that takes one.
 
 use anyhow::{Context, Result};
-use tinderbox::data::{ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat};
+use tinderbox::tables::{ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat};
 
 /// The options about reading a table; what is not given is inferred.
 #[derive(clap::Args, Clone, Debug, Default)]

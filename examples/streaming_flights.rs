@@ -8,11 +8,12 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use examples::{Common, expected, say, unless_interrupted};
 use polars::prelude::{col, lit};
-use tinderbox::data::{
-    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
-    TargetSpec, Task, fetch,
-};
+use tinderbox::data::fetch;
 use tinderbox::prelude::*;
+use tinderbox::tables::{
+    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
+    TargetSpec, Task,
+};
 
 /// Rows that wait in the shuffle buffer.
 const BUFFER: usize = 65_536;
@@ -63,7 +64,7 @@ fn main() -> Result<()> {
         .fit(model, &Regression::default(), &loader, None)?;
     let fitted = unless_interrupted(fitted.finished())?;
     let bundle = Bundle::save(run.bundle(), "linear_regression", &config, &fitted.model)?;
-    bundle.save_features(&bundled)?;
+    bundle.save_part("features", &bundled)?;
 
     let last = fitted.history.last().context("at least one epoch")?;
     let r2 = last.get("train_r2").context("the metric was asked for")?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use polars::prelude::DataFrame;
-use tinderbox::data::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise, take};
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise, take};
 use tinderbox::tabular::{Scores, TableNetwork, TableReport, exact_linear, role, solve_linear};
 use tinderbox::train::{Accuracy, Auc, Every, LogLoss, Task, evaluate};
 

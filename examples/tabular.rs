@@ -10,7 +10,8 @@ use clap::Parser;
 use examples::read_args::{ReadArgs, print_notes};
 use examples::table::{Model, Training, print_columns, train};
 use examples::{Common, say};
-use tinderbox::data::{FeatureSpec, Inference, Strategy, TargetSpec, Task, collect, split, take};
+use tinderbox::data::{Strategy, split};
+use tinderbox::tables::{FeatureSpec, Inference, TargetSpec, Task, collect, stratified_by, take};
 
 /// Categories with more different values than this get an embedding in an MLP.
 const EMBED_ABOVE: usize = 12;
@@ -138,7 +139,7 @@ fn main() -> Result<()> {
     let common = &args.common;
     let fitted = spec.fit(&frame).map_err(|error| error.of_rows(&rows));
     let strategy = match fitted.with_context(of_file)?.classes() {
-        Some(_) => Strategy::stratified(&frame, &args.target)?,
+        Some(_) => stratified_by(&frame, &args.target)?,
         None => Strategy::Random,
     };
     ensure!(

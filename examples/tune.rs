@@ -14,11 +14,12 @@ use clap::Parser;
 use examples::read_args::ReadArgs;
 use examples::{expected, say, unless_interrupted};
 use polars::prelude::{DataFrame, IntoLazy, col};
-use tinderbox::data::{
-    FeatureSpec, Features, Inference, ReadOptions, Strategy, Target, TargetStep, Targets,
-    TensorTable, collect, fetch, split, take,
-};
+use tinderbox::data::{Strategy, Target, fetch, split};
 use tinderbox::prelude::*;
+use tinderbox::tables::{
+    FeatureSpec, Features, Inference, ReadOptions, TargetStep, Targets, TensorTable, collect,
+    stratified_by, take,
+};
 use tinderbox::tabular::{Scores, TableNetwork, exact_linear};
 use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Task, Trial};
 
@@ -228,7 +229,7 @@ impl Data {
         let mut spec = FeatureSpec::infer_with(&frame, target, &inference)?;
         let classes = spec.fit(&frame)?.classes().is_some();
         let strategy = match classes {
-            true => Strategy::stratified(&frame, target)?,
+            true => stratified_by(&frame, target)?,
             false => Strategy::Random,
         };
         let shares = [0.6, 0.2, 0.2];

@@ -7,11 +7,12 @@ use std::path::PathBuf;
 
 use criterion::{Criterion, Throughput};
 use polars::prelude::{LazyFrame, col, lit};
-use tinderbox::data::{
-    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
-    TargetSpec, Task, fetch, read,
-};
+use tinderbox::data::fetch;
 use tinderbox::prelude::*;
+use tinderbox::tables::{
+    ColumnSpec, DatePart, DateSpec, FeatureSpec, Impute, ReadOptions, Step, StreamLoader,
+    TargetSpec, Task, read,
+};
 use tinderbox::tabular::Predictor;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;

@@ -9,8 +9,9 @@ use anyhow::Result;
 use clap::Parser;
 use examples::lesson::Page;
 use polars::prelude::*;
-use tinderbox::data::{self, FeatureSpec, Values};
+use tinderbox::data::{self, Values};
 use tinderbox::prelude::Device;
+use tinderbox::tables::FeatureSpec;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;

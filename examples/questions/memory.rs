@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use examples::lesson::Page;
-use tinderbox::data::{FeatureSpec, StreamLoader, read, synthetic};
+use tinderbox::data::synthetic;
 use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, StreamLoader, read};
 
 /// Rows that wait to be drawn from.
 const BUFFER: usize = 200;

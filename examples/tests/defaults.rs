@@ -6,9 +6,10 @@ use clap::Parser;
 use examples::Args;
 use examples::table::{Model, Trained, Training, train};
 use polars::prelude::{Column, DataFrame, DataType, df};
-use tinderbox::data::{FeatureSpec, ReadOptions, Strategy, fetch, read, split, take};
+use tinderbox::data::{Strategy, fetch, split};
 use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, ReadOptions, read, stratified_by, take};
 
 /// Trains with the defaults of `tabular`.
 fn defaults(frame: &DataFrame, target: &str, model: Model) -> (Trained, Vec<Vec<usize>>) {
@@ -16,7 +17,7 @@ fn defaults(frame: &DataFrame, target: &str, model: Model) -> (Trained, Vec<Vec<
     let args = Args::parse_from(["test", "--out", folder.path().to_str().unwrap()]).common;
     let spec = FeatureSpec::infer(frame, target).unwrap();
     let strategy = match spec.fit(frame).unwrap().classes() {
-        Some(_) => Strategy::stratified(frame, target).unwrap(),
+        Some(_) => stratified_by(frame, target).unwrap(),
         None => Strategy::Random,
     };
     let parts = split(frame.height(), &[0.8, 0.2], Seed::new(5), &strategy).unwrap();

@@ -5,8 +5,9 @@ use std::path::Path;
 use clap::Parser;
 use examples::Args;
 use examples::table::{Model, Trained, Training, train};
-use tinderbox::data::{FeatureSpec, Inference, Strategy, fetch, read, split, take};
+use tinderbox::data::{Strategy, fetch, split};
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, Inference, read, stratified_by, take};
 use tinderbox::tabular::{Predicted, TabularError};
 
 fn penguins(folder: &Path, model: Model) -> Trained {
@@ -14,7 +15,7 @@ fn penguins(folder: &Path, model: Model) -> Trained {
     let args = Args::parse_from(["test", "--out", out, "--epochs", "30", "--lr", "0.02"]).common;
     let frame = read(fetch("penguins").unwrap().join("penguins.csv")).unwrap();
     let frame = frame.collect().unwrap();
-    let species = Strategy::stratified(&frame, "species").unwrap();
+    let species = stratified_by(&frame, "species").unwrap();
     let parts = split(frame.height(), &[0.75, 0.25], Seed::new(1), &species).unwrap();
     // Islands as an index, so that the MLP has an embedding.
     let inference = match model {

@@ -10,7 +10,6 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use crate::nearest::unknown;
 use crate::{DataError, Result};
 pub use fetch::{Fetcher, Progress};
 
@@ -140,7 +139,7 @@ impl Catalog {
             .find(|dataset| dataset.name == name)
             .ok_or_else(|| {
                 let names = self.datasets.iter().map(|dataset| dataset.name.as_str());
-                unknown("data set", name, names)
+                DataError::unknown("data set", name, names)
             })
     }
 }
@@ -164,7 +163,7 @@ impl Dataset {
 /// ```no_run
 /// # fn main() -> Result<(), tinderbox_data::DataError> {
 /// let folder = tinderbox_data::fetch("airfoil")?;
-/// let frame = tinderbox_data::read(folder.join("airfoil_self_noise.dat"))?;
+/// let file = folder.join("airfoil_self_noise.dat");
 /// # Ok(())
 /// # }
 /// ```

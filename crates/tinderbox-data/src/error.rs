@@ -1,8 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use polars::prelude::PolarsError;
-use tinderbox_core::WriteError;
+use tinderbox_core::{WriteError, nearest};
 
 /// What a user can get wrong with data. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -107,13 +106,13 @@ pub enum DataError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Something that polars refused.
+    /// A table that the engine behind it, polars, cannot read or compute.
     #[error("{what}: {source}")]
-    Polars {
+    Table {
         /// What was being done.
         what: String,
         /// What polars said.
-        source: PolarsError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A feature specification that makes no sense.
     #[error("the feature specification is not usable: {problem}")]
@@ -237,7 +236,30 @@ pub enum DataError {
     Write(#[from] WriteError),
 }
 
+/// Names that an error lists.
+const LISTED: usize = 5;
+
 impl DataError {
+    /// The error for a name that is not among `names`, with the nearest of them.
+    pub fn unknown<'a>(
+        kind: &'static str,
+        name: &str,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let all: Vec<&str> = names.into_iter().collect();
+        let mut near = nearest(name, all.iter().copied(), LISTED);
+        if near.is_empty() && all.len() <= LISTED {
+            // There are only a few to choose from.
+            near.clone_from(&all);
+        }
+        Self::Unknown {
+            kind,
+            name: name.to_owned(),
+            nearest: near.into_iter().map(str::to_owned).collect(),
+            among: all.len(),
+        }
+    }
+
     /// The same error about the table that rows were taken from: an error about row 3 of
     /// `take(frame, rows)` becomes one about row `rows[3]` of `frame`.
     ///
@@ -262,3 +284,29 @@ fn suggest(nearest: &[String], among: usize) -> String {
 
 /// The result of everything in this crate that a user's data can make fail.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn near_names_are_suggested_and_few_names_are_listed() {
+        let names = [
+            "LotArea",
+            "SalePrice",
+            "SaleType",
+            "Street",
+            "YrSold",
+            "Alley",
+        ];
+        let text = DataError::unknown("column", "saleprise", names).to_string();
+        assert_eq!(
+            text,
+            "there is no column \"saleprise\"; did you mean one of SalePrice, SaleType?"
+        );
+        let far = DataError::unknown("column", "zzz", names).to_string();
+        assert!(far.contains("6 others"), "{far}");
+        let few = DataError::unknown("column", "zzz", ["area", "price"]).to_string();
+        assert!(few.contains("one of area, price"), "{few}");
+    }
+}

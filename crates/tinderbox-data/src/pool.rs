@@ -9,7 +9,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 /// A producer of batches must not wait for rayon's global pool: who takes its batches may be a thread
 /// of that pool, which waits for the producer. (One training a fold, in parallel, is enough.) The
 /// threads here only ever compute, so whoever waits for them waits for an end.
-pub(crate) fn on_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+pub fn on_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
         let named =

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_core::{Digest, Seed};
 
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 use crate::{Batch, DataError, Examples, Result};
 
 /// Rows of `f32` numbers, one after the other in memory.
@@ -26,7 +26,7 @@ pub struct Values {
 
 /// What one number of a narrow row stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Slot {
+pub enum Slot {
     /// The number itself.
     Number,
     /// A one-hot category of this width: 0 for none, else 1 more than the place of its 1.
@@ -34,33 +34,33 @@ pub(crate) enum Slot {
 }
 
 impl Slot {
+    /// Narrow rows, one number a slot, as a model takes them.
+    pub fn widen(slots: &[Self], rows: &[f32]) -> Vec<f32> {
+        let width: usize = slots.iter().map(|slot| slot.width()).sum();
+        let mut wide = vec![0.0; rows.len() / slots.len().max(1) * width];
+        if width == 0 {
+            return wide;
+        }
+        for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
+            let mut offset = 0;
+            for (slot, &value) in slots.iter().zip(row) {
+                match slot {
+                    Self::Number => out[offset] = value,
+                    Self::OneHot(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
+                    Self::OneHot(_) => {}
+                }
+                offset += slot.width();
+            }
+        }
+        wide
+    }
+
     fn width(self) -> usize {
         match self {
             Self::Number => 1,
             Self::OneHot(width) => width,
         }
     }
-}
-
-/// Narrow rows as a model takes them.
-pub(crate) fn widen(slots: &[Slot], rows: &[f32]) -> Vec<f32> {
-    let width: usize = slots.iter().map(|slot| slot.width()).sum();
-    let mut wide = vec![0.0; rows.len() / slots.len().max(1) * width];
-    if width == 0 {
-        return wide;
-    }
-    for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
-        let mut offset = 0;
-        for (slot, &value) in slots.iter().zip(row) {
-            match slot {
-                Slot::Number => out[offset] = value,
-                Slot::OneHot(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
-                Slot::OneHot(_) => {}
-            }
-            offset += slot.width();
-        }
-    }
-    wide
 }
 
 impl Values {
@@ -72,8 +72,11 @@ impl Values {
         Self::checked(data, width, width, None)
     }
 
-    /// Rows of a number a slot, in row-major order.
-    pub(crate) fn narrow(data: Vec<f32>, slots: &Arc<[Slot]>) -> Result<Self> {
+    /// Rows of one number a slot, in row-major order; they are widened when a batch is gathered.
+    ///
+    /// # Errors
+    /// No slots, or a buffer that is no whole number of rows.
+    pub fn narrow(data: Vec<f32>, slots: &Arc<[Slot]>) -> Result<Self> {
         if slots.iter().all(|slot| *slot == Slot::Number) {
             return Self::new(data, slots.len());
         }
@@ -142,7 +145,7 @@ impl Values {
     pub fn as_slice(&self) -> &[f32] {
         match &self.slots {
             None => &self.data,
-            Some(slots) => self.wide.get_or_init(|| widen(slots, &self.data)),
+            Some(slots) => self.wide.get_or_init(|| Slot::widen(slots, &self.data)),
         }
     }
 
@@ -151,7 +154,7 @@ impl Values {
         match (&self.slots, self.wide.get()) {
             (None, _) => Cow::Borrowed(&self.data),
             (Some(_), Some(wide)) => Cow::Borrowed(wide),
-            (Some(slots), None) => Cow::Owned(widen(slots, &self.data)),
+            (Some(slots), None) => Cow::Owned(Slot::widen(slots, &self.data)),
         }
     }
 
@@ -159,7 +162,9 @@ impl Values {
     pub fn into_vec(self) -> Vec<f32> {
         match self.slots {
             None => self.data,
-            Some(slots) => (self.wide.into_inner()).unwrap_or_else(|| widen(&slots, &self.data)),
+            Some(slots) => {
+                (self.wide.into_inner()).unwrap_or_else(|| Slot::widen(&slots, &self.data))
+            }
         }
     }
 

@@ -1,6 +1,5 @@
 //! Rows for training, validation and test, so that nothing leaks from one to the other.
 
-use polars::prelude::{DataFrame, IdxCa, IdxSize};
 use tinderbox_core::Seed;
 
 use crate::{DataError, Result};
@@ -57,26 +56,6 @@ pub fn split(
         true => Err(too_few(rows, "parts", shares.len(), strategy)),
         false => Ok(parts),
     }
-}
-
-/// The rows of a frame with these indices, in this order.
-///
-/// An error about a row of the result can be made one about the row of `frame` by
-/// [`DataError::of_rows`].
-///
-/// # Errors
-/// An index beyond the last row.
-pub fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
-    if let Some(row) = rows.iter().find(|row| **row >= frame.height()) {
-        return Err(cannot(format!(
-            "there is no row {row} in a frame of {} rows",
-            frame.height()
-        )));
-    }
-    let rows: Vec<IdxSize> = rows.iter().map(|&row| row as IdxSize).collect();
-    frame
-        .take(&IdxCa::from_vec("rows".into(), rows))
-        .map_err(crate::frames::polars)
 }
 
 fn cannot(problem: String) -> DataError {

@@ -1,9 +1,8 @@
 //! Splits and folds: nothing leaks.
 
-use polars::prelude::*;
 use proptest::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{FeatureSpec, Fold, Folds, Strategy as By, k_fold, split, take};
+use tinderbox_data::{Fold, Folds, Strategy as By, k_fold, split};
 
 /// Every row exactly once, over all parts.
 fn partition(parts: &[Vec<usize>], rows: usize) -> bool {
@@ -30,80 +29,6 @@ fn sizes_are_the_shares() {
     assert_eq!(blocks.fold(1).unwrap().valid, [2, 3]);
     let error = blocks.fold(5).unwrap_err().to_string();
     assert!(error.contains("no fold 5: there are 5"), "{error}");
-}
-
-#[test]
-fn columns_of_a_frame_decide() {
-    let table = df!(
-        "who" => ["a", "b", "a", "c", "b", "c"],
-        "when" => [3i64, 1, 2, 6, 5, 4],
-    )
-    .unwrap();
-    let parts = split(
-        6,
-        &[0.5, 0.5],
-        Seed::new(3),
-        &By::time(&table, "when").unwrap(),
-    )
-    .unwrap();
-    assert_eq!(parts, [vec![0, 1, 2], vec![3, 4, 5]]);
-    let groups = By::grouped(&table, "who").unwrap();
-    let parts = split(6, &[0.6, 0.4], Seed::new(3), &groups).unwrap();
-    assert!(partition(&parts, 6));
-    assert_eq!(
-        take(&table, &[5, 0]).unwrap()["who"].str().unwrap().get(0),
-        Some("c")
-    );
-    assert!(take(&table, &[6]).is_err());
-    let error = By::stratified(&table, "whi").unwrap_err().to_string();
-    assert!(error.contains("who"), "{error}");
-}
-
-#[test]
-fn columns_without_an_order_in_time_or_without_classes_are_refused() {
-    let words = ["b", "a", "c"];
-    let kinds = FrozenCategories::new(words).unwrap();
-    let table = df!(
-        "float" => [1.5f64, 1.2, 3.0],
-        "whole" => [Some(1.0f64), Some(f64::NAN), None],
-        "word" => words,
-        "yes" => [true, false, true],
-        "small" => [3u8, 1, 2],
-        "late" => [1u64, u64::MAX, 2],
-        "date" => [20i32, 10, 30],
-    )
-    .unwrap();
-    let table = table
-        .lazy()
-        .with_columns([
-            col("word")
-                .cast(DataType::from_frozen_categories(kinds))
-                .alias("category"),
-            col("date").cast(DataType::Date),
-        ])
-        .collect()
-        .unwrap();
-    for (column, says) in [
-        ("float", "cast it to an integer"),
-        ("whole", "cast it to an integer"),
-        ("word", "read it as dates"),
-        ("category", "read it as dates"),
-        ("yes", "read it as dates"),
-        ("late", "too large"),
-    ] {
-        let error = By::time(&table, column).unwrap_err().to_string();
-        assert!(error.contains(column) && error.contains(says), "{error}");
-    }
-    assert_eq!(By::time(&table, "small").unwrap(), By::Time(vec![3, 1, 2]));
-    assert_eq!(
-        By::time(&table, "date").unwrap(),
-        By::Time(vec![20, 10, 30])
-    );
-    let error = By::stratified(&table, "float").unwrap_err().to_string();
-    assert!(error.contains("1.5") && error.contains("Random"), "{error}");
-    // NaN and null are both missing, and missing values are a class.
-    let whole = By::stratified(&table, "whole").unwrap();
-    assert_eq!(whole, By::Stratified(vec![0, 1, 1]));
 }
 
 /// Validation rows of 200 seeds.
@@ -242,25 +167,6 @@ fn a_part_has_a_row_where_there_are_enough() {
     assert!(groups.contains("3 groups cannot fill 4 parts"), "{groups}");
     let times = error(By::Time(vec![5; 100])).to_string();
     assert!(times.contains("1 moments cannot fill 4 parts"), "{times}");
-}
-
-#[test]
-fn an_error_about_a_part_can_name_the_row_of_the_table() {
-    let table = df!("x" => ["1", "2", "n/a", "4", "5"], "y" => [1, 2, 3, 4, 5]).unwrap();
-    let rows = [4, 2, 0];
-    let spec = FeatureSpec::from_toml(
-        "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n",
-    );
-    let error = spec
-        .unwrap()
-        .fit(&take(&table, &rows).unwrap())
-        .unwrap_err();
-    assert!(error.to_string().contains("row 1 "), "{error}");
-    let error = error.of_rows(&rows).to_string();
-    assert!(
-        error.contains("\"x\", row 2 ") && error.contains("n/a"),
-        "{error}"
-    );
 }
 
 #[test]

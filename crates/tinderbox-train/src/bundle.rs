@@ -1,4 +1,4 @@
-//! What people deploy: `model.safetensors`, `model.json` and `features.json`, readable by everybody.
+//! What people deploy: weights, configuration and fitted parts, in formats that any tool can read.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,6 @@ use burn::module::Module;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tinderbox_core::write_atomic;
-use tinderbox_data::Features;
 
 use crate::{Result, TrainError, load_weights, save_weights};
 
@@ -23,7 +22,8 @@ struct ModelFile<C> {
 
 const FORMAT: u32 = 1;
 
-/// The folder of a trained model: weights, configuration, and the fitted features of a table.
+/// The folder of a trained model: weights (`model.safetensors`), configuration (`model.json`) and fitted parts such
+/// as the features of a table (`features.json`).
 ///
 /// Weights are in the safetensors format, with tensor names as in PyTorch (`linear.weight`,
 /// `linear.bias`) and linear weights in PyTorch's orientation `[outputs, inputs]`.
@@ -79,30 +79,40 @@ impl Bundle {
         Ok(bundle)
     }
 
-    /// Adds the fitted features that the model's inputs went through.
-    ///
-    /// With them the bundle predicts for a table as it comes, and gives back what the target's
-    /// transform or the classes' order hid.
+    /// Adds a fitted part that the model's inputs or outputs go through, as `NAME.json`: the features of a
+    /// table, a vocabulary, anchor boxes.
     ///
     /// # Errors
-    /// A file that cannot be written.
-    pub fn save_features(&self, features: &Features) -> Result<()> {
-        Ok(features.save(self.features_file())?)
+    /// A part that has no form as JSON, a file that cannot be written.
+    pub fn save_part(&self, name: &str, part: &impl Serialize) -> Result<()> {
+        let path = self.part_file(name);
+        let text = serde_json::to_string_pretty(part).map_err(|error| TrainError::Bundle {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(write_atomic(path, text + "\n")?)
     }
 
-    /// The fitted features.
+    /// A fitted part that [`save_part`](Self::save_part) wrote.
     ///
     /// # Errors
-    /// A bundle without them, a damaged file, or one of another version.
-    pub fn features(&self) -> Result<Features> {
-        let path = self.features_file();
+    /// A bundle without it, a damaged file, or one of another version.
+    pub fn part<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        let path = self.part_file(name);
+        let fault = |reason: String| TrainError::Bundle {
+            path: path.clone(),
+            reason,
+        };
         if !path.is_file() {
-            return Err(TrainError::Bundle {
-                path,
-                reason: "no such file; the model was saved without the features of a table".into(),
-            });
+            return Err(fault(format!(
+                "no such file; the model was saved without its {name}"
+            )));
         }
-        Ok(Features::load(path)?)
+        let text = std::fs::read_to_string(&path).map_err(|source| TrainError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        serde_json::from_str(&text).map_err(|error| fault(error.to_string()))
     }
 
     /// The folder itself.
@@ -168,8 +178,8 @@ impl Bundle {
         self.folder.join("model.safetensors")
     }
 
-    fn features_file(&self) -> PathBuf {
-        self.folder.join("features.json")
+    fn part_file(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
     }
 
     fn description(&self) -> PathBuf {

@@ -6,7 +6,8 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | [`data`] | tables, loaders, the data-set catalog |
+//! | [`data`] | loaders, images, splits, the data-set catalog |
+//! | [`tables`] | tables with polars: reading, features, streams |
 //! | [`models`] | one model a file |
 //! | [`nn`] | initialisers and layers |
 //! | [`optim`] | optimizers, schedules, exact solvers |
@@ -42,6 +43,7 @@
 
 mod device;
 pub mod image;
+#[cfg(feature = "tables")]
 pub mod tabular;
 
 pub use burn;
@@ -55,6 +57,8 @@ pub use tinderbox_models as models;
 pub use tinderbox_nn as nn;
 pub use tinderbox_optim as optim;
 pub use tinderbox_plot as plot;
+#[cfg(feature = "tables")]
+pub use tinderbox_tables as tables;
 pub use tinderbox_train as train;
 
 /// What most programs need, in one line: `use tinderbox::prelude::*;`.
@@ -68,6 +72,7 @@ pub mod prelude {
     };
     pub use crate::nn::{Initializer, Network, seeded};
     pub use crate::optim::{Loss, OptimizerConfig, RateSchedule, Schedule};
+    #[cfg(feature = "tables")]
     pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::train::{
         Bundle, Classification, Fitted, Progress, Regression, RegressionMetric, RegressionMetrics,
@@ -77,6 +82,6 @@ pub mod prelude {
 }
 
 /// The README's program, compiled with the tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "tables"))]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -1,6 +1,6 @@
 //! Models of tables, from fitted features to predictions: where data, models and training meet.
 //!
-//! [`TableConfig`] makes a model that fits [`Features`](tinderbox_data::Features), and saves both as
+//! [`TableConfig`] makes a model that fits [`Features`](tinderbox_tables::Features), and saves both as
 //! a bundle. [`Predictor`] opens a bundle and predicts for frames as they come. [`TableReport`] is
 //! the page that people look at.
 

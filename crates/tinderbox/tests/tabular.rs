@@ -3,8 +3,8 @@
 
 use polars::prelude::{DataFrame, df};
 use tinderbox::burn::module::Param;
-use tinderbox::data::{FeatureSpec, Features, Targets, summarise};
 use tinderbox::prelude::*;
+use tinderbox::tables::{FeatureSpec, Features, Targets, summarise};
 use tinderbox::tabular::{
     Importance, Predicted, Scores, TableNetwork, TableReport, permutation_importance, role,
 };

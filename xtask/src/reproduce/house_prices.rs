@@ -6,8 +6,9 @@
 //! own work fit on training rows alone.
 
 use anyhow::{Result, ensure};
-use tinderbox::data::{ColumnSpec, ColumnType, FeatureSpec, ReadOptions, Strategy, fetch, k_fold};
+use tinderbox::data::{Strategy, fetch, k_fold};
 use tinderbox::prelude::*;
+use tinderbox::tables::{ColumnSpec, ColumnType, FeatureSpec, ReadOptions};
 
 use super::{Experiment, Setting, Work, at_most};
 

@@ -6,7 +6,7 @@ use tinderbox_core::{Digest, Seed};
 
 use super::transform::{Bench, Step};
 use super::{Resizer, Transform};
-use crate::memory::prefetch;
+use crate::prefetch::prefetch;
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
 /// Labelled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.

@@ -3,7 +3,6 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Images, digit_classes, fashion_mnist_classes, read_cifar10, read_idx_images};
-use crate::nearest::unknown;
 use crate::{DataError, Result};
 
 /// A part of a data set as its authors divided it.
@@ -42,7 +41,7 @@ pub fn read_image_set(name: &str, folder: impl AsRef<Path>, part: Part) -> Resul
             let files = batches.iter().map(|batch| find(folder, batch));
             read_cifar10(files.collect::<Result<Vec<_>>>()?)
         }
-        other => Err(unknown("image data set", other, IMAGE_SETS)),
+        other => Err(DataError::unknown("image data set", other, IMAGE_SETS)),
     }
 }
 

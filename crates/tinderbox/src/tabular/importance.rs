@@ -1,6 +1,7 @@
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_data::{DataError, Targets, take};
+use tinderbox_data::DataError;
+use tinderbox_tables::{Targets, take};
 
 use super::predict::most_probable;
 use super::{Predicted, Predictor, TabularError};
@@ -74,9 +75,9 @@ pub fn permutation_importance(
 
 /// The frame with the values of one column in another order.
 fn shuffle(frame: &DataFrame, column: &str, seed: Seed) -> Result<DataFrame, TabularError> {
-    let polars = |source| DataError::Polars {
+    let polars = |source| DataError::Table {
         what: format!("cannot shuffle the column \"{column}\""),
-        source,
+        source: Box::new(source),
     };
     let order = seed.rng().permutation(frame.height());
     let alone = frame.select([column]).map_err(polars)?;

@@ -1,11 +1,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
-use tinderbox_data::{Features, OutputKind};
 use tinderbox_models::{
     CategoryColumn, LinearRegression, LinearRegressionConfig, TabularMlp, TabularMlpConfig,
 };
 use tinderbox_nn::Network;
+use tinderbox_tables::{Features, OutputKind};
 use tinderbox_train::Bundle;
 
 use super::TabularError;
@@ -115,7 +115,7 @@ impl TableConfig {
                 });
             }
         };
-        bundle.save_features(features)?;
+        bundle.save_part("features", features)?;
         Ok(bundle)
     }
 

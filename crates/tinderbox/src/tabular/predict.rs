@@ -5,8 +5,9 @@ use std::path::Path;
 use burn::tensor::Device;
 use polars::prelude::LazyFrame;
 use tinderbox_core::write_atomic_with;
-use tinderbox_data::{Features, Frame, Values};
+use tinderbox_data::Values;
 use tinderbox_nn::Network;
+use tinderbox_tables::{Features, Frame};
 use tinderbox_train::Bundle;
 
 use super::model::outputs;
@@ -72,7 +73,7 @@ impl Predictor {
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TabularError> {
         let bundle = Bundle::open(folder.as_ref())?;
         let predictor = Self {
-            features: bundle.features()?,
+            features: bundle.part("features")?,
             network: TableConfig::load(&bundle, device)?,
             device: device.clone(),
         };
@@ -111,7 +112,7 @@ impl Predictor {
     /// not need, the target among them, may be absent. See [`Features::format`] to change something.
     ///
     /// # Errors
-    /// Those of [`ReadOptions::read`](tinderbox_data::ReadOptions::read), and a cell that is not of the
+    /// Those of [`ReadOptions::read`](tinderbox_tables::ReadOptions::read), and a cell that is not of the
     /// type of its column.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame, TabularError> {
         Ok(self.features.format().read(path)?)

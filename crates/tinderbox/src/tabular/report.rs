@@ -1,10 +1,10 @@
 use burn::module::Module;
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_data::{
+use tinderbox_plot::{Plot, bars, predicted_against_actual, spark_bars, spark_histogram};
+use tinderbox_tables::{
     ColumnSpec, ColumnSummary, Distribution, Encode, FeatureSpec, Step, Targets, TensorTable, take,
 };
-use tinderbox_plot::{Plot, bars, predicted_against_actual, spark_bars, spark_histogram};
 use tinderbox_train::{Cell, ConfusionMatrix, History, Report};
 
 use super::predict::most_probable;
@@ -24,7 +24,7 @@ pub struct TableReport<'a> {
     pub title: &'a str,
     /// What was inferred, or written by a user.
     pub spec: &'a FeatureSpec,
-    /// What the columns look like; see [`tinderbox_data::summarise`].
+    /// What the columns look like; see [`tinderbox_tables::summarise`].
     pub columns: &'a [ColumnSummary],
     /// The epochs.
     pub history: &'a History,

@@ -1,5 +1,6 @@
-use tinderbox_data::{Classes, Targets, TensorTable, Values};
+use tinderbox_data::{Classes, Values};
 use tinderbox_optim::{F32_TOLERANCE, least_squares_within};
+use tinderbox_tables::{Targets, TensorTable};
 use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics, TrainError};
 
 use super::predict::most_probable;

@@ -1,10 +1,11 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::Device;
 use tinderbox_core::Seed;
-use tinderbox_data::{Classes, Target, Targets, TensorTable, Values};
+use tinderbox_data::{Classes, Target, Values};
 use tinderbox_models::{LinearRegression, LinearRegressionConfig};
 use tinderbox_nn::{Initializer, Network};
 use tinderbox_optim::{F32_TOLERANCE, GradientsParams, Lbfgs, LbfgsConfig, least_squares_within};
+use tinderbox_tables::{Targets, TensorTable};
 use tinderbox_train::TrainError;
 
 use super::{TableNetwork, TabularError};

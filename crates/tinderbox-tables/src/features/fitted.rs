@@ -8,8 +8,8 @@ use super::coding::Coding;
 use super::columns::WordKind;
 use super::target::FittedTarget;
 use super::{DatePart, Ignored, Unseen};
-use crate::rows::Slot;
 use crate::{ColumnFormat, ColumnType, DataError, Result, TableFormat};
+use tinderbox_data::Slot;
 
 /// The form that this version writes and reads.
 const FORMAT: u32 = 2;

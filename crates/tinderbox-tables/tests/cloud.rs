@@ -11,9 +11,8 @@ use std::sync::{Arc, Mutex};
 use burn::tensor::Device;
 use polars::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{
-    Batches, FeatureSpec, ReadOptions, Separator, StreamLoader, Values, collect, read,
-};
+use tinderbox_data::{Batches, Values};
+use tinderbox_tables::{FeatureSpec, ReadOptions, Separator, StreamLoader, collect, read};
 
 const ROWS: usize = 2_000;
 

@@ -7,7 +7,7 @@ use crate::{DataError, Result};
 /// Which columns become features and how, as a user writes it: in Rust, or as TOML.
 ///
 /// ```
-/// use tinderbox_data::FeatureSpec;
+/// use tinderbox_tables::FeatureSpec;
 ///
 /// # fn main() -> Result<(), tinderbox_data::DataError> {
 /// let spec = FeatureSpec::from_toml(r#"

@@ -4,7 +4,7 @@ use polars::prelude::PlHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Encode, Missing, Output, OutputKind, Unseen};
-use crate::rows::Slot;
+use tinderbox_data::Slot;
 
 /// From a word that may be missing to a category.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

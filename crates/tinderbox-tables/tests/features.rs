@@ -1,9 +1,9 @@
 //! From frames to numbers: the course's tables, every step, and what bad input is told.
 
 use polars::prelude::*;
-use tinderbox_data::{
-    ColumnSpec, Encode, FeatureSpec, Features, ReadOptions, Targets, TensorTable, Values, fetch,
-    read,
+use tinderbox_data::{Values, fetch};
+use tinderbox_tables::{
+    ColumnSpec, Encode, FeatureSpec, Features, ReadOptions, Targets, TensorTable, read,
 };
 
 fn spec(text: &str) -> FeatureSpec {

@@ -3,10 +3,8 @@
 use burn::tensor::{Device, Tensor};
 use polars::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{
-    Batches, BatchesIdentity, Classes, FeatureSpec, Features, LastBatch, ReadOptions, StreamLoader,
-    Values, fetch, read,
-};
+use tinderbox_data::{Batches, BatchesIdentity, Classes, LastBatch, Values, fetch};
+use tinderbox_tables::{FeatureSpec, Features, ReadOptions, StreamLoader, read};
 
 const ROWS: usize = 50_003;
 

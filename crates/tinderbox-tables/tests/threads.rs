@@ -12,9 +12,8 @@ use burn::tensor::{Device, Int, Tensor};
 use rayon::prelude::*;
 use tinderbox_core::Seed;
 use tinderbox_data::images::{Images, Transform};
-use tinderbox_data::{
-    Batch, Batches, Classes, DataError, Examples, FeatureSpec, Loader, StreamLoader, Values, read,
-};
+use tinderbox_data::{Batch, Batches, Classes, DataError, Examples, Loader, Values};
+use tinderbox_tables::{FeatureSpec, StreamLoader, read};
 
 const FOLDS: usize = 3;
 const ROWS: usize = 20_000;

@@ -18,10 +18,11 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof};
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseResult, TestRng, TestRunner};
 use tinderbox_core::Seed;
-use tinderbox_data::{
-    Batches, CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec,
-    Features, Impute, Inference, Missing, NumericSpec, ReadOptions, Step, StreamLoader, TargetSpec,
-    TargetStep, Targets, Task, Unseen, Values, collect, read, summarise,
+use tinderbox_data::{Batches, Values};
+use tinderbox_tables::{
+    CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Features, Impute,
+    Inference, Missing, NumericSpec, ReadOptions, Step, StreamLoader, TargetSpec, TargetStep,
+    Targets, Task, Unseen, collect, read, summarise,
 };
 
 /// Cases in a run of the tests.

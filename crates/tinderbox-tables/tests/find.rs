@@ -13,7 +13,7 @@ fn hidden_files_are_not_tables() {
     write(".DS_Store", b"\0\0\0\x01Bud1");
     write(".~lock.a.csv#", b"someone");
     let height = |path: &Path| {
-        tinderbox_data::collect(&tinderbox_data::read(path).unwrap())
+        tinderbox_tables::collect(&tinderbox_tables::read(path).unwrap())
             .unwrap()
             .height()
     };

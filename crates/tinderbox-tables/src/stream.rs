@@ -13,12 +13,12 @@ use tinderbox_core::{Rng, Seed};
 
 use crate::features::select;
 use crate::frames::{FrameParts, count, polars};
-use crate::pool::on_own_threads;
-use crate::rows::{Slot, widen};
 use crate::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
     Result, Target, Targets, Values,
 };
+use tinderbox_data::Slot;
+use tinderbox_data::on_own_threads;
 
 /// Rows that polars hands over at a time.
 const PART: usize = 1 << 14;
@@ -60,7 +60,8 @@ impl StreamTarget for Classes {
 ///
 /// ```no_run
 /// use tinderbox_core::Seed;
-/// use tinderbox_data::{FeatureSpec, StreamLoader, Values, read};
+/// use tinderbox_data::Values;
+/// use tinderbox_tables::{FeatureSpec, StreamLoader, read};
 ///
 /// # fn main() -> tinderbox_data::Result<()> {
 /// let frame = read("flights.parquet")?;
@@ -108,7 +109,7 @@ impl<T: StreamTarget> StreamLoader<T> {
         for name in features.inputs().into_iter().chain(features.target_names()) {
             if !schema.contains(name) {
                 let names = schema.iter_names().map(|name| name.as_str());
-                return Err(crate::nearest::unknown("column", name, names));
+                return Err(DataError::unknown("column", name, names));
             }
         }
         let examples = count(&frame, features.inputs()[0])?;
@@ -392,7 +393,7 @@ impl Outlet {
             return Ok(());
         }
         if sorter.slots.iter().any(|slot| *slot != Slot::Number) {
-            batch.features = widen(&sorter.slots, &batch.features);
+            batch.features = Slot::widen(&sorter.slots, &batch.features);
         }
         sorter.sender.send(Ok(batch)).map_err(|_| End::Unwanted)
     }

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use tinderbox_data::{ColumnType, Encoding, ReadOptions, Separator, collect, read};
+use tinderbox_tables::{ColumnType, Encoding, ReadOptions, Separator, collect, read};
 
 struct Folder(tempfile::TempDir);
 

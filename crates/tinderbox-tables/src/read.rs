@@ -295,16 +295,16 @@ fn magic(path: &Path, mark: &[u8], what: &str) -> Result<()> {
 }
 
 pub(crate) fn polars_at(path: &Path, source: polars::prelude::PolarsError) -> DataError {
-    DataError::Polars {
+    DataError::Table {
         what: format!("cannot read {}", path.display()),
-        source,
+        source: source.into(),
     }
 }
 
 fn together<P: AsRef<Path>>(paths: &[P], source: polars::prelude::PolarsError) -> DataError {
     let names: Vec<PathBuf> = paths.iter().map(|path| path.as_ref().to_owned()).collect();
-    DataError::Polars {
+    DataError::Table {
         what: format!("cannot read {names:?} as one table"),
-        source,
+        source: source.into(),
     }
 }

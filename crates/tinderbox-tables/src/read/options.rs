@@ -9,7 +9,7 @@ use crate::{DataError, Result};
 /// How to read text tables; what is not stated is inferred.
 ///
 /// ```no_run
-/// use tinderbox_data::{ColumnType, ReadOptions};
+/// use tinderbox_tables::{ColumnType, ReadOptions};
 ///
 /// # fn main() -> Result<(), tinderbox_data::DataError> {
 /// let frame = ReadOptions::default()

@@ -24,7 +24,6 @@ use super::source::Source;
 use super::table::Scan;
 use super::{ColumnFormat, ColumnType, ReadOptions, Separator, json, polars_at};
 use crate::frames::guarded;
-use crate::nearest::unknown;
 use crate::{DataError, Result};
 
 /// Text of up to this size, of all files that are read together, is held and parsed in memory.
@@ -137,7 +136,11 @@ pub(super) fn read(
     if known.is_none()
         && let Some(name) = options.types.keys().find(|name| !names.contains(name))
     {
-        return Err(unknown("column", name, names.iter().map(String::as_str)));
+        return Err(DataError::unknown(
+            "column",
+            name,
+            names.iter().map(String::as_str),
+        ));
     }
 
     let columns: Vec<Column> = (names.iter())

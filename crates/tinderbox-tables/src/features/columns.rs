@@ -5,7 +5,6 @@ use polars::prelude::{
 use serde::{Deserialize, Serialize};
 
 use crate::frames::{FrameParts, polars, schema};
-use crate::nearest::unknown;
 use crate::{ColumnType, DataError, Result};
 
 /// Rows of a frame that are looked at together.
@@ -70,7 +69,7 @@ pub(crate) fn select(frame: LazyFrame, columns: &[String]) -> LazyFrame {
 /// An error with the nearest names, unless all these columns are there.
 pub(super) fn require<'a>(schema: &Schema, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
     match names.into_iter().find(|name| !schema.contains(name)) {
-        Some(name) => Err(unknown(
+        Some(name) => Err(DataError::unknown(
             "column",
             name,
             schema.iter_names().map(|name| name.as_str()),
@@ -82,7 +81,7 @@ pub(super) fn require<'a>(schema: &Schema, names: impl IntoIterator<Item = &'a s
 /// The column with this name.
 pub(super) fn find<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column> {
     frame.column(name).map_err(|_| {
-        unknown(
+        DataError::unknown(
             "column",
             name,
             frame

@@ -30,9 +30,9 @@ impl FrameParts {
         // A closed channel means that nobody wants more: true stops the engine.
         let each = PlanCallback::new(move |part| Ok(parts.send(Ok(part)).is_err()));
         let reading = reading(&frame);
-        let at = |source| DataError::Polars {
+        let at = |source| DataError::Table {
             what: reading.clone(),
-            source,
+            source: source.into(),
         };
         let frame =
             guarded(|| frame.sink_batches(each, true, NonZeroUsize::new(rows))).map_err(at)?;
@@ -61,9 +61,9 @@ impl Iterator for FrameParts {
             Ok(Ok(part)) => Some(Ok(part)),
             Ok(Err(error)) => {
                 self.receiver = None;
-                Some(Err(DataError::Polars {
+                Some(Err(DataError::Table {
                     what: self.reading.clone(),
-                    source: error,
+                    source: error.into(),
                 }))
             }
             Err(_) => {
@@ -97,18 +97,18 @@ impl Drop for FrameParts {
 ///
 /// Whatever polars finds wrong while it reads the files behind the frame.
 pub fn collect(frame: &LazyFrame) -> Result<DataFrame> {
-    guarded(|| frame.clone().collect()).map_err(|source| DataError::Polars {
+    guarded(|| frame.clone().collect()).map_err(|source| DataError::Table {
         what: reading(frame),
-        source,
+        source: source.into(),
     })
 }
 
 /// Names and types of the columns of a frame.
 pub(crate) fn schema(frame: &LazyFrame) -> Result<Schema> {
     let schema = guarded(|| frame.clone().collect_schema());
-    let schema = schema.map_err(|source| DataError::Polars {
+    let schema = schema.map_err(|source| DataError::Table {
         what: reading(frame),
-        source,
+        source: source.into(),
     })?;
     Ok(schema.as_ref().clone())
 }
@@ -171,8 +171,8 @@ fn reading(frame: &LazyFrame) -> String {
 }
 
 pub(crate) fn polars(source: PolarsError) -> DataError {
-    DataError::Polars {
+    DataError::Table {
         what: "cannot read the frame".into(),
-        source,
+        source: source.into(),
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use tinderbox_data::{
+use tinderbox_tables::{
     ColumnType, DateOrder, Encoding, FeatureSpec, ReadOptions, Separator, TableFormat, collect,
 };
 

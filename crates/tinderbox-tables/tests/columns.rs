@@ -4,16 +4,17 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
-use tinderbox_data::{
+use tinderbox_data::Result;
+use tinderbox_tables::{
     ColumnSpec, ColumnType, Encode, FeatureSpec, Features, Inference, OutputKind, ReadOptions,
-    Result, Step, Targets, TensorTable, Unseen, collect, read,
+    Step, Targets, TensorTable, Unseen, collect, read,
 };
 
 fn spec(text: &str) -> FeatureSpec {
     FeatureSpec::from_toml(text).unwrap()
 }
 
-fn infer(frame: &impl tinderbox_data::Frame, inference: &Inference) -> Result<FeatureSpec> {
+fn infer(frame: &impl tinderbox_tables::Frame, inference: &Inference) -> Result<FeatureSpec> {
     FeatureSpec::infer_with(frame, "y", inference)
 }
 

@@ -1,0 +1,56 @@
+//! From tables on disk to rows of numbers, with polars.
+//!
+//! * [`read`] opens a file of any common format as a polars frame; [`take`] gives some of its rows,
+//!   [`stratified_by`], [`grouped_by`] and [`ordered_by`] say how its rows may be split.
+//! * [`FeatureSpec`] says which columns become features and how, [`Features`] is the same with the
+//!   statistics of the training rows: what turns any frame into [`Rows`](tinderbox_data::Rows) of `f32`.
+//! * [`StreamLoader`] gives the rows of files larger than memory out in batches.
+//!
+//! Frames go in, rows of numbers come out: no crate below knows polars.
+//!
+//! ```
+//! use tinderbox_core::Seed;
+//! use tinderbox_data::{Batches, Loader};
+//! use tinderbox_tables::{FeatureSpec, read};
+//! # use burn::tensor::Device;
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("houses.csv");
+//! # std::fs::write(&path, "rooms,alley,price\n3,Pave,127500\n2,,106000\n4,,178100\n,Pave,140000\n")?;
+//!
+//! let frame = read(&path)?.collect()?; // rooms, alley, price: with missing values and categories
+//! let features = FeatureSpec::infer(&frame, "price")?.fit(&frame)?;
+//! let rows = features.transform(&frame)?.regression()?;
+//!
+//! let loader = Loader::new(rows, 3)?.shuffle(Seed::new(42));
+//! let mut examples = Vec::new();
+//! for batch in loader.epoch(0, 0, &Device::flex())? {
+//!     let batch = batch?; // `f32` tensors of [examples, features] and [examples, 1]
+//!     assert_eq!(batch.inputs.dims()[1], features.width());
+//!     examples.push(batch.targets.dims()[0]);
+//! }
+//! assert_eq!(examples, [3, 1]); // the last batch is short
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod features;
+mod frames;
+mod read;
+mod split;
+mod stream;
+
+use tinderbox_data::{
+    Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, LastBatch, Result, Rows,
+    Target, Values,
+};
+
+pub use features::{
+    CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
+    FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarise,
+};
+pub use frames::collect;
+pub use read::{
+    ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
+};
+pub use split::{grouped_by, ordered_by, stratified_by, take};
+pub use stream::{StreamLoader, StreamTarget};
