@@ -30,7 +30,7 @@ impl FrameParts {
         // A closed channel means that nobody wants more: true stops the engine.
         let each = PlanCallback::new(move |part| Ok(parts.send(Ok(part)).is_err()));
         let reading = reading(&frame);
-        let at = |source| DataError::Table {
+        let at = |source: PolarsError| DataError::Table {
             what: reading.clone(),
             source: source.into(),
         };
