@@ -1,7 +1,7 @@
 //! Automatic differentiation: the machine keeps the chain rule, so that nobody else has to.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Automatic Differentiation".
-//! `cargo run --release --example autograd`
+//! `cargo run --example autograd`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Batch size: what it does to time, to noise and to the result, and what to do with the last batch.
 //!
 //! Dive into Deep Learning, chapters "Linear Regression" and "Minibatch Stochastic Gradient Descent".
-//! `cargo run --release --example batch_size`
+//! `cargo run --example batch_size`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Calculus: the derivative as the slope of a curve, and the gradient as the steepest way up.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Calculus".
-//! `cargo run --release --example calculus`
+//! `cargo run --example calculus`
 
 use anyhow::Result;
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Dropout: noise in the activations, so that no unit relies on another.
 //!
 //! Dive into Deep Learning, chapter "Dropout"; Srivastava et al. 2014.
-//! `cargo run --release --example dropout_demo`
+//! `cargo run --example dropout_demo`
 
 use anyhow::Result;
 use clap::Parser;

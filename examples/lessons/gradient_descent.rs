@@ -1,7 +1,7 @@
 //! Gradient descent: what a learning rate does, and what other methods do about it.
 //!
 //! Dive into Deep Learning, chapter "Optimization Algorithms". The traces are the course's own.
-//! `cargo run --release --example gradient_descent`
+//! `cargo run --example gradient_descent`
 
 use std::f64::consts::PI;
 

@@ -1,7 +1,7 @@
 //! Linear algebra: what a layer of a network does to its inputs.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Linear Algebra".
-//! `cargo run --release --example linear_algebra`
+//! `cargo run --example linear_algebra`
 
 use anyhow::Result;
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Linear regression three ways: by hand, with the framework, and exactly.
 //!
 //! Dive into Deep Learning, chapter "Linear Neural Networks for Regression".
-//! `cargo run --release --example linear_regression_exact`
+//! `cargo run --example linear_regression_exact`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Underfitting and overfitting: polynomials of three degrees on the same data.
 //!
 //! Dive into Deep Learning, chapter "Underfitting and Overfitting".
-//! `cargo run --release --example overfitting`
+//! `cargo run --example overfitting`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Data preprocessing: from a file with holes and words to a tensor of numbers.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Data Preprocessing".
-//! `cargo run --release --example preprocessing`
+//! `cargo run --example preprocessing`
 
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Tensors: N-d arrays, the only thing that a network computes with.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Data Manipulation".
-//! `cargo run --release --example tensors`
+//! `cargo run --example tensors`
 
 use anyhow::Result;
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Weight decay: a price on large weights, against fitting noise.
 //!
 //! Dive into Deep Learning, chapter "Weight Decay".
-//! `cargo run --release --example weight_decay`
+//! `cargo run --example weight_decay`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! The questions that students of the course asked, each answered by a small experiment.
 //!
-//! `cargo run --release --example questions` answers all, `… -- memory` one of them.
+//! `cargo run --example questions` answers all, `… -- memory` one of them.
 
 use std::path::Path;
 

@@ -45,7 +45,7 @@ impl Lesson {
         )?;
         writeln!(
             page,
-            "<p class=\"command\"><code>cargo run --release --example {name}</code></p>"
+            "<p class=\"command\"><code>cargo run --example {name}</code></p>"
         )?;
         for part in &self.parts {
             match part {
