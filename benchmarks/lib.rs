@@ -1,4 +1,4 @@
-//! Data and models that the benches share; the twins in `benchmarks/pytorch` use the same.
+//! Data and models that the benches share; the programs in `benchmarks/pytorch` use the same.
 #![recursion_limit = "256"]
 
 use tinderbox::data::images::Images;

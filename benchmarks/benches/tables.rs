@@ -1,5 +1,5 @@
 //! Tables: from a file to tensors, from a file through one epoch, and from a file to predictions. Measures time, or
-//! peak memory with `--memory`. The twin is `benchmarks/pytorch/tables.py`. Data sets are downloaded if needed.
+//! peak memory with `--memory`. The PyTorch version is `benchmarks/pytorch/tables.py`. Data sets are downloaded if needed.
 #![recursion_limit = "256"]
 
 use std::path::PathBuf;

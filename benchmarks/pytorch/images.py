@@ -1,4 +1,4 @@
-"""The twin of benches/images.rs: the same networks trained in PyTorch, on the same cores.
+"""The PyTorch version of benches/images.rs: the same networks trained in PyTorch, on the same cores.
 
 Each is measured twice: with all images as floats in one tensor, indexed to make a batch, and, as
 `NAME (DataLoader)`, with a `Dataset` of bytes that returns one image at a time and PyTorch's `DataLoader` with its

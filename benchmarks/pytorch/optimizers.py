@@ -1,4 +1,4 @@
-"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True.
+"""The PyTorch version of benches/optimizers.rs: one step of torch.optim with foreach=True.
 
 As in training, new gradients are made before every step, which is not timed, and freed after it (zero_grad), which
 is timed: Burn's step consumes its gradients.

@@ -1,4 +1,4 @@
-"""The twin of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
+"""The PyTorch version of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
 
 `cargo xtask fetch house-prices flights` downloads the data sets. Prints one JSON object per line: name and
 seconds (best and median of several runs; per row for flights_predict), then name and megabytes of peak memory,

@@ -1,4 +1,4 @@
-"""The twin of benches/training.rs: the same loops in PyTorch, on the same cores.
+"""The PyTorch version of benches/training.rs: the same loops in PyTorch, on the same cores.
 
 The data are tensors, indexed to make a batch; the metrics are those of the Rust program. Prints one JSON object
 per line: name and seconds per step (best and median of several epochs).

@@ -1,8 +1,8 @@
 //! `cargo xtask bench`: speed, compared with PyTorch if asked, and build times.
 
 mod build;
+mod pytorch;
 mod speed;
-mod twins;
 
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,7 @@ use xshell::{Shell, cmd};
 /// `cargo xtask bench [--against-pytorch] [--filter TEXT] [--build [PART…]] [--save]`
 #[derive(clap::Args)]
 pub struct Args {
-    /// Run the PyTorch twins too, with the Python of the variable TINDERBOX_PYTHON, else in a virtual environment
+    /// Run the PyTorch versions too, with the Python of the variable TINDERBOX_PYTHON, else in a virtual environment
     /// of their own.
     #[arg(long)]
     against_pytorch: bool,
@@ -45,12 +45,12 @@ pub fn run(args: Args) -> Result<()> {
         }
         None => {
             let python = match args.against_pytorch {
-                true => Some(twins::python(&shell, &target)?),
+                true => Some(pytorch::python(&shell, &target)?),
                 false => None,
             };
             let measured = speed::measure(&shell, &target, python.as_deref(), &args.filter)?;
             let software = match &python {
-                Some(python) => twins::pytorch_version(&shell, python)?,
+                Some(python) => pytorch::pytorch_version(&shell, python)?,
                 None => String::new(),
             };
             let mut command = String::from("bench");

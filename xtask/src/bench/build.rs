@@ -1,7 +1,7 @@
 //! Build times: the first build, and from an edit to the running program.
 //!
-//! Nothing in the repository is edited and its target folder keeps its builds: everything happens in a copy of the
-//! workspace, with target folders of its own, below `bench-build` in the target folder.
+//! The builds happen in a copy of the workspace with its own target folders, below `bench-build` in the target folder.
+//! So no source file is edited, and other builds stay as they are.
 
 mod copy;
 
@@ -18,7 +18,7 @@ use copy::copy_workspace;
 /// How often an edit is measured; the median counts.
 const EDITS: usize = 3;
 
-/// A program's crate outside the workspace has the profile that the README recommends.
+/// The crate outside the workspace has the README's program and profile.
 const README: &str = include_str!("../../../README.md");
 
 /// What can be measured.
@@ -30,7 +30,7 @@ pub enum Part {
     FirstWithoutTables,
     /// From an edit of `custom_model` to the running program.
     Edit,
-    /// The same for a crate of one's own that depends on `tinderbox`.
+    /// The same for a crate outside the workspace that depends on `tinderbox`.
     EditOutside,
 }
 
@@ -39,7 +39,7 @@ pub enum Part {
 struct Cost {
     /// Seconds on the clock.
     wall: f64,
-    /// Seconds of all processors together, where the system tells.
+    /// Seconds summed over all processors, on Linux.
     processor: Option<f64>,
 }
 
@@ -84,7 +84,7 @@ impl Part {
     }
 }
 
-/// Measures these parts (all, if there are none), and returns them as a Markdown table.
+/// Measures these parts, or all if the list is empty, and returns a Markdown table.
 pub fn measure(shell: &Shell, root: &Path, target: &Path, parts: &[Part]) -> Result<String> {
     let folder = target.join("bench-build");
     let place = Place {
@@ -131,7 +131,7 @@ impl Place<'_> {
         })
     }
 
-    /// Adds a comment to the program of an example, builds and starts it.
+    /// Adds a comment to the example, builds it and starts it.
     fn edit_example(&self) -> Result<Cost> {
         let target = self.folder.join("target");
         let build = || self.build(&self.workspace, &target, &["--example", "custom_model"]);
@@ -147,7 +147,7 @@ impl Place<'_> {
         })
     }
 
-    /// Adds a comment to the README's program in a crate of its own, builds and starts it.
+    /// Adds a comment to the README's program, builds it outside the workspace and starts it.
     fn edit_outside(&self) -> Result<Cost> {
         let own = self.folder.join("own");
         let source = own.join("src/main.rs");
@@ -173,7 +173,7 @@ impl Place<'_> {
                     .quiet()
                     .ignore_status()
                     .output()?;
-                // Its table is not there: the error shows that it runs.
+                // The table does not exist; the error shows that the program runs.
                 let text = String::from_utf8_lossy(&output.stderr);
                 ensure!(text.contains("houses.csv"), "{text}");
                 Ok(())

@@ -1,4 +1,4 @@
-//! The criterion benches, their PyTorch twins, and the ratios of one run.
+//! The criterion benches, the same in PyTorch, and the ratios of one run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,12 +8,12 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 use xshell::{Shell, cmd};
 
-use super::twins::twins;
+use super::pytorch;
 
 /// Benches of training on images start with this: they count images, not steps.
 const IMAGES: &str = "images/";
 
-/// One line that a twin or a bench of memory prints: a time or a peak of memory.
+/// One line that a PyTorch program or a bench of memory prints: a time or a peak of memory.
 #[derive(Deserialize)]
 struct Line {
     name: String,
@@ -55,7 +55,7 @@ pub struct Measured {
     shares: BTreeMap<String, f64>,
 }
 
-/// Runs the benches whose name contains `filter`, and the twins if there is a Python for them.
+/// Runs the benches whose name contains `filter`, and their PyTorch versions if there is a Python for them.
 pub fn measure(
     shell: &Shell,
     target: &Path,
@@ -76,7 +76,7 @@ pub fn measure(
     Ok(Measured {
         ours,
         pytorch: match python {
-            Some(python) => twins(shell, python, filter)?,
+            Some(python) => pytorch::run(shell, python, filter)?,
             None => Results::default(),
         },
         shares: shares(&target.join("tmp/shares.json"), started)?,
@@ -94,12 +94,12 @@ impl Measured {
             text += "Median seconds for one step (one gather, one predicted row), and peak memory:\n\n\
                      | bench | ours | PyTorch | PyTorch / ours |\n| --- | ---: | ---: | ---: |\n";
             for (name, value) in others {
-                let twin = self.pytorch.seconds.get(name).copied();
-                text += &row(name, *value, twin, time);
+                let theirs = self.pytorch.seconds.get(name).copied();
+                text += &row(name, *value, theirs, time);
             }
             for (name, value) in &self.ours.megabytes {
-                let twin = self.pytorch.megabytes.get(name).copied();
-                text += &row(name, *value, twin, memory);
+                let theirs = self.pytorch.megabytes.get(name).copied();
+                text += &row(name, *value, theirs, memory);
             }
             text += "\n";
         }
@@ -109,8 +109,8 @@ impl Measured {
                      ours / tensors | ours / DataLoader |\n\
                      | --- | ---: | ---: | ---: | ---: | ---: |\n";
             for (name, seconds) in images {
-                let twin = |name: &str| self.pytorch.seconds.get(name).copied();
-                let (memory, loader) = (twin(name), twin(&format!("{name} (DataLoader)")));
+                let theirs = |name: &str| self.pytorch.seconds.get(name).copied();
+                let (memory, loader) = (theirs(name), theirs(&format!("{name} (DataLoader)")));
                 text += &format!(
                     "| {name} | {} | {} | {} | {} | {} |\n",
                     rate(*seconds),
@@ -184,14 +184,15 @@ fn cell(value: Option<f64>, form: fn(f64) -> String) -> String {
     value.map(form).unwrap_or_default()
 }
 
-fn ratio(twin: Option<f64>, ours: f64) -> String {
-    twin.map(|twin| format!("{:.2} x", twin / ours))
+fn ratio(theirs: Option<f64>, ours: f64) -> String {
+    theirs
+        .map(|theirs| format!("{:.2} x", theirs / ours))
         .unwrap_or_default()
 }
 
-/// A line of the table: ours, the twin's, and their ratio.
-fn row(name: &str, ours: f64, twin: Option<f64>, form: fn(f64) -> String) -> String {
-    let (theirs, ratio) = (cell(twin, form), ratio(twin, ours));
+/// A line of the table: ours, PyTorch's, and the ratio.
+fn row(name: &str, ours: f64, theirs: Option<f64>, form: fn(f64) -> String) -> String {
+    let (theirs, ratio) = (cell(theirs, form), ratio(theirs, ours));
     format!("| {name} | {} | {theirs} | {ratio} |\n", form(ours))
 }
 
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn each_bench_is_compared_with_its_twin() {
+    fn each_bench_is_compared_with_pytorch() {
         let mut pytorch = Results::default();
         let printed = [
             r#"{"name": "linear/10x2", "median": 2e-4, "best": 1e-4}"#,
@@ -231,7 +232,7 @@ mod tests {
             r#"{"name": "images/lenet (DataLoader)", "median": 2e-4}"#,
             r#"{"name": "tables/flights memory", "megabytes": 1200}"#,
         ];
-        pytorch.add("a twin", &printed.join("\n")).unwrap();
+        pytorch.add("training.py", &printed.join("\n")).unwrap();
         let measured = Measured {
             ours: Results {
                 seconds: named(&[
@@ -275,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_is_not_json_names_the_twin() {
+    fn output_that_is_not_json_names_the_program() {
         let error = Results::default().add("images.py", "warm").unwrap_err();
         assert_eq!(error.to_string(), "images.py printed: warm");
     }

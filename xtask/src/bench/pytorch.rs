@@ -39,14 +39,14 @@ pub fn pytorch_version(shell: &Shell, python: &Path) -> Result<String> {
 }
 
 /// Runs every program in `benchmarks/pytorch`.
-pub fn twins(shell: &Shell, python: &Path, filter: &str) -> Result<Results> {
-    let mut twins = Results::default();
+pub fn run(shell: &Shell, python: &Path, filter: &str) -> Result<Results> {
+    let mut results = Results::default();
     for entry in shell.read_dir("benchmarks/pytorch")? {
         if entry.extension().is_none_or(|extension| extension != "py") {
             continue;
         }
         let text = cmd!(shell, "{python} {entry} {filter}").read()?;
-        twins.add(&entry.display().to_string(), &text)?;
+        results.add(&entry.display().to_string(), &text)?;
     }
-    Ok(twins)
+    Ok(results)
 }
