@@ -9,9 +9,9 @@ use anyhow::Result;
 use clap::Parser;
 use examples::lesson::Page;
 use polars::prelude::*;
-use tinderbox::data::{self, Values};
+use tinderbox::data::Values;
 use tinderbox::prelude::Device;
-use tinderbox::tables::FeatureSpec;
+use tinderbox::tables::{FeatureSpec, read};
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
@@ -32,7 +32,7 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     let text = "NumRooms,Alley,Price\nNA,Pave,127500\n2,NA,106000\n4,NA,178100\nNA,NA,140000\n";
     let file = folder.join("house_tiny.csv");
     tinderbox::write_atomic(&file, text)?;
-    let houses = data::read(&file)?.collect()?;
+    let houses = read(&file)?.collect()?;
     page.show("rows and columns", &[houses.height(), houses.width()])?;
     page.show("NumRooms", &column_text(&houses, "NumRooms")?)?;
     page.show("Alley", &column_text(&houses, "Alley")?)?;
@@ -99,7 +99,7 @@ pub fn lesson(page: &mut Page, device: &Device, folder: &Path) -> Result<()> {
     )?;
     let text = "NumRooms,RoofType,Price\nNA,NA,127500\n2,NA,106000\n4,Slate,178100\nNA,NA,140000\n";
     tinderbox::write_atomic(&file, text)?;
-    let roofs = data::read(&file)?.collect()?;
+    let roofs = read(&file)?.collect()?;
     let features = FeatureSpec::from_toml(&SPEC.replace("Alley", "RoofType"))?.fit(&roofs)?;
     let rows = features.transform(&roofs)?.regression()?;
     page.show("X with roofs", &rows.features().clone().into_tensor(device))
