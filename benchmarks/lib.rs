@@ -1,4 +1,4 @@
-//! What the benches share: the data of the twins in `benchmarks/pytorch`.
+//! Data and models that the benches share; the programs in `benchmarks/pytorch` use the same.
 #![recursion_limit = "256"]
 
 use tinderbox::data::images::Images;
@@ -30,7 +30,7 @@ pub fn classification(examples: usize, width: usize, classes: usize) -> Result<R
     Rows::new(Values::new(features, width)?, Classes::new(labels, names)?)
 }
 
-/// Grey images of random bytes, as large as those of the image models' chapters, in ten classes.
+/// Gray images of random bytes in ten classes, of the size that the course uses.
 pub fn images(examples: usize, side: usize) -> Result<Images> {
     let mut draw = Seed::new(0).rng();
     let pixels = (0..examples * side * side).map(|_| draw.below(256) as u8);
@@ -40,7 +40,7 @@ pub fn images(examples: usize, side: usize) -> Result<Images> {
     Images::new(pixels, [1, side, side], Classes::new(labels, names)?)
 }
 
-/// A training of an image model.
+/// A training run of an image model.
 pub struct ImageTraining {
     /// The name in results.
     pub name: &'static str,
@@ -48,9 +48,9 @@ pub struct ImageTraining {
     pub model: &'static str,
     /// Height and width of the images.
     pub side: usize,
-    /// Images in a batch.
+    /// Number of images in a batch.
     pub batch: usize,
-    /// Batches in an epoch.
+    /// Number of batches in an epoch.
     pub batches: usize,
     /// The course's learning rate.
     pub rate: f64,
@@ -73,7 +73,7 @@ const fn small(
 }
 
 /// The image models that are measured; `pytorch/images.py` has the same list.
-pub const IMAGE_TRAININGS: [ImageTraining; 5] = [
+pub const IMAGE_TRAINING_RUNS: [ImageTraining; 5] = [
     small("softmax", "softmax_regression", 60, 0.1),
     small("mlp", "mlp", 60, 0.1),
     small("lenet", "lenet", 10, 0.9),
@@ -89,30 +89,30 @@ pub const IMAGE_TRAININGS: [ImageTraining; 5] = [
 ];
 
 impl ImageTraining {
-    /// Images in an epoch.
+    /// Number of images in an epoch.
     pub fn examples(&self) -> usize {
         self.batch * self.batches
     }
 
-    /// The model with its first weights.
+    /// The model with its initial weights.
     ///
     /// # Errors
-    /// None for what is listed here.
+    /// None for the models listed here.
     pub fn model(&self, device: &Device) -> std::result::Result<ImageModel, ModelError> {
         let config = find(self.model)?.config;
         config([1, self.side, self.side], 10).init(Seed::new(2), device)
     }
 
-    /// Its batches, shuffled.
+    /// The shuffled batches.
     ///
     /// # Errors
-    /// None for what is listed here.
+    /// None for the models listed here.
     pub fn loader(&self) -> Result<Loader<Images>> {
         let loader = Loader::new(images(self.examples(), self.side)?, self.batch)?;
         Ok(loader.shuffle(Seed::new(1)))
     }
 
-    /// Epochs of the whole loop: batches, forward, loss, accuracy, backward, step.
+    /// Trains for some epochs: batches, forward, loss, accuracy, backward, step.
     ///
     /// # Errors
     /// A loss that is not finite.

@@ -2,7 +2,7 @@
 //!
 //! Data: the California census of 1990, 20,640 rows, 8 numbers and the distance to the ocean as a
 //! word; 207 values are missing. Fetched once.
-//! `cargo run --release --example california_housing`
+//! `cargo run --example california_housing`
 
 use anyhow::Result;
 use clap::Parser;

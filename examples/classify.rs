@@ -1,6 +1,6 @@
 //! What is on pictures, according to a trained bundle of the example `image_classifier`.
 //!
-//! `cargo run --release --example classify -- BUNDLE PICTURE…`
+//! `cargo run --example classify -- BUNDLE PICTURE…`
 
 use std::fmt::Write;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! A model and a loss of one's own: what CONTRIBUTING.md shows.
 //!
-//! `cargo run --release --example custom_model`
+//! `cargo run --example custom_model`
 
 use anyhow::Result;
 use clap::Parser;

@@ -4,7 +4,7 @@
 //! learning rate 5, batches of 64, 100 epochs, 5 folds. The course fits means, deviations and
 //! categories on training and test rows together; here that is shown beside statistics that see
 //! training rows only.
-//! `cargo run --release --example house_prices`
+//! `cargo run --example house_prices`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Any image model on any images: a data set of the catalog, or a folder with a folder for each class.
 //!
-//! `cargo run --release --example image_classifier -- --model lenet --data fashion-mnist`
-//! `cargo run --release --example image_classifier -- --model resnet18 --data FOLDER --resize 64`
+//! `cargo run --example image_classifier -- --model lenet --data fashion-mnist`
+//! `cargo run --example image_classifier -- --model resnet18 --data FOLDER --resize 64`
 //!
 //! The run folder gets curves, the confusion matrix, the scores of every class, a grid of
 //! predictions and a bundle. With `--weights FILE` training starts from the weights of a file, as

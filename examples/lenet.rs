@@ -2,7 +2,7 @@
 //!
 //! LeCun et al. 1998; Dive into Deep Learning, "Convolutional Neural Networks (LeNet)". Data:
 //! Fashion-MNIST, 60,000 images of 28 x 28 grey pixels, fetched once.
-//! `cargo run --release --example lenet`
+//! `cargo run --example lenet`
 
 use anyhow::Result;
 use clap::Parser;

@@ -1,32 +1,34 @@
 //! The page of a lesson: headings, sentences, results and figures in the order they are written.
 //!
-//! On a terminal the page is plain text, and figures go to the run folder as SVG. `cargo xtask
+//! On a terminal the page is plain text, and figures are written to the run folder as SVG. `cargo xtask
 //! lessons` turns the same text into HTML: a line `# …` or `## …` is a heading, an indented line a
-//! result, `figure: …` a figure, and all else a sentence.
+//! result, `figure: …` a figure, and every other line is text.
+
+mod shown;
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use tinderbox::burn::tensor::Bool;
-use tinderbox::prelude::*;
 
-/// Characters that fit on a line of a phone.
+pub use shown::{Shown, number};
+
+/// Number of characters on a line of a phone.
 const NARROW: usize = 42;
 
-/// The page that a lesson writes.
+/// The output of a lesson.
 pub struct Page {
-    to: To,
+    output: Output,
     text: String,
     results: Vec<(String, String)>,
     figures: Vec<(String, String)>,
 }
 
-/// Where a page goes.
-enum To {
-    /// Nowhere: it is kept, and looked at by a test.
+/// Where the lines of a page go.
+enum Output {
+    /// Nowhere: a test reads the page.
     Memory,
-    /// To the terminal; its figures to this folder, or to a new one below `runs/NAME`.
+    /// To the terminal; figures go to this folder, or to a new one below `runs/NAME`.
     Terminal { name: String, out: Option<PathBuf> },
 }
 
@@ -34,43 +36,43 @@ impl Page {
     /// A page on the terminal whose figures go to `out`, or else to a new folder below `runs/NAME`.
     pub fn on_terminal(name: &str, out: Option<PathBuf>) -> Self {
         let name = name.to_owned();
-        Self::new(To::Terminal { name, out })
+        Self::new(Output::Terminal { name, out })
     }
 
-    /// A page that is only kept, for tests.
+    /// A page for tests, which prints nothing.
     pub fn in_memory() -> Self {
-        Self::new(To::Memory)
+        Self::new(Output::Memory)
     }
 
-    fn new(to: To) -> Self {
+    fn new(output: Output) -> Self {
         Self {
-            to,
+            output,
             text: String::new(),
             results: Vec::new(),
             figures: Vec::new(),
         }
     }
 
-    /// The name of the lesson.
+    /// Writes the title of the lesson.
     pub fn title(&mut self, title: &str) -> Result<()> {
         self.line(&format!("# {title}"))
     }
 
-    /// The name of a part of the lesson.
+    /// Writes the title of a section.
     pub fn section(&mut self, title: &str) -> Result<()> {
         self.space()?;
         self.line(&format!("## {title}"))
     }
 
-    /// A sentence or two.
+    /// Writes a paragraph.
     pub fn text(&mut self, text: &str) -> Result<()> {
         self.space()?;
         self.line(text)?;
         self.space()
     }
 
-    /// A result and what it is of: `  x + y: [3.0, 4.0]`. What does not fit on a line gets a line
-    /// for each row.
+    /// Writes a result with its name: `  x + y: [3.0, 4.0]`. A tensor that does not fit on a line gets a
+    /// line for each row.
     pub fn show(&mut self, what: &str, value: &(impl Shown + ?Sized)) -> Result<()> {
         let value = value.shown()?;
         let narrow = what.chars().count() + value.chars().count() <= NARROW;
@@ -84,8 +86,8 @@ impl Page {
         Ok(())
     }
 
-    /// A table with a name for every column. Each cell is a result called `ROW / COLUMN`, where the
-    /// first cell of a row names it.
+    /// Writes a table. Each cell is a result named `ROW / COLUMN`, where `ROW` is the first cell of its
+    /// row.
     pub fn table(&mut self, columns: &[&str], rows: &[Vec<String>]) -> Result<()> {
         let width = |column: usize| {
             let cells = rows.iter().map(|row| row[column].chars().count());
@@ -111,12 +113,12 @@ impl Page {
         Ok(())
     }
 
-    /// A figure, as SVG.
+    /// Writes a figure, an SVG image.
     pub fn figure(&mut self, name: &str, svg: String) -> Result<()> {
         let file = format!("{name}.svg");
-        let path = match &mut self.to {
-            To::Memory => PathBuf::from(file),
-            To::Terminal { name, out } => {
+        let path = match &mut self.output {
+            Output::Memory => PathBuf::from(file),
+            Output::Terminal { name, out } => {
                 let folder = match out {
                     Some(folder) => folder.clone(),
                     None => next_folder(&Path::new("runs").join(name))?,
@@ -131,17 +133,17 @@ impl Page {
         self.line(&format!("figure: {}", path.display()))
     }
 
-    /// All that was written.
+    /// The text of the page.
     pub fn all_text(&self) -> &str {
         &self.text
     }
 
-    /// The figures with their names.
+    /// The names of the figures and their SVG text.
     pub fn figures(&self) -> &[(String, String)] {
         &self.figures
     }
 
-    /// The first result of this name, as printed.
+    /// The first result with this name, as printed.
     ///
     /// # Errors
     /// No result has this name.
@@ -157,7 +159,7 @@ impl Page {
         Ok(value)
     }
 
-    /// The first result of this name as a number.
+    /// The first result with this name as a number.
     ///
     /// # Errors
     /// No result has this name, or it is not one number.
@@ -168,7 +170,7 @@ impl Page {
             .with_context(|| format!("'{what}' is '{value}', not a number"))
     }
 
-    /// An empty line, unless there is one already.
+    /// Writes an empty line, unless there is one already.
     fn space(&mut self) -> Result<()> {
         if self.text.is_empty() || self.text.ends_with("\n\n") {
             return Ok(());
@@ -179,14 +181,14 @@ impl Page {
     fn line(&mut self, line: &str) -> Result<()> {
         self.text.push_str(line);
         self.text.push('\n');
-        if let To::Terminal { .. } = self.to {
+        if let Output::Terminal { .. } = self.output {
             crate::say!("{line}");
         }
         Ok(())
     }
 }
 
-/// Makes the first of `parent/001`, `parent/002`, … that is not there.
+/// Creates the first folder of `parent/001`, `parent/002`, … that does not exist.
 fn next_folder(parent: &Path) -> Result<PathBuf> {
     std::fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     for number in 1.. {
@@ -199,155 +201,12 @@ fn next_folder(parent: &Path) -> Result<PathBuf> {
     unreachable!("there is always another number")
 }
 
-/// What a page can show as a result.
-pub trait Shown {
-    /// The value as text; tensors with a bracket for every dimension.
-    fn shown(&self) -> Result<String>;
-}
-
-impl Shown for str {
-    fn shown(&self) -> Result<String> {
-        Ok(self.to_owned())
-    }
-}
-
-impl Shown for String {
-    fn shown(&self) -> Result<String> {
-        Ok(self.clone())
-    }
-}
-
-impl Shown for bool {
-    fn shown(&self) -> Result<String> {
-        Ok(self.to_string())
-    }
-}
-
-impl Shown for usize {
-    fn shown(&self) -> Result<String> {
-        Ok(self.to_string())
-    }
-}
-
-impl Shown for f64 {
-    fn shown(&self) -> Result<String> {
-        Ok(number(*self))
-    }
-}
-
-impl<const N: usize> Shown for [usize; N] {
-    fn shown(&self) -> Result<String> {
-        Ok(format!("{self:?}"))
-    }
-}
-
-impl Shown for [f64] {
-    fn shown(&self) -> Result<String> {
-        Ok(brackets(
-            &[self.len()],
-            self.iter().map(|value| number(*value)),
-        ))
-    }
-}
-
-impl Shown for Vec<f64> {
-    fn shown(&self) -> Result<String> {
-        self.as_slice().shown()
-    }
-}
-
-impl<const D: usize> Shown for Tensor<D> {
-    fn shown(&self) -> Result<String> {
-        let values = self.try_to_vec_as::<f64>()?.into_iter();
-        Ok(brackets(&self.dims(), values.map(number)))
-    }
-}
-
-impl<const D: usize> Shown for Tensor<D, Int> {
-    fn shown(&self) -> Result<String> {
-        let values = self.try_to_vec_as::<i64>()?.into_iter();
-        Ok(brackets(
-            &self.dims(),
-            values.map(|value| value.to_string()),
-        ))
-    }
-}
-
-impl<const D: usize> Shown for Tensor<D, Bool> {
-    fn shown(&self) -> Result<String> {
-        let values = self.try_to_vec_as::<bool>()?.into_iter();
-        Ok(brackets(
-            &self.dims(),
-            values.map(|value| value.to_string()),
-        ))
-    }
-}
-
-/// Five digits and at least one decimal: 2.7183, 54.598, 2981.0, 127500.0.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    if !value.is_finite() {
-        return value.to_string();
-    }
-    if value == value.trunc() && size < 1e9 {
-        return format!("{:.1}", value + 0.0); // without the sign of -0
-    }
-    if !(1e-3..1e9).contains(&size) {
-        return format!("{value:.3e}");
-    }
-    let decimals = (4 - size.log10().floor() as i32).clamp(1, 7) as usize;
-    let text = format!("{value:.decimals$}");
-    let short = text.trim_end_matches('0');
-    if short.ends_with('.') {
-        format!("{short}0")
-    } else {
-        short.to_owned()
-    }
-}
-
-/// Values in nested brackets, as a literal of this shape would be written.
-fn brackets(dims: &[usize], values: impl Iterator<Item = String>) -> String {
-    let mut cells: Vec<String> = values.collect();
-    for &length in dims.iter().rev() {
-        let rows = cells.chunks(length.max(1));
-        cells = rows.map(|row| format!("[{}]", row.join(", "))).collect();
-    }
-    cells.concat()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_five_digits() {
-        let shown: Vec<String> = [
-            std::f64::consts::E,
-            2_980.957_9,
-            1.0 / 6.0,
-            127_500.0,
-            0.5,
-            -0.0,
-            1.5e-7,
-        ]
-        .map(number)
-        .into();
-        assert_eq!(
-            shown,
-            [
-                "2.7183", "2981.0", "0.16667", "127500.0", "0.5", "0.0", "1.500e-7"
-            ]
-        );
-    }
-
-    #[test]
-    fn brackets_follow_the_shape() {
-        let values = (0..4).map(|value| value.to_string());
-        assert_eq!(brackets(&[2, 1, 2], values), "[[[0, 1]], [[2, 3]]]");
-    }
-
-    #[test]
-    fn a_page_remembers_what_it_showed() -> Result<()> {
+    fn a_page_keeps_text_and_results() -> Result<()> {
         let mut page = Page::in_memory();
         page.title("A lesson")?;
         page.show("half", &0.5)?;

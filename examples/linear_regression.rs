@@ -1,7 +1,7 @@
 //! Linear regression the framework's way: a table in a file, features, a loader, a trainer, a bundle.
 //!
 //! Data: NASA's airfoil self-noise, 1503 rows, 5 features; it ships with this repository.
-//! `cargo run --release --example linear_regression`
+//! `cargo run --example linear_regression`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Linear regression with nothing but tensors: the model, the loss and the update by hand.
 //!
 //! Dive into Deep Learning, chapter "Linear Regression Implementation from Scratch".
-//! `cargo run --release --example linear_regression_scratch`
+//! `cargo run --example linear_regression_scratch`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -2,7 +2,7 @@
 //!
 //! Dive into Deep Learning, "Concise Implementation of Multilayer Perceptrons". Data: Fashion-MNIST,
 //! 60,000 images of 28 x 28 grey pixels, fetched once.
-//! `cargo run --release --example mlp`
+//! `cargo run --example mlp`
 
 use anyhow::Result;
 use clap::Parser;

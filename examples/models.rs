@@ -1,7 +1,7 @@
 //! The image models: a table of all of them, or the layers of one.
 //!
-//! `cargo run --release --example models`
-//! `cargo run --release --example models -- --summary resnet18`
+//! `cargo run --example models`
+//! `cargo run --example models -- --summary resnet18`
 
 use anyhow::Result;
 use clap::Parser;

@@ -2,7 +2,7 @@
 //!
 //! Dive into Deep Learning, chapter "Optimization Algorithms": its settings, and the final losses it
 //! publishes. No optimizer can get below the exact solution, which is printed first.
-//! `cargo run --release --example optimizers`
+//! `cargo run --example optimizers`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Classification with missing values: the species of a penguin from its measurements.
 //!
 //! Data: Palmer penguins, 344 rows, 19 missing values; it ships with this repository.
-//! `cargo run --release --example penguins`
+//! `cargo run --example penguins`
 
 use anyhow::Result;
 use clap::Parser;

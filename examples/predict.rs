@@ -1,6 +1,6 @@
 //! Predictions of a trained bundle for a file that may be larger than memory.
 //!
-//! `cargo run --release --example predict -- BUNDLE FILE --out predictions.csv`
+//! `cargo run --example predict -- BUNDLE FILE --out predictions.csv`
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;

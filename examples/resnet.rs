@@ -3,7 +3,7 @@
 //! He et al. 2015; Dive into Deep Learning, "Residual Networks (ResNet) and ResNeXt". Data:
 //! Fashion-MNIST, 60,000 images, resized to 96 x 96 on the batch. On a CPU an epoch takes hours:
 //! `--limit 500 --epochs 1` is a quick try.
-//! `cargo run --release --example resnet`
+//! `cargo run --example resnet`
 
 use anyhow::Result;
 use clap::Parser;

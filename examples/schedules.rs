@@ -2,7 +2,7 @@
 //!
 //! Dive into Deep Learning, section "Learning Rate Scheduling": its five schedules over 30 epochs with its
 //! settings, then those that other papers added.
-//! `cargo run --release --example schedules`
+//! `cargo run --example schedules`
 
 use anyhow::Result;
 use clap::Parser;

@@ -2,8 +2,8 @@
 //! says how good that was.
 //!
 //! A search that was interrupted continues with the same command and `--resume --out FOLDER`.
-//! `cargo build --release --examples`, then
-//! `cargo run --release --example search -- linear_regression --figure valid_rmse`
+//! `cargo build --examples`, then
+//! `cargo run --example search -- linear_regression --figure valid_rmse`
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ fn main() -> Result<()> {
     let program = std::env::current_exe()?.with_file_name(&args.example);
     ensure!(
         program.is_file(),
-        "{} is not built: cargo build --release --example {}",
+        "{} is not built: cargo build --example {}",
         program.display(),
         args.example
     );

@@ -2,7 +2,7 @@
 //!
 //! Dive into Deep Learning, "Concise Implementation of Softmax Regression". Data: Fashion-MNIST,
 //! 60,000 images of 28 x 28 grey pixels, fetched once.
-//! `cargo run --release --example softmax_regression`
+//! `cargo run --example softmax_regression`
 
 use anyhow::Result;
 use clap::Parser;

@@ -2,7 +2,7 @@
 //!
 //! Data: US flights of early 2001, 1,000,000 rows (Parquet); `--repeat 4` reads the file four times
 //! over, to see that memory does not grow.
-//! `cargo run --release --example streaming_flights`
+//! `cargo run --example streaming_flights`
 
 use anyhow::{Context, Result};
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! Any table: infer what its columns are, train, compare with the exact linear solution, keep a
 //! bundle and a report.
 //!
-//! `cargo run --release --example tabular -- FILE --target NAME`
+//! `cargo run --example tabular -- FILE --target NAME`
 
 use std::path::PathBuf;
 

@@ -4,7 +4,7 @@
 //! to choose settings on, and to report on. The learning-rate finder gives the first settings to try,
 //! successive halving the others. Every trial is written to the run folder when it ends; a search that was
 //! interrupted continues with the same command and `--resume --out FOLDER`.
-//! `cargo run --release --example tune`
+//! `cargo run --example tune`
 
 use std::path::PathBuf;
 use std::sync::Arc;

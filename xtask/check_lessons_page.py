@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Looks at the page of `cargo xtask lessons` in headless Chromium, at desktop and phone width.
+"""Checks the page of `cargo xtask lessons` in headless Chromium, at desktop and phone width.
 
     xtask/check_lessons_page.py [runs/lessons/index.html] [--screenshots FOLDER]
 
-Fails if something is wider than the page, if a lesson of the table of contents is missing, empty or
-in another order, or if a figure is not there, not visible or not whole. Needs Debian's `chromium`.
+Fails if an element is wider than the page, if a lesson of the table of contents is missing, empty or
+in another order, or if a figure is missing, invisible or incomplete. Needs Debian's `chromium`.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import tempfile
 
 WIDTHS = {"desktop": 1280, "phone": 390, "narrow": 320}
 
-# Runs in the page; the frame around it is as wide as the screen that is tried out.
+# Runs in the page, in a frame as wide as the screen to check.
 MEASURE = """<script>
 addEventListener("load", () => {
   const wide = document.documentElement.clientWidth;
@@ -59,7 +59,7 @@ def chromium(*options):
 
 
 def framed(folder, page, width, height):
-    """A page that shows `page` in a frame of this size: windows have a least width, frames have not."""
+    """A page that shows `page` in a frame of this size: a window has a minimum width, a frame has none."""
     frame = folder / f"frame-{width}.html"
     frame.write_text(
         f'<!DOCTYPE html><body style="margin:0"><iframe src="{page.as_uri()}" width="{width}" '
@@ -74,20 +74,20 @@ def measure(folder, page, width):
     dom = chromium("--virtual-time-budget=10000", "--dump-dom", framed(folder, page, width, 900))
     found = re.search(r'<pre id="measured">(.*?)</pre>', dom, re.S)
     if not found or not found[1]:
-        sys.exit("the page did not answer")
+        sys.exit("the page sent no measurements")
     return json.loads(html.unescape(found[1]))
 
 
 def problems(measured, width):
     if measured["wide"] != width:
-        yield f"tried at {measured['wide']} px"
+        yield f"measured at {measured['wide']} px"
     if measured["scroll"] > measured["wide"]:
         yield f"the page scrolls sideways: {measured['scroll']} px"
     yield from (f"wider than the page: {what}" for what in measured["outside"])
-    yield from (f"two elements are called {name}" for name in measured["twice"])
+    yield from (f"two elements have the id {name}" for name in measured["twice"])
     ids = [lesson["id"] for lesson in measured["lessons"]]
     if not ids or ids != measured["links"]:
-        yield f"the table of contents says {measured['links']}, the page has {ids}"
+        yield f"the table of contents lists {measured['links']}, the page has {ids}"
     for lesson in measured["lessons"]:
         if lesson["results"] == 0:
             yield f"lesson {lesson['id']} printed nothing"
@@ -99,14 +99,14 @@ def problems(measured, width):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("page", nargs="?", default="runs/lessons/index.html", type=pathlib.Path)
-    parser.add_argument("--screenshots", type=pathlib.Path, help="write pictures of the page here")
+    parser.add_argument("--screenshots", type=pathlib.Path, help="write screenshots of the page to this folder")
     options = parser.parse_args()
     if not options.page.is_file():
-        sys.exit(f"{options.page} is not there: cargo xtask lessons")
+        sys.exit(f"{options.page} does not exist; run: cargo xtask lessons")
     text = options.page.read_text()
     figures = sorted(path for path in options.page.parent.glob("*/*.svg"))
     failed = False
-    # Chromium from a package may not read hidden folders or /tmp of others: beside the page it may.
+    # A packaged Chromium may be denied hidden folders and /tmp, but not the folder of the page.
     with tempfile.TemporaryDirectory(dir=options.page.parent.resolve()) as folder:
         folder = pathlib.Path(folder)
         copy = folder / "page.html"
@@ -116,10 +116,10 @@ def main():
             found = list(problems(measured, width))
             on_page = sum(len(lesson["figures"]) for lesson in measured["lessons"])
             if on_page < len(figures):
-                found.append(f"{len(figures)} figures were drawn, {on_page} are on the page")
+                found.append(f"{len(figures)} figures were written, {on_page} are on the page")
             failed |= bool(found)
             print(f"{name}, {width} px: {len(measured['lessons'])} lessons, {on_page} figures,",
-                  f"{measured['height']} px high:", "good" if not found else "")
+                  f"{measured['height']} px high:", "ok" if not found else "")
             print("".join(f"  {problem}\n" for problem in found), end="")
             if options.screenshots:
                 options.screenshots.mkdir(parents=True, exist_ok=True)

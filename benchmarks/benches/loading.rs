@@ -1,4 +1,4 @@
-//! Gathering batches, by hand and by a loader, against a plain copy of the same number of bytes.
+//! Gathering batches, directly and by a loader, compared with a plain copy of the same number of bytes.
 #![recursion_limit = "256"]
 
 use benchmarks::classification;
@@ -27,25 +27,25 @@ fn gather(criterion: &mut Criterion) {
     let mut next = orders.iter().cycle();
     group.bench_function("gather 256x784", |bencher| {
         bencher.iter(|| {
-            let order = next.next().expect("a cycle has no end");
+            let order = next.next().expect("a cycle never ends");
             data.features().gather(black_box(order))
         })
     });
-    // The same bytes from as many places of the same memory, in one piece each.
+    // The same number of bytes, contiguous, from different places of the same memory.
     let source = data.features().as_slice();
     let starts: Vec<usize> = (0..100).map(|block| block * BATCH * WIDTH).collect();
     let mut next = starts.iter().cycle();
     group.bench_function("memcpy 256x784", |bencher| {
         bencher.iter(|| {
-            let start = *next.next().expect("a cycle has no end");
+            let start = *next.next().expect("a cycle never ends");
             source[start..start + BATCH * WIDTH].to_vec()
         })
     });
     group.finish();
 }
 
-/// What a training without arithmetic would get: the loader's thread gathers, and so does the one that
-/// asks, since it would wait.
+/// The batches of a training loop without arithmetic. The loader's thread gathers, and so does the caller, which
+/// would have to wait otherwise.
 fn batches(criterion: &mut Criterion) {
     let device = Device::flex().autodiff();
     let data = classification(EXAMPLES, WIDTH, 10).expect("sizes that fit");
@@ -61,8 +61,8 @@ fn batches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Bytes that become batches, to be held against the steps that they are for: those of softmax
-/// regression, LeNet and ResNet-18.
+/// Image bytes to batches, to be compared with the steps that use them: those of softmax regression, LeNet and
+/// ResNet-18.
 fn images(criterion: &mut Criterion) {
     let images = |shape: [usize; 3], transforms: Vec<Transform>| {
         let mut draw = Seed::new(0).rng();
@@ -99,7 +99,7 @@ fn images(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(format!("gather {name}"), |bencher| {
             bencher.iter(|| {
-                let indices = batches.next().expect("a cycle has no end");
+                let indices = batches.next().expect("a cycle never ends");
                 images.gather(black_box(indices), Seed::new(2))
             })
         });

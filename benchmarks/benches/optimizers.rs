@@ -1,4 +1,4 @@
-//! One optimizer step on models of 1 thousand, 100 thousand and 11 million parameters; gradients are given.
+//! One optimizer step on models of 1 thousand, 100 thousand and 11 million parameters, with given gradients.
 #![recursion_limit = "256"]
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
@@ -8,8 +8,8 @@ use tinderbox::burn::tensor::Distribution;
 use tinderbox::optim::GradientsParams;
 use tinderbox::prelude::*;
 
-/// Name, side of the square matrices, how many: one tensor, a small network, as many tensors and
-/// parameters as a ResNet-18 has layers and parameters.
+/// Name, side of the square matrices, number of matrices: one tensor, a small network, and about as many parameters
+/// and tensors as a ResNet-18 has.
 const SIZES: [(&str, usize, usize); 3] = [("1k", 32, 1), ("100k", 158, 4), ("11M", 512, 42)];
 
 #[derive(Module, Debug)]
@@ -37,7 +37,7 @@ fn optimizer_step(criterion: &mut Criterion) {
             let mut optimizer = optimizer.build().expect("default settings");
             let mut model = Some(matrices.train());
             group.bench_function(format!("{name}_{size}"), |bencher| {
-                // A training hands over gradients that nobody else holds: made anew, not timed.
+                // In training no other tensor shares the gradients, so they are copied here, outside the timing.
                 bencher.iter_batched(
                     || {
                         gradients

@@ -1,6 +1,6 @@
-//! Which part of its time a training loop waits for data: from asking for a batch to having it on the device.
+//! The share of its time that a training loop waits for data: from the request of a batch until it is on the device.
 //!
-//! Prints a line a training, and writes the shares to `tmp/shares.json` in the target folder, where
+//! Prints a line for each training run, and writes the shares to `tmp/shares.json` in the target folder, where
 //! `cargo xtask bench` reads them.
 #![recursion_limit = "256"]
 
@@ -10,19 +10,19 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use benchmarks::{IMAGE_TRAININGS, classification, regression};
+use benchmarks::{IMAGE_TRAINING_RUNS, classification, regression};
 use tinderbox::data::{BatchIterator, Result};
 use tinderbox::prelude::*;
 use tinderbox::train::Accuracy;
 
 type Failure = Box<dyn Error>;
 
-/// Epochs of a training on a table and on images: the first one begins with nothing at hand, as in
-/// life, and for a while a step of 50 us waits for an order of 65,536 rows.
+/// Epochs of a training run on a table and on images. The first epoch starts without prepared batches, as in real use:
+/// a step of 50 µs has to wait until the order of 65,536 rows is drawn.
 const EPOCHS: usize = 20;
 const IMAGE_EPOCHS: usize = 5;
 
-/// How long each training is measured.
+/// How long each training run is measured.
 const SECONDS: f64 = 3.0;
 
 fn main() -> std::result::Result<(), Failure> {
@@ -75,7 +75,7 @@ fn main() -> std::result::Result<(), Failure> {
         )?;
         Ok(())
     })?;
-    for training in &IMAGE_TRAININGS {
+    for training in &IMAGE_TRAINING_RUNS {
         let (loader, model) = (training.loader()?, training.model(&device)?);
         measure(&format!("images/{}", training.name), &|clock| {
             training.train(model.clone(), &clock.on(&loader), IMAGE_EPOCHS)?;
@@ -101,7 +101,7 @@ fn epochs(rate: f64) -> TrainConfig {
     }
 }
 
-/// The share of a training's time that its batches took.
+/// The share of the training time spent waiting for batches.
 fn waiting(
     training: &dyn Fn(&Clock) -> std::result::Result<(), Failure>,
 ) -> std::result::Result<f64, Failure> {
@@ -115,7 +115,7 @@ fn waiting(
     Ok(clock.waited.load(Ordering::Relaxed) as f64 * 1e-9 / all)
 }
 
-/// Adds up the nanoseconds that somebody waits for batches.
+/// Sums the nanoseconds spent waiting for batches.
 #[derive(Default)]
 struct Clock {
     waited: AtomicU64,
@@ -138,7 +138,7 @@ impl Clock {
     }
 }
 
-/// Batches whose time is taken.
+/// Batches that a clock measures.
 struct Timed<'a, L> {
     clock: &'a Clock,
     batches: &'a L,

@@ -1,6 +1,5 @@
-//! Tables: from a file to tensors, from a file through one epoch, and from a file to predictions; times,
-//! or with `--memory` the peak of memory. The twin is `benchmarks/pytorch/tables.py`. The data sets are
-//! fetched first.
+//! Tables: from a file to tensors, from a file through one epoch, and from a file to predictions. Measures time, or
+//! peak memory with `--memory`. The PyTorch version is `benchmarks/pytorch/tables.py`. Data sets are downloaded if needed.
 #![recursion_limit = "256"]
 
 use std::path::PathBuf;
@@ -19,7 +18,7 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BATCH: usize = 1024;
 
-/// A CSV file to a tensor of features and one of targets, statistics fitted on the way.
+/// A CSV file to a tensor of features and a tensor of targets, with fitted statistics.
 fn house_prices(criterion: &mut Criterion) {
     let device = Device::flex();
     let folder = fetch("house-prices").expect("the data set house-prices");
@@ -62,13 +61,13 @@ fn flights_spec() -> FeatureSpec {
     spec
 }
 
-/// The flights, the file repeated so many times; delays that are hours are cut.
+/// The flights, with the file repeated `repeat` times; delays are clipped to -30 to 120 minutes.
 fn flights_frame(repeat: usize) -> Result<LazyFrame> {
     let frame = ReadOptions::default().read_files(&vec![flights_file()?; repeat])?;
     Ok(frame.with_column(col("delay").clip(lit(-30), lit(120))))
 }
 
-/// Parquet through fit and one epoch of a linear model.
+/// From Parquet through fitted features and one epoch of a linear model.
 fn flights_epoch(repeat: usize) -> Result<Predictor> {
     let device = Device::flex();
     let frame = flights_frame(repeat)?;
@@ -107,19 +106,19 @@ fn flights(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What the peak of memory is measured of, each in a process of its own.
+/// The measurements of peak memory, each in a process of its own.
 const MEMORY: [&str; 3] = [
     "tables/flights_epoch memory",
     "tables/flights_epoch of 4M rows memory",
     "tables/flights_predict memory",
 ];
 
-/// Runs one of [`MEMORY`] in this process, and prints the most memory that it ever used.
+/// Runs one of [`MEMORY`] in this process, and prints its peak memory.
 fn measure(name: &str) -> Result<()> {
     match name {
         "tables/flights_epoch memory" => drop(flights_epoch(1)?),
         "tables/flights_epoch of 4M rows memory" => drop(flights_epoch(4)?),
-        // The model does not matter, so it is one that has seen nothing.
+        // The model does not matter: it is not trained.
         _ => {
             let (device, features) = (Device::flex(), flights_spec().fit(&flights_frame(1)?)?);
             let network = TableConfig::linear(&features)?.init(Seed::new(1), &device)?;

@@ -1,9 +1,9 @@
-"""The twin of benches/images.rs: the same networks trained in PyTorch, on the same cores.
+"""The PyTorch version of benches/images.rs: the same networks trained in PyTorch, on the same cores.
 
-Each is measured twice: with all images as numbers in one tensor, from which a batch is an index, and, as
-`NAME (DataLoader)`, with a `Dataset` of bytes that gives one image at a time and PyTorch's `DataLoader` with its
-defaults. Prints one JSON object a line: name and seconds an image (best and median of several epochs). An argument
-restricts it to the names that contain it.
+Each is measured twice: with all images as floats in one tensor, indexed to make a batch, and, as
+`NAME (DataLoader)`, with a `Dataset` of bytes that returns one image at a time and PyTorch's `DataLoader` with its
+defaults. Prints one JSON object per line: name and seconds per image (best and median of several epochs). An
+argument restricts it to the names that contain it.
 """
 
 import json
@@ -85,7 +85,7 @@ def resnet18():
 
 
 class Bytes(Dataset):
-    """Images as bytes; numbers from 0 to 1 when one is asked for."""
+    """Images as bytes; an item is an image of floats from 0 to 1."""
 
     def __init__(self, pixels, labels):
         self.pixels, self.labels = pixels, labels

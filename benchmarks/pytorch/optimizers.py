@@ -1,9 +1,9 @@
-"""The twin of benches/optimizers.rs: one step of torch.optim with foreach=True.
+"""The PyTorch version of benches/optimizers.rs: one step of torch.optim with foreach=True.
 
-As in a training, gradients are made anew before every step, which is not timed, and let go with it
-(zero_grad), which is: Burn's step takes them over.
+As in training, new gradients are made before every step, which is not timed, and freed after it (zero_grad), which
+is timed: Burn's step consumes its gradients.
 
-Prints one JSON object a line: name and seconds a step (best and median).
+Prints one JSON object per line: name and seconds per step (best and median).
 """
 
 import json

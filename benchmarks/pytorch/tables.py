@@ -1,8 +1,8 @@
-"""The twin of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
+"""The PyTorch version of benches/tables.rs: the same tables through pandas and PyTorch, on the same cores.
 
-The data sets lie where `cargo xtask fetch house-prices flights` puts them. Prints one JSON object a
-line: name and seconds (best and median of several runs; a row for flights_predict), then name and
-megabytes for the peaks of memory, each of a process of its own (`--memory-of NAME`).
+`cargo xtask fetch house-prices flights` downloads the data sets. Prints one JSON object per line: name and
+seconds (best and median of several runs; per row for flights_predict), then name and megabytes of peak memory,
+each measured in a process of its own (`--memory-of NAME`).
 """
 
 import json
@@ -20,7 +20,7 @@ from torch import nn
 
 torch.manual_seed(0)
 
-# The names that contain it are measured.
+# Only benches whose name contains this are measured.
 FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
 
 
@@ -108,7 +108,7 @@ def flights():
 
 MEMORY = {
     "tables/flights_epoch memory": lambda: train(*flights_table()),
-    # The model does not matter, so it is one that has seen nothing.
+    # The model does not matter: it is not trained.
     "tables/flights_predict memory": lambda: predict(nn.Linear(flights_table()[0].shape[1], 1)),
 }
 

@@ -1,7 +1,7 @@
-"""The twin of benches/training.rs: the same loops in PyTorch, on the same cores.
+"""The PyTorch version of benches/training.rs: the same loops in PyTorch, on the same cores.
 
-Data lie in tensors, a batch is an index, metrics are those of the Rust side. Prints one JSON object
-a line: name and seconds a step (best and median of several epochs).
+The data are tensors, indexed to make a batch; the metrics are those of the Rust program. Prints one JSON object
+per line: name and seconds per step (best and median of several epochs).
 """
 
 import json

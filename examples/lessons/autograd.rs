@@ -1,7 +1,7 @@
-//! Automatic differentiation: the machine keeps the chain rule, so that nobody else has to.
+//! Automatic differentiation: gradients without deriving them by hand.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Automatic Differentiation".
-//! `cargo run --release --example autograd`
+//! `cargo run --example autograd`
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -16,11 +16,11 @@ fn main() -> Result<()> {
 pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.title("Automatic differentiation")?;
     page.text(
-        "A tensor that asks for its gradient is remembered by all that is computed from it. From the\n\
-         result, `backward` walks that graph back to the start and multiplies slopes on the way.",
+        "Every operation on a tensor that requires a gradient is recorded in a graph. From the result,\n\
+         `backward` follows this graph back to the inputs and applies the chain rule.",
     )?;
-    // Tensors on this device remember the operations that made them, if they come from a tensor
-    // that asked for its gradient.
+    // Tensors on this device record the operations that made them, if they depend on a tensor that
+    // requires a gradient.
     let device = device.clone().autodiff();
     let start = || Tensor::<1>::from_data([0.0f32, 1.0, 2.0, 3.0], &device).require_grad();
 
@@ -33,15 +33,15 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.show("equal to 4 x", &first.equal(x.clone().inner() * 4.0).all())?;
 
     page.section("Why gradients are cleared")?;
-    // In Burn every `backward` hands out its own gradients, so there is nothing to clear. The graph
-    // is used up by it: compute y again before asking for its gradient again.
+    // In Burn every `backward` returns its own gradients, so there is nothing to clear. It consumes
+    // the graph: compute y again to differentiate it again.
     page.show(
         "then d sum(x)/dx, not mixed with the first",
         &gradient(&x.clone().sum(), &x)?,
     )?;
     page.text(
-        "PyTorch adds each gradient to the one before until zero_grad is called. Forget it, and\n\
-         gradient descent on x^2 never arrives: the old slopes push on after the valley is passed.",
+        "PyTorch adds each new gradient to the old one until zero_grad is called. Without that call,\n\
+         gradient descent on x^2 does not converge: old gradients push x past the minimum.",
     )?;
     let descend = |forget: bool| {
         let (mut x, mut slope) = (10.0, 0.0);
@@ -68,14 +68,14 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     // Adding up on purpose is gradient accumulation: several small batches make one large step.
 
     page.section("Many outputs")?;
-    // A gradient is of one number. Of many, it is that of their sum.
+    // `backward` of a tensor with many elements is that of their sum.
     let y = x.clone() * x.clone();
     page.show("gradient of sum(x * x)", &gradient(&y.sum(), &x)?)?;
 
     page.section("What detach is for")?;
     page.text(
-        "detach makes a value a constant: the gradient does not flow through the way it was made.\n\
-         A target that a model computes for itself, a running mean, a number for the log want that.",
+        "detach turns a value into a constant: no gradient flows to what it was computed from. Use\n\
+         it for targets that the model computes itself, for running means and for logged values.",
     )?;
     let y = x.clone() * x.clone();
     let u = y.clone().detach();
@@ -94,7 +94,7 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     page.show("without detach", &gradient(&cube.sum(), &x)?)?;
 
     page.section("Loops and branches")?;
-    // The graph is recorded while the program runs: whatever way it took is differentiated.
+    // The graph is recorded while the program runs, so loops and branches need no special care.
     let mut all = true;
     for start in [0.37f32, -1.6, 12.0] {
         let a = Tensor::<1>::from_data([start], &device).require_grad();
@@ -109,10 +109,10 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     }
     page.show("equal, since d is a straight line in a", &all)?;
 
-    page.section("Trust, and check")?;
+    page.section("Checking a gradient")?;
     page.text(
-        "A gradient is checked against differences: change one input a little, look at the output.\n\
-         Here for log(exp(x1) + ... + exp(x4)), in f64 on the side of the differences.",
+        "A gradient can be checked with finite differences: change one input a little and compare\n\
+         the outputs. Here for log(exp(x1) + ... + exp(x4)); the differences are computed in f64.",
     )?;
     let x = start();
     let by_graph = gradient(&x.clone().exp().sum().log(), &x)?.try_into_vec_as::<f64>()?;
@@ -143,10 +143,10 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
 /// The gradient of y with respect to x.
 fn gradient(y: &Tensor<1>, x: &Tensor<1>) -> Result<Tensor<1>> {
     x.grad(&y.backward())
-        .context("x takes no part in y, or did not ask for its gradient")
+        .context("y does not depend on x, or x does not require a gradient")
 }
 
-/// Doubles until the norm is 1000, then multiplies by 100 what is negative.
+/// Doubles until the norm is 1000; then multiplies by 100 if the sum is negative.
 fn doubled_until_large(a: Tensor<1>) -> Result<Tensor<1>> {
     let mut b = a * 2.0;
     while b.clone().square().sum().sqrt().try_into_scalar::<f64>()? < 1000.0 {

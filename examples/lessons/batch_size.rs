@@ -1,7 +1,7 @@
-//! Batch size: what it does to time, to noise and to the result, and what to do with the last batch.
+//! Batch size: its effect on time, gradient noise and result, and three ways to handle the last batch.
 //!
 //! Dive into Deep Learning, chapters "Linear Regression" and "Minibatch Stochastic Gradient Descent".
-//! `cargo run --release --example batch_size`
+//! `cargo run --example batch_size`
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -27,7 +27,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
 
 fn why_batches(page: &mut Page, device: &Device) -> Result<()> {
     page.section("Why batches at all")?;
-    page.text("Adding two vectors of 10,000 numbers one tensor element at a time, and at once:")?;
+    page.text("Adding two vectors of 10,000 numbers, one element at a time and in one operation:")?;
     let (a, b) = (
         Tensor::<1>::ones([10_000], device),
         Tensor::<1>::ones([10_000], device),
@@ -50,9 +50,9 @@ fn why_batches(page: &mut Page, device: &Device) -> Result<()> {
 fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
     page.section("Does the batch size change the result?")?;
     page.text(
-        "Three epochs with the same rate: large batches take few steps and do not arrive. With a\n\
-         rate that grows with the batch, up to what the slope allows, they nearly catch up. Small\n\
-         batches cost more time an epoch: every step has a price of its own.",
+        "Three epochs with the same learning rate: large batches take few steps and do not converge.\n\
+         With a learning rate that grows with the batch size, as far as it stays stable, they nearly\n\
+         catch up. Small batches take more time for an epoch: every step has a fixed cost.",
     )?;
     let mut rows = Vec::new();
     for (batch_size, rate) in [
@@ -75,14 +75,16 @@ fn time_and_result(page: &mut Page, device: &Device, data: &Rows, seed: Seed) ->
         ]);
     }
     page.table(&["batch size", "steps", "ms/epoch", "loss"], &rows)?;
-    page.text("The noise of the data alone is a loss of about 0.00005: nothing can be much better.")
+    page.text(
+        "The noise in the data alone gives a loss of about 0.00005, which is the lower limit.",
+    )
 }
 
 fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()> {
     page.section("Noise")?;
     page.text(
-        "The gradient of a batch is a guess at that of all examples. Its noise falls with the square\n\
-         root of the batch size: four times the work for half the noise.",
+        "The gradient of a batch is an estimate of the gradient over all examples. Its noise falls\n\
+         with the square root of the batch size: half the noise takes four times the work.",
     )?;
     // At w = 0, b = 0 the gradient along w1 of half the squared error is the mean of -y x1.
     let slope = |row: usize| -f64::from(data.targets().row(row)[0] * data.features().row(row)[0]);
@@ -129,8 +131,8 @@ fn noise_of_the_gradient(page: &mut Page, data: &Rows, seed: Seed) -> Result<()>
 fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> Result<()> {
     page.section("What to do with the last batch")?;
     page.text(
-        "1,000 examples in batches of 96 are 10 batches and 40 examples. Keep the short batch, drop\n\
-         it, or wrap: fill it up with examples that were already seen in this epoch.",
+        "1,000 examples make 10 batches of 96, and 40 examples are left. Keep the short batch, drop\n\
+         it, or wrap: fill it up with examples of this epoch that were used already.",
     )?;
     let policies = [
         ("keep", LastBatch::Keep),
@@ -171,10 +173,10 @@ fn the_last_batch(page: &mut Page, device: &Device, data: &Rows, seed: Seed) -> 
     ];
     page.table(&columns, &rows)?;
     page.text(
-        "The pitfall is who divides. Divided by 96 always, the gradient of the short batch has only\n\
-         0.4167 of its size. Divided by its own 40 examples it is a mean like all the others, but\n\
-         each of its examples counts 2.4 times. Either is fine if it is meant; the frameworks' mean\n\
-         loss does the second. After six epochs the difference is below the noise of the data.",
+        "The pitfall is the divisor. If the sum is always divided by 96, the gradient of the short\n\
+         batch is scaled by 0.4167. If it is divided by its own 40 examples, it is a mean like all\n\
+         others, but each of its examples counts 2.4 times. Both are valid choices; the mean loss of\n\
+         the frameworks is the second. After six epochs the difference is below the noise.",
     )?;
     let short = Loader::new(data.clone(), 96)?;
     let own = descend(&short, 0.3, 6, None, device)?;
@@ -207,7 +209,7 @@ impl Plane {
     }
 }
 
-/// Minibatch SGD from 0 on half the squared error, divided by `divisor` or by the batch at hand.
+/// Minibatch SGD from 0 on half the squared error, divided by `divisor` or by the number of examples in the batch.
 fn descend(
     loader: &Loader<Rows>,
     rate: f64,
@@ -227,8 +229,8 @@ fn descend(
                 .sum()
                 * 0.5;
             let gradients = loss.backward();
-            let dw = w.grad(&gradients).context("w took part")?;
-            let db = b.grad(&gradients).context("b took part")?;
+            let dw = w.grad(&gradients).context("w takes part in the loss")?;
+            let db = b.grad(&gradients).context("b takes part in the loss")?;
             w = Tensor::from_inner(w.inner() - dw * (rate / divisor)).require_grad();
             b = Tensor::from_inner(b.inner() - db * (rate / divisor)).require_grad();
         }

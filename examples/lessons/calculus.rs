@@ -1,7 +1,7 @@
-//! Calculus: the derivative as the slope of a curve, and the gradient as the steepest way up.
+//! Calculus: the derivative as the slope of a curve, and the gradient as the direction of steepest ascent.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Calculus".
-//! `cargo run --release --example calculus`
+//! `cargo run --example calculus`
 
 use anyhow::Result;
 use clap::Parser;
@@ -19,18 +19,18 @@ pub fn lesson(page: &mut Page) -> Result<()> {
     page.section("The derivative is a limit")?;
     page.text(
         "f(x) = 3 x^2 - 4 x has the slope 2 at x = 1. Between 1 and 1 + h the slope is\n\
-         (f(1 + h) - f(1)) / h, and it comes closer to 2 with every smaller h.",
+         (f(1 + h) - f(1)) / h, and it approaches 2 as h becomes smaller.",
     )?;
     let f = |x: f64| 3.0 * x * x - 4.0 * x;
     let slope = |h: f64| (f(1.0 + h) - f(1.0)) / h;
     let steps = [0.1, 0.01, 0.001, 1e-4, 1e-5];
     let rows = steps.map(|h| vec![format!("{h:.5}"), format!("{:.5}", slope(h))]);
     page.table(&["h", "slope"], &rows)?;
-    // Smaller is not always better: below some h the difference of two nearly equal numbers is
-    // mostly rounding. A two-sided difference with h near the cube root of epsilon is the best of it.
+    // Smaller is not always better: for a very small h the difference of two nearly equal numbers is
+    // mostly rounding error. A two-sided difference with h near the cube root of epsilon works best.
     let tiny = [1e-8, 1e-12, 1e-16];
     let rows = tiny.map(|h| vec![format!("{h:.0e}"), format!("{:.5}", slope(h))]);
-    page.text("Too small an h fails: the difference drowns in rounding, and 1 + 1e-16 is just 1.")?;
+    page.text("If h is too small, rounding errors dominate; 1 + 1e-16 is even rounded to 1.")?;
     page.table(&["h", "slope"], &rows)?;
     let two_sided = (f(1.0 + 1e-5) - f(1.0 - 1e-5)) / 2e-5;
     page.show(
@@ -40,7 +40,7 @@ pub fn lesson(page: &mut Page) -> Result<()> {
 
     page.section("The tangent")?;
     page.text(
-        "Near x = 1 the curve is almost its tangent, 2 x - 3. Training relies on nothing more.",
+        "Near x = 1 the curve is close to its tangent, 2 x - 3. Gradient descent relies on this.",
     )?;
     let tangent = |x: f64| 2.0 * x - 3.0;
     page.show("f(1) and the tangent at 1", &vec![f(1.0), tangent(1.0)])?;
@@ -55,8 +55,8 @@ pub fn lesson(page: &mut Page) -> Result<()> {
 
     page.section("Partial derivatives and the gradient")?;
     page.text(
-        "With two inputs there is a slope along each, while the other stands still. Together they\n\
-         are the gradient: it points where the function grows fastest.",
+        "With two inputs, each has a slope while the other is held constant. Together these partial\n\
+         derivatives are the gradient: it points in the direction of steepest ascent.",
     )?;
     let g = |x: f64, y: f64| x * x + 2.0 * y * y;
     let gradient = |x: f64, y: f64| {
@@ -72,8 +72,8 @@ pub fn lesson(page: &mut Page) -> Result<()> {
         "gradient of x^2 + 2 y^2 at (3, -1)",
         &format!("[{dx:.4}, {dy:.4}]"),
     )?;
-    // A tenth of a step in eight directions: the gain is largest along the gradient, smallest
-    // against it, and about nothing across it.
+    // A step of length 0.1 in five directions: the function grows most along the gradient, falls most
+    // against it, and hardly changes at a right angle to it.
     let angle = dy.atan2(dx);
     let gain = |turn: f64| {
         let way = angle + turn.to_radians();

@@ -1,7 +1,7 @@
-//! Dropout: noise in the activations, so that no unit relies on another.
+//! Dropout: random zeros in the activations, so that no unit relies on a single other unit.
 //!
 //! Dive into Deep Learning, chapter "Dropout"; Srivastava et al. 2014.
-//! `cargo run --release --example dropout_demo`
+//! `cargo run --example dropout_demo`
 
 use anyhow::Result;
 use clap::Parser;
@@ -19,8 +19,8 @@ fn main() -> Result<()> {
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.title("Dropout")?;
     page.text(
-        "In training, each activation is set to 0 with probability p, drawn anew for every example\n\
-         and every step. What is left is divided by 1 - p.",
+        "In training, each activation is set to 0 with probability p, drawn again for every example\n\
+         and every step. The other activations are divided by 1 - p.",
     )?;
 
     page.section("What it does to activations")?;
@@ -36,11 +36,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let gone_or_doubled = half.equal_elem(0.0).bool_or(doubled).all();
     page.show("p = 0.5: each is gone or doubled", &gone_or_doubled)?;
 
-    page.section("Why what is left is divided")?;
+    page.section("Why divide by 1 - p")?;
     page.text(
-        "A unit that adds up 100 activations of 1 sees 100. With dropout it sees a random number, but\n\
-         100 on average, so that the same weights serve in training and afterwards. Without the\n\
-         division it would see 100 (1 - p), and the weights would have to be scaled after training.",
+        "A unit that sums 100 activations of 1 receives 100. With dropout it receives a random number\n\
+         whose mean is still 100, so that the same weights work in training and in prediction. Without\n\
+         the division the mean would be 100 (1 - p), and the weights would have to be scaled later.",
     )?;
     let mut rows = Vec::new();
     for p in [0.2f64, 0.5, 0.8] {
@@ -64,21 +64,19 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     }
     let columns = ["p", "mean", "not divided", "spread", "in theory"];
     page.table(&columns, &rows)?;
-    page.text(
-        "The spread is sqrt(100 p / (1 - p)): the price, and the point. No unit can count on it.",
-    )?;
+    page.text("The spread is sqrt(100 p / (1 - p)). This noise is what regularizes the network.")?;
 
-    page.section("In training and afterwards")?;
+    page.section("In training and in prediction")?;
     page.text(
-        "The course's network, 784-256-256-10 with p = 0.2 and 0.5, sees one image twice. In training\n\
-         it draws, and answers differently. To predict it must not draw: `valid` turns dropout off,\n\
-         and a trainer returns its model that way. Forget it in a loop of your own, and predictions\n\
-         are worse than they could be, and never the same.",
+        "The course's network, 784-256-256-10 with p = 0.2 and 0.5, receives one image twice. In\n\
+         training mode the masks are random, and the two outputs differ. For prediction `valid` turns\n\
+         dropout off; a trainer returns its model in this mode. If your own training loop forgets it,\n\
+         predictions are random and less accurate.",
     )?;
     let graph = device.clone().autodiff();
     let model = DropoutMlpConfig::new([1, 28, 28], 10).init(seed.child("weights"), device)?;
     let model = model.train();
-    // A trainer does so for every step: the masks then depend on nothing else.
+    // A trainer does this in every step, so that the masks depend on the seed and the step alone.
     tinderbox::seed_layers(seed.child("layers"));
     let image = |on: &Device| Tensor::<4>::ones([1, 1, 28, 28], on);
     let answer = || model.forward(image(&graph)).inner();

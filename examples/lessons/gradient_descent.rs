@@ -1,7 +1,7 @@
-//! Gradient descent: what a learning rate does, and what other methods do about it.
+//! Gradient descent: the effect of the learning rate, and methods that adapt it.
 //!
-//! Dive into Deep Learning, chapter "Optimization Algorithms". The traces are the course's own.
-//! `cargo run --release --example gradient_descent`
+//! Dive into Deep Learning, chapter "Optimization Algorithms". The traces are those of the course.
+//! `cargo run --example gradient_descent`
 
 use std::f64::consts::PI;
 
@@ -27,9 +27,10 @@ pub fn lesson(page: &mut Page, seed: Seed) -> Result<()> {
 }
 
 fn one_dimension(page: &mut Page) -> Result<()> {
-    page.section("One dimension: the rate is everything")?;
+    page.section("One dimension: the learning rate")?;
     page.text(
-        "x^2 from x = 10, ten steps of x -= rate * 2 x. Too small creeps, too large runs away.",
+        "x^2 from x = 10, ten steps of x -= rate * 2 x. A learning rate that is too small converges\n\
+         slowly, one that is too large diverges.",
     )?;
     let parabola = |rate| {
         let method = Method::GradientDescent { rate };
@@ -37,10 +38,10 @@ fn one_dimension(page: &mut Page) -> Result<()> {
     };
     let rates = [("too small", 0.05), ("right", 0.2), ("too large", 1.1)];
     let mut values = Vec::new();
-    for (judgement, rate) in rates {
+    for (verdict, rate) in rates {
         let trace = parabola(rate)?;
         page.show(
-            &format!("x^2, rate {rate} ({judgement})"),
+            &format!("x^2, rate {rate} ({verdict})"),
             &format!("{:.6}", trace.last()[0]),
         )?;
         let steps = trace.values.iter().enumerate();
@@ -63,7 +64,9 @@ fn one_dimension(page: &mut Page) -> Result<()> {
     page.figure("parabola", plot::scatter(&plot, &walks, &lines)?)?;
 
     page.section("A local minimum")?;
-    page.text("x cos(0.15 pi x) has many valleys. Which one is found depends on start and rate.")?;
+    page.text(
+        "x cos(0.15 pi x) has many local minima. Start and learning rate decide which one is found.",
+    )?;
     let trace = minimise(
         Method::GradientDescent { rate: 2.0 },
         waves,
@@ -81,7 +84,7 @@ fn one_dimension(page: &mut Page) -> Result<()> {
         name: String::new(),
         ..walk.clone()
     };
-    let plot = Plot::new("The valley that is found need not be the deepest").labels("x", "f(x)");
+    let plot = Plot::new("The minimum found need not be the lowest").labels("x", "f(x)");
     page.figure(
         "local_minimum",
         plot::scatter(&plot, &[walk], &[curve, line])?,
@@ -110,10 +113,10 @@ fn two_dimensions(page: &mut Page) -> Result<()> {
 }
 
 fn curvature(page: &mut Page) -> Result<()> {
-    page.section("Newton: divide by the curvature")?;
+    page.section("Newton's method: divide by the curvature")?;
     page.text(
-        "Where the curvature is known, no rate is needed: cosh(x / 2) is solved in ten steps. But\n\
-         where the curve bends down, Newton's method goes up; a smaller rate only hides it.",
+        "With the curvature, no learning rate is needed: ten steps minimize cosh(x / 2). But where\n\
+         the curvature is negative, Newton's method moves uphill; a smaller learning rate may hide it.",
     )?;
     let slope = |[x]: [f64; 1]| [0.5 * (0.5 * x).sinh()];
     let bend = |[x]: [f64; 1]| [[0.25 * (0.5 * x).cosh()]];
@@ -134,10 +137,10 @@ fn curvature(page: &mut Page) -> Result<()> {
 }
 
 fn narrow_valley(page: &mut Page) -> Result<()> {
-    page.section("A narrow valley: one rate for two slopes")?;
+    page.section("A narrow valley: one learning rate for two slopes")?;
     page.text(
-        "0.1 x1^2 + 2 x2^2 is twenty times steeper in x2. A rate that suits x2 crawls along x1, and\n\
-         a larger one leaves the valley. Momentum and rates of their own per axis both help.",
+        "0.1 x1^2 + 2 x2^2 is twenty times steeper in x2. A learning rate that suits x2 is slow along\n\
+         x1, and a larger one diverges. Momentum helps, and so does a learning rate for each axis.",
     )?;
     let f = |[x, y]: [f64; 2]| 0.1 * x * x + 2.0 * y * y;
     let gradient = |[x, y]: [f64; 2]| [0.2 * x, 4.0 * y];
@@ -193,27 +196,23 @@ fn narrow_valley(page: &mut Page) -> Result<()> {
     };
     draw(
         "valley_rates",
-        "Rate 0.4 crawls, rate 0.6 leaves the valley",
+        "Rate 0.4 is slow, rate 0.6 diverges",
         &[0, 1],
     )?;
-    draw(
-        "valley_momentum",
-        "Momentum averages the zigzag away",
-        &[2, 3],
-    )?;
+    draw("valley_momentum", "Momentum dampens the zigzag", &[2, 3])?;
     draw(
         "valley_adaptive",
-        "A rate of its own for every axis",
+        "A learning rate for each axis",
         &[4, 5, 6],
     )
 }
 
 fn noise(page: &mut Page, seed: Seed) -> Result<()> {
-    page.section("Noise: why the rate must fall")?;
+    page.section("Noise: why the learning rate must fall")?;
     page.text(
-        "A minibatch shows the gradient with noise, here N(0, 1) on both axes of x1^2 + 2 x2^2. With\n\
-         a constant rate the point keeps dancing around the minimum. A rate that falls too fast\n\
-         stops before it is there. 1 / sqrt(1 + t / 10) does both: arrive, and settle.",
+        "The gradient of a minibatch is noisy, here with N(0, 1) on both axes of x1^2 + 2 x2^2. With a\n\
+         constant learning rate the point keeps moving around the minimum. A learning rate that falls\n\
+         too fast stops too early. With 1 / sqrt(1 + t / 10) the point arrives and stays close.",
     )?;
     type Factor = fn(f64) -> f64;
     let rates: [(&str, Factor); 3] = [
@@ -224,7 +223,7 @@ fn noise(page: &mut Page, seed: Seed) -> Result<()> {
     let mut paths = Vec::new();
     let mut rows = Vec::new();
     for (name, factor) in rates {
-        // The same noise for all three, and the mean of 200 runs: one run proves nothing.
+        // The same noise for all three, and the mean of 200 runs: a single run proves nothing.
         let runs = 200;
         let mut distance = 0.0;
         for run in 0..runs {

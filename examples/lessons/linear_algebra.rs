@@ -1,7 +1,7 @@
-//! Linear algebra: what a layer of a network does to its inputs.
+//! Linear algebra: the operations that a layer of a network applies to its inputs.
 //!
 //! Dive into Deep Learning, chapter "Preliminaries: Linear Algebra".
-//! `cargo run --release --example linear_algebra`
+//! `cargo run --example linear_algebra`
 
 use anyhow::Result;
 use clap::Parser;
@@ -70,7 +70,7 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     let elements = a.shape().num_elements() as f64;
     page.show("its sum divided by 20", &(a.clone().sum() / elements))?;
     page.show("mean over the rows", &a.clone().mean_dim(0).squeeze::<1>())?;
-    // The axis that is kept makes the division fit: 5 x 4 by 5 x 1. Squeezed to 5 it would not.
+    // With the axis kept, the shapes broadcast: 5 x 4 by 5 x 1. Squeezed to 5 they would not.
     let share = a.clone() / a.clone().sum_dim(1);
     page.show("sums of the rows, axis kept", &a.clone().sum_dim(1))?;
     page.show(
@@ -87,7 +87,7 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
     let ones = Tensor::<1>::ones([4], device);
     page.show("dot product of x and ones", &x.clone().dot(ones.clone()))?;
     page.show("the same as sum(x * ones)", &(x.clone() * ones).sum())?;
-    // A vector is a matrix of one column: its axis is made, used, and taken away.
+    // The vector becomes a matrix of one column for `matmul`, and a vector again after it.
     let av = a
         .clone()
         .matmul(x.unsqueeze_dim::<2>(1))
@@ -106,7 +106,5 @@ pub fn lesson(page: &mut Page, device: &Device) -> Result<()> {
         "Frobenius norm of ones of 4 x 9",
         &Tensor::<2>::ones([4, 9], device).square().sum().sqrt(),
     )?;
-    page.text(
-        "Weight decay adds the square of the L2 norm of the weights to the loss: see weight_decay.",
-    )
+    page.text("Weight decay adds the squared L2 norm of the weights to the loss: see weight_decay.")
 }

@@ -1,7 +1,7 @@
 //! Linear regression three ways: by hand, with the framework, and exactly.
 //!
 //! Dive into Deep Learning, chapter "Linear Neural Networks for Regression".
-//! `cargo run --release --example linear_regression_exact`
+//! `cargo run --example linear_regression_exact`
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -23,8 +23,8 @@ fn main() -> Result<()> {
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.title("Linear regression, three ways")?;
     page.text(
-        "1,000 examples of y = 2 x1 - 3.4 x2 + 4.2 + noise, where the noise is N(0, 0.01). Its square\n\
-         has the mean 0.0001: no honest loss is much smaller (0.00005 with the half).",
+        "1,000 examples of y = 2 x1 - 3.4 x2 + 4.2 + noise, where the noise is N(0, 0.01). Its mean\n\
+         square is 0.0001, which is about the smallest possible loss (0.00005 with the half).",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
     let x = data.features().as_slice();
@@ -77,8 +77,8 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let scratch = (numbers, bias);
 
     page.section("With the framework: the squared error without the half")?;
-    // The same rate is twice the step: d/dw of e^2 is 2 e de/dw, of e^2 / 2 only e de/dw. Libraries
-    // differ in this, so a rate is not portable without its loss.
+    // The same learning rate takes steps twice as long: d/dw of e^2 is 2 e de/dw, of e^2 / 2 only
+    // e de/dw. Libraries differ in this, so a learning rate belongs to a loss.
     let model = LinearRegressionConfig::new(2).init(seed.child("weights"), device)?;
     let config = TrainConfig {
         epochs: 3,
@@ -123,30 +123,27 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         row("exact", exact),
     ];
     page.table(&["solution", "w1", "w2", "b", "squared error"], &rows)?;
-    // The truth has a larger error than the exact solution: three numbers were fitted to the noise.
+    // The true weights have a larger error than the exact solution, which also fits the noise.
 
-    page.section("Why there is a formula here, and not for the next model")?;
+    page.section("Why linear regression has a formula and other models have none")?;
     page.text(
-        "The loss is a parabola in w1, w2 and b: its gradient is a straight line, so that gradient = 0\n\
-         is a system of linear equations. That is what one Newton step solves, from anywhere. Put one\n\
-         bend into the model, tanh(w x), and the gradient is bent too: no formula, only iteration.",
+        "The loss is quadratic in w1, w2 and b, and its gradient is linear: gradient = 0 is a system\n\
+         of linear equations. One Newton step solves it from any start. With a nonlinear model, such\n\
+         as tanh(w x), the gradient is not linear: there is no formula, only iteration.",
     )?;
-    let straight = after_one_newton_step(|x, w| (x * w, x))?;
-    let bent = after_one_newton_step(|x, w| {
+    let linear = after_one_newton_step(|x, w| (x * w, x))?;
+    let nonlinear = after_one_newton_step(|x, w| {
         let t = (x * w).tanh();
         (t, x * (1.0 - t * t))
     })?;
-    page.show(
-        "slope after one Newton step, w x",
-        &format!("{straight:.6}"),
-    )?;
+    page.show("slope after one Newton step, w x", &format!("{linear:.6}"))?;
     page.show(
         "slope after one Newton step, tanh(w x)",
-        &format!("{bent:.6}"),
+        &format!("{nonlinear:.6}"),
     )?;
 
     let surface = Surface::of((-0.5, 3.0), (-4.5, 0.5), |w1, w2| mse([w1, w2], 4.2))?;
-    let plot = Plot::new("The loss over w1 and w2, and the way of SGD").labels("w1", "w2");
+    let plot = Plot::new("The loss over w1 and w2, and the path of SGD").labels("w1", "w2");
     let path = Series::new("by hand", path);
     page.figure(
         "surface",
@@ -165,13 +162,13 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         f64::from(*y) - exact.0[0] * f64::from(x[0]) - exact.0[1] * f64::from(x[1]) - exact.1
     };
     let residuals: Vec<f64> = x.chunks(2).zip(y).map(residual).collect();
-    let plot = Plot::new("What is left is the noise, N(0, 0.01)")
+    let plot = Plot::new("The residuals are the noise, N(0, 0.01)")
         .labels("label minus prediction", "examples");
     page.figure("residuals", plot::histogram(&plot, &residuals, None)?)
 }
 
-/// Fits one weight to three points by one Newton step from w = 0.2, and says how steep the loss
-/// still is. `model` gives the prediction for (x, w) and its derivative with respect to w.
+/// The slope of the loss after one Newton step from w = 0.2 that fits one weight to three points.
+/// `model` returns the prediction for (x, w) and its derivative with respect to w.
 fn after_one_newton_step(model: impl Fn(f64, f64) -> (f64, f64)) -> Result<f64> {
     let points = [(0.5, 0.3), (1.0, 0.9), (2.0, 0.8)];
     let slope = |w: f64| {

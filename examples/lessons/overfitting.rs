@@ -1,7 +1,7 @@
 //! Underfitting and overfitting: polynomials of three degrees on the same data.
 //!
 //! Dive into Deep Learning, chapter "Underfitting and Overfitting".
-//! `cargo run --release --example overfitting`
+//! `cargo run --example overfitting`
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -25,9 +25,9 @@ fn main() -> Result<()> {
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Result<()> {
     page.title("Underfitting and overfitting")?;
     page.text(
-        "y = 5 + 1.2 x - 3.4 x^2/2! + 5.6 x^3/3! + N(0, 0.1): 100 examples to learn from, 100 to be\n\
-         tested on. The noise alone is a squared error of 0.01. Column j holds x^j / j!, so that\n\
-         high powers do not explode; a model of degree d sees the first d + 1 columns.",
+        "y = 5 + 1.2 x - 3.4 x^2/2! + 5.6 x^3/3! + N(0, 0.1): 100 examples to train and 100 to\n\
+         test. The noise alone gives a squared error of 0.01. Column j is x^j / j!, so that high powers\n\
+         do not become huge; a model of degree d has the first d + 1 columns.",
     )?;
     let data = synthetic::polynomial(&[5.0, 1.2, -3.4, 5.6], 20, 0.1, 200, seed.child("data"))?;
     let half = |range: std::ops::Range<usize>| data.gather(&range.collect::<Vec<_>>());
@@ -35,7 +35,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
 
     let mut rows = Vec::new();
     let mut fits = Vec::new();
-    for (degree, judgement) in [(3, "fits"), (1, "underfits"), (19, "overfits")] {
+    for (degree, verdict) in [(3, "fits"), (1, "underfits"), (19, "overfits")] {
         let train = first_columns(&train, degree + 1)?;
         let test = first_columns(&test, degree + 1)?;
         let loader = Loader::new(train.clone(), 10)?.shuffle(seed.child("order"));
@@ -57,10 +57,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
         let fitted = Trainer::new(config)?.fit(model, &task, &loader, Some(&whole))?;
         let weights: Vec<f64> = fitted.model.linear.weight.val().try_into_vec_as()?;
 
-        page.section(&format!("Degree {degree} {judgement}"))?;
+        page.section(&format!("Degree {degree} {verdict}"))?;
         let last = fitted.history.last().context("there was an epoch")?;
-        let figure = |name| last.get(name).context("both losses are measured");
-        let (train_loss, test_loss) = (figure("train_loss")?, figure("valid_loss")?);
+        let metric = |name| last.get(name).context("both losses are measured");
+        let (train_loss, test_loss) = (metric("train_loss")?, metric("valid_loss")?);
         let shown: Vec<String> = weights.iter().take(5).map(|w| format!("{w:.2}")).collect();
         page.show(
             &format!("degree {degree}: first weights"),
@@ -73,7 +73,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
         ]);
         let curve = |name, label| Series::new(label, fitted.history.series(name));
         let curves = [curve("train_loss", "train"), curve("valid_loss", "test")];
-        let title = format!("Degree {degree} {judgement}");
+        let title = format!("Degree {degree} {verdict}");
         let plot = Plot {
             y_scale: Scale::Log,
             ..Plot::new(title).labels("epoch", "squared error")
@@ -102,11 +102,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
     };
     page.figure("fits", plot::scatter(&plot, &[cloud], &lines)?)?;
 
-    page.section("The pitfall: training that stops is a regulariser")?;
+    page.section("The pitfall: stopping early regularizes")?;
     page.text(
-        "SGD from small weights never gets far along the high powers in so few epochs, so degree 19\n\
-         looks almost harmless. The exact solution for 60 examples shows what it is capable of: a\n\
-         better fit, and powers that run away beyond the outermost of them.",
+        "In so few epochs, SGD from small weights hardly changes the weights of high powers, so degree\n\
+         19 overfits little. The exact solution for 60 examples shows the full effect: a better fit on\n\
+         the training examples, and huge errors outside their range.",
     )?;
     for degree in [3, 19] {
         let few = first_columns(&train.gather(&(0..60).collect::<Vec<_>>()), degree + 1)?;

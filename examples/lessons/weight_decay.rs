@@ -1,7 +1,7 @@
-//! Weight decay: a price on large weights, against fitting noise.
+//! Weight decay: a penalty on large weights, against overfitting.
 //!
 //! Dive into Deep Learning, chapter "Weight Decay".
-//! `cargo run --release --example weight_decay`
+//! `cargo run --example weight_decay`
 
 use anyhow::{Context, Result};
 use clap::Parser;
@@ -19,8 +19,8 @@ fn main() -> Result<()> {
 pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.title("Weight decay")?;
     page.text(
-        "y = 0.05 + 0.01 (x1 + ... + x200) + N(0, 0.01): 200 weights and only 20 examples. There are\n\
-         countless ways to fit 20 examples exactly, nearly all of them useless for the next one.",
+        "y = 0.05 + 0.01 (x1 + ... + x200) + N(0, 0.01): 200 weights and only 20 examples. Infinitely\n\
+         many weights fit 20 examples exactly; nearly all of them predict new examples badly.",
     )?;
     let data = synthetic::high_dimensional(200, 120, seed.child("data"))?;
     let part = |range: std::ops::Range<usize>| data.gather(&range.collect::<Vec<_>>());
@@ -28,7 +28,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let loader = Loader::new(train.clone(), 5)?.shuffle(seed.child("order"));
     let graph = device.clone().autodiff();
 
-    page.section("What it does")?;
+    page.section("The effect")?;
     let mut rows = Vec::new();
     for decay in [0.0, 3.0] {
         let mut draw = seed.child("weights").rng();
@@ -46,7 +46,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
             for batch in loader.epoch(epoch, 0, &graph)? {
                 let Batch { inputs, targets } = batch?;
                 let error = inputs.matmul(w.clone()) + b.clone() - targets;
-                // The penalty is on the weights and not on the bias: a bias shifts, it does not fit.
+                // The penalty is on the weights and not on the bias, which cannot overfit.
                 let penalty = w.clone().square().sum() * (0.5 * decay);
                 let gradients = (error.square().mean() * 0.5 + penalty).backward();
                 let dw = w.grad(&gradients).context("w takes part in the loss")?;
@@ -54,7 +54,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
                 w = Tensor::from_inner(w.inner() - dw * 0.003).require_grad();
                 b = Tensor::from_inner(b.inner() - db * 0.003).require_grad();
             }
-            // The penalty is a means, not the end: what is reported is the loss without it.
+            // The reported loss does not contain the penalty.
             on_train.push(loss(&train, &w, &b)?);
             on_test.push(loss(&test, &w, &b)?);
         }
@@ -81,16 +81,16 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     let columns = ["weight decay", "train", "test", "norm of w"];
     page.table(&columns, &rows)?;
     page.text(
-        "Without decay the training loss is nearly 0 and the test loss enormous: the weights are still\n\
-         the random ones they started as, in every direction that 20 examples do not see. With\n\
-         decay these directions shrink away, the training loss is larger, the test loss far smaller.",
+        "Without decay the training loss is nearly 0 and the test loss is huge: in every direction that\n\
+         the 20 examples do not determine, the weights keep their random initial values. Decay shrinks\n\
+         these directions: the training loss is larger, the test loss much smaller.",
     )?;
 
-    page.section("The exact answer")?;
+    page.section("The exact solution")?;
     page.text(
-        "For linear regression weight decay has a formula, too: ridge regression. The mean over 20\n\
-         examples of half the squared error plus lambda / 2 |w|^2 is 1 / 40 of the sum of squared\n\
-         errors plus 20 lambda |w|^2.",
+        "For linear regression, weight decay has an exact solution too: ridge regression. The mean over\n\
+         20 examples of half the squared error, plus lambda / 2 |w|^2, equals 1 / 40 of the sum of\n\
+         squared errors plus 20 lambda |w|^2.",
     )?;
     let rows: Vec<Vec<String>> = [1e-3, 0.03, 1.0, 3.0, 30.0]
         .into_iter()
@@ -114,12 +114,12 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         .collect::<Result<_>>()?;
     page.table(&["lambda, exact", "train", "test", "norm of w"], &rows)?;
     page.text(
-        "Even the smallest lambda ends well here, since the exact solution has nothing in directions\n\
-         that no example shows. What SGD fought with was its random start: after 400 steps with\n\
-         lambda 3, a factor of 0.991^400 = 0.027 of it is left. Starting near 0 is half the cure.",
+        "Even the smallest lambda works here, since the exact solution is 0 in every direction that no\n\
+         example determines. The difficulty for SGD was its random start: after 400 steps with lambda\n\
+         3, a factor of 0.991^400 = 0.027 of it is left. A start near 0 is half of the solution.",
     )?;
     page.text(
-        "A lambda is chosen on data that is neither trained on nor tested on, as the epoch to stop at\n\
-         is in `questions -- when_to_stop`.",
+        "Choose lambda on validation data, which is used neither to train nor to test, like the epoch\n\
+         to stop at in `questions -- when_to_stop`.",
     )
 }

@@ -7,13 +7,13 @@ use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
 use tinderbox::train::LrFinder;
 
-/// Search once while it grows, then try its neighbours.
+/// A learning-rate range test, then a few values near its suggestion.
 pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.section("How do I find a learning rate?")?;
     page.text(
-        "Let it grow from step to step, and watch the loss: it stays, it falls, it explodes. Take a\n\
-         rate where it falls fastest. That costs a hundred steps; then try a third of it, and three\n\
-         times as much.",
+        "Increase it from step to step and record the loss: first it stays, then it falls, then it\n\
+         diverges. Take a learning rate where the loss falls fastest. That takes a hundred steps; then\n\
+         try a third of it, and three times as much.",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
     let loader = Loader::new(data.clone(), 10)?.shuffle(seed.child("order"));
@@ -40,7 +40,7 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
             ..TrainConfig::default()
         };
         let trainer = Trainer::new(config)?;
-        // A loss that is not a number stops the training with an error that says where.
+        // A loss that is not a number stops training with an error that names the step.
         let loss = match trainer.fit(model.clone(), &task, &loader, Some(&whole)) {
             Ok(fitted) => {
                 let last = fitted

@@ -1,6 +1,6 @@
 //! The questions that students of the course asked, each answered by a small experiment.
 //!
-//! `cargo run --release --example questions` answers all, `… -- memory` one of them.
+//! `cargo run --example questions` answers all, `… -- memory` one of them.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ mod when_to_stop;
 #[derive(Parser)]
 #[command(about = "The questions that students of the course asked, answered by experiments.")]
 struct Args {
-    /// The question to answer; all of them when left out.
+    /// The question to answer; default: all.
     question: Option<Question>,
     #[command(flatten)]
     common: examples::Common,
@@ -54,9 +54,9 @@ fn main() -> Result<()> {
     answer(page, args.question, &device, args.common.seed(), &folder)
 }
 
-/// Answers one question or all. Three more are answered where they come up: does batch size change
-/// the result, and what to do with the last batch, in `batch_size`; what is detach for, and why
-/// are gradients cleared, in `autograd`.
+/// Answers one question or all. Four more are answered in lessons: whether the batch size changes the
+/// result and what to do with the last batch in `batch_size`; what detach is for and why gradients are
+/// cleared in `autograd`.
 fn answer(
     page: &mut Page,
     question: Option<Question>,

@@ -7,13 +7,13 @@ use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
 use tinderbox::train::Divide;
 
-/// With a sum, the batch size is a hidden factor of the learning rate.
+/// With a sum, the learning rate is multiplied by the batch size.
 pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.section("Why the mean over the batch and not the sum?")?;
     page.text(
-        "So that the learning rate means the same for every batch size. A sum over 100 examples is\n\
-         100 times the mean, and so is its step. On the course's 1,000 examples, rate 0.03, three\n\
-         epochs, half the squared error afterwards:",
+        "With the mean, the same learning rate fits every batch size. A sum over 100 examples is 100\n\
+         times the mean, and its step is 100 times as long. Half the squared error on the course's\n\
+         1,000 examples after three epochs with learning rate 0.03:",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
     let whole = Loader::for_evaluation(data.clone(), 1000)?;
@@ -46,8 +46,8 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     }
     page.table(&["batch size", "mean", "sum"], &rows)?;
     page.text(
-        "The sum is the mean with a rate 0.03 x batch size: good for 10, at its limit for 50, and past\n\
-         2 / curvature = 2 the loss grows with every step. What must not happen is to divide twice,\n\
-         once in the loss and once in the update.",
+        "The sum is the mean with the learning rate 0.03 x batch size: good for 10, at the limit for\n\
+         50, and above 2 / curvature = 2 the loss grows in every step. Do not divide twice, once in the\n\
+         loss and once in the update.",
     )
 }

@@ -9,10 +9,10 @@ use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, StreamLoader, read};
 
-/// Rows that wait to be drawn from.
+/// Rows in the shuffle buffer.
 const BUFFER: usize = 200;
 
-/// Two columns of numbers as they are, and what is to be predicted.
+/// Two numeric columns, not scaled, and the target.
 const SPEC: &str = r#"
     [target]
     columns = ["y"]
@@ -26,13 +26,13 @@ const SPEC: &str = r#"
     kind = "numeric"
 "#;
 
-/// Read it in pieces, shuffle in a buffer, train as before.
+/// Reads the file in pieces, shuffles in a buffer, and trains as from memory.
 pub fn answer(page: &mut Page, device: &Device, seed: Seed, folder: &Path) -> Result<()> {
     page.section("What if the data does not fit in memory?")?;
     page.text(
-        "Then it is read anew in every epoch, and only a buffer of it is held: each row that comes in\n\
-         takes the place of a random one, which goes out into a batch. The order is not as random as\n\
-         that of all examples, but random enough for a file that is not sorted.",
+        "Read the file again in every epoch, and keep only a buffer in memory: each new row replaces a\n\
+         random row of the buffer, which goes into a batch. The order is less random than a full\n\
+         shuffle, but random enough if the file is not sorted.",
     )?;
     let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 4000, seed.child("data"))?;
     let file = folder.join("examples.csv");
@@ -48,7 +48,7 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed, folder: &Path) -> Re
     let whole = Loader::for_evaluation(data, 4000)?;
     let from_memory = train(&memory, &whole, device, seed)?;
 
-    // `read` has read nothing yet: a frame is a plan, and statistics are one pass over the file.
+    // `read` reads lazily; the statistics take one pass over the file.
     let frame = read(&file)?;
     let features = FeatureSpec::from_toml(SPEC)?.fit(&frame)?;
     let stream = StreamLoader::<Values>::new(frame, features, 10)?;
@@ -64,8 +64,8 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed, folder: &Path) -> Re
     page.show("loss, all in memory", &format!("{from_memory:.6}"))?;
     page.show("loss, from the file", &format!("{from_file:.6}"))?;
     page.text(
-        "The pitfall is a sorted file: with all of one class first, a small buffer shuffles nothing.\n\
-         Write it in random order once.",
+        "The pitfall is a sorted file: if all rows of one class come first, a small buffer cannot mix\n\
+         them. Write such a file in random order once.",
     )
 }
 

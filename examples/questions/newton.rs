@@ -7,12 +7,12 @@ use tinderbox::optim::least_squares;
 use tinderbox::plot::{self, Plot, Scale, Series};
 use tinderbox::prelude::*;
 
-/// The matrix of second derivatives has as many numbers as there are pairs of parameters.
+/// The Hessian has one entry for each pair of parameters.
 pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
     page.section("Why first-order methods and not Newton's?")?;
     page.text(
         "One Newton step solves a linear regression. But it needs the second derivative for every\n\
-         pair of parameters: p^2 numbers, and p^3 operations to solve with them. A gradient has p.",
+         pair of parameters: p^2 numbers, and p^3 operations to solve the system. A gradient has p.",
     )?;
     let mut draw = seed.child("newton").rng();
     let mut points = Vec::new();
@@ -51,7 +51,7 @@ pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
         ..Plot::new("Time by number of parameters").labels("parameters", "ms")
     };
     page.figure("newton", plot::line(&plot, &lines)?)?;
-    page.text("The matrix alone, at 4 bytes a number:")?;
+    page.text("The matrix alone, with 4 bytes for each number:")?;
     let networks = [
         ("LeNet", 61_706.0),
         ("MLP 784-256-10", 203_530.0),
@@ -66,9 +66,9 @@ pub fn answer(page: &mut Page, seed: Seed) -> Result<()> {
     });
     page.table(&["network", "parameters", "GB"], &rows)?;
     page.text(
-        "And where the loss bends down Newton's method climbs (see gradient_descent), and the second\n\
-         derivatives of a minibatch are noisier still than its gradient. Adam and its relatives keep\n\
-         one number a parameter instead: a diagonal, at the price of a gradient.",
+        "Where the curvature is negative, Newton's method moves uphill (see gradient_descent), and the\n\
+         second derivatives of a minibatch are noisier than its gradient. Adam and similar methods\n\
+         keep one number for each parameter instead, a diagonal, at the cost of a gradient.",
     )
 }
 

@@ -5,13 +5,13 @@ use examples::lesson::Page;
 use tinderbox::optim::{Method, minimise};
 use tinderbox::plot::{self, Plot, Series};
 
-/// Three reasons, and one against it.
+/// Three reasons for it, and one against.
 pub fn answer(page: &mut Page) -> Result<()> {
     page.section("Why the squared and not the absolute loss?")?;
     page.text(
-        "Because noise is often normal. The density of N(m, s) is exp(-(x - m)^2 / 2 s^2): the most\n\
-         likely m is the one with the smallest sum of squares. Noise with long tails asks for\n\
-         absolute values in the same way.",
+        "Because noise is often normal. The density of N(m, s) is proportional to\n\
+         exp(-(x - m)^2 / 2 s^2): the most likely m has the smallest sum of squares. For noise with\n\
+         long tails (a Laplace distribution) the same argument leads to absolute values.",
     )?;
     let density = |x: f64, mean: f64, std: f64| {
         let z = (x - mean) / std;
@@ -33,8 +33,8 @@ pub fn answer(page: &mut Page) -> Result<()> {
     page.figure("normal_densities", plot::line(&plot, &curves)?)?;
 
     page.text(
-        "Because it is smooth. Near the minimum its slope vanishes, so that steps become small by\n\
-         themselves. The slope of |x - 1.05| is 1 up to the end: with a constant rate it never rests.",
+        "Because it is smooth. Its slope goes to 0 near the minimum, so that the steps become small.\n\
+         The slope of |x - 1.05| is 1 everywhere: with a constant learning rate it oscillates.",
     )?;
     let gradient_descent = Method::GradientDescent { rate: 0.1 };
     let off = |x: f64| x - 1.05;
@@ -68,13 +68,14 @@ pub fn answer(page: &mut Page) -> Result<()> {
         path("squared", &squared.points),
         path("absolute", &absolute.points),
     ];
-    let plot = Plot::new("Towards 1.05 with a constant rate").labels("step", "x");
+    let plot = Plot::new("Towards 1.05 with a constant learning rate").labels("step", "x");
     page.figure("approach", plot::line(&plot, &paths)?)?;
 
     page.text(
-        "Because it has a formula: see linear_regression_exact. And against it: one wild value pulls\n\
-         hard. The best constant for 1, 2, 3, 4, 100 is the mean for squares, the median for absolute\n\
-         values; the Huber loss, squares near and absolute values far, is not impressed by it either.",
+        "Because it has an exact solution: see linear_regression_exact. A reason against it: outliers\n\
+         have a large effect. The best constant for 1, 2, 3, 4, 100 is the mean for squares and the\n\
+         median for absolute values. The Huber loss, squares near 0 and absolute values far from it,\n\
+         is robust too.",
     )?;
     let values = [1.0, 2.0, 3.0, 4.0, 100.0];
     let best = |loss: &dyn Fn(f64) -> f64| {

@@ -7,13 +7,13 @@ use tinderbox::optim::Loss;
 use tinderbox::plot::{self, Plot, Series};
 use tinderbox::prelude::*;
 
-/// When the loss on examples that are not trained on has not fallen for a while.
+/// Early stopping: when the validation loss has not improved for some epochs.
 pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.section("When do I stop?")?;
     page.text(
-        "When the loss on examples that are not trained on does not fall any more. Here 50 inputs, 60\n\
-         examples and much noise: the training loss falls for ever, the validation loss turns back\n\
-         up. Patience waits out the noise of single epochs, and the best weights are kept.",
+        "When the loss on validation examples does not fall any more. Here with 50 inputs, 60 examples\n\
+         and much noise: the training loss keeps falling, while the validation loss rises again. The\n\
+         patience covers noisy epochs, and the best weights are kept.",
     )?;
     let weights = [0.2; 50];
     let data = synthetic::linear(&weights, 1.0, 1.0, 560, seed.child("data"))?;
@@ -47,8 +47,8 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     )?;
     page.show("best epoch", &best)?;
     page.show("its validation loss", &format!("{loss:.3}"))?;
-    // The validation loss has been looked at to choose, so it is too good; a third part, looked at
-    // once, is the honest judge.
+    // The validation loss was used to choose the epoch, so it is too optimistic. A test set that is
+    // used only once gives an unbiased loss.
     page.show(
         "test loss without stopping",
         &format!("{:.3}", squared_error(&all.model, &test, device)?),

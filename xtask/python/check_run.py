@@ -1,4 +1,4 @@
-"""Reads a run folder with the libraries that others use: safetensors, tensorboard, csv."""
+"""Reads a run folder with common Python libraries: safetensors, tensorboard, csv."""
 
 import csv
 import json
@@ -36,4 +36,4 @@ for point, row in zip(points, rows):
     assert point.step == int(row["step"])
     assert math.isclose(point.value, float(row["train_loss"]), rel_tol=1e-6)
 
-print(f"{run.name}: safetensors, {len(rows)} epochs of CSV and JSON lines, tensorboard events: all read")
+print(f"{run.name}: safetensors, {len(rows)} epochs of CSV and JSON lines, tensorboard events: readable")

@@ -1,11 +1,11 @@
 """The spread behind the bands of `cargo xtask reproduce polynomial`.
 
-The course publishes one run of this experiment, and one draw of 100 examples moves its losses a lot (the
-features have heavy tails). So the course's procedure is run here over many draws, in plain Python and with
-nothing of Tinderbox, and the 5th, 50th and 95th percentiles are printed.
+The course publishes one run of this experiment, and its losses depend strongly on the draw of the 100 examples (the
+features have heavy tails). So this script runs the course's procedure for many draws, in plain Python without
+Tinderbox, and prints the 5th, 50th and 95th percentiles.
 
-Dive into Deep Learning, section "Underfitting and Overfitting": squared error without a half, batch 10,
-rate 0.01, 400 epochs (1500 for degree 19), weights from U(-1/sqrt(inputs), 1/sqrt(inputs)).
+Dive into Deep Learning, section "Underfitting and Overfitting": squared error without a half, batch size
+10, learning rate 0.01, 400 epochs (1500 for degree 19), weights from U(-1/sqrt(inputs), 1/sqrt(inputs)).
 """
 
 import math
@@ -43,17 +43,17 @@ def train(draw, rows, width, epochs):
 
 
 def main(runs):
-    figures = {}
+    metrics = {}
     for run in range(runs):
         draw = random.Random(run)
         rows = [example(draw, 20) for _ in range(200)]
         for degree, epochs in [(3, 400), (1, 400), (19, 1500)]:
             weights, on_train, on_test = train(draw, rows, degree + 1, epochs)
             for index, weight in enumerate(weights[: degree + 1 if degree < 4 else 0]):
-                figures.setdefault(f"degree {degree}: w{index}", []).append(weight)
-            figures.setdefault(f"degree {degree}: train loss", []).append(on_train)
-            figures.setdefault(f"degree {degree}: test loss", []).append(on_test)
-    for name, values in figures.items():
+                metrics.setdefault(f"degree {degree}: w{index}", []).append(weight)
+            metrics.setdefault(f"degree {degree}: train loss", []).append(on_train)
+            metrics.setdefault(f"degree {degree}: test loss", []).append(on_test)
+    for name, values in metrics.items():
         values.sort()
         at = lambda part: values[round(part * (len(values) - 1))]
         print(f"{name}: {at(0.05):.4f} {at(0.5):.4f} {at(0.95):.4f} ({runs} runs)")

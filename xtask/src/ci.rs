@@ -1,4 +1,4 @@
-//! What the gate runs beside the tests: programs as a user starts them.
+//! The checks of the gate that are not tests: programs, started as a user starts them.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -81,14 +81,14 @@ pub fn run(args: Args) -> Result<()> {
 
     if device == "flex" {
         cmd!(shell, "{this} fetch --list").run()?;
-        nobody_reads(Command::new(&this).args(["fetch", "--list"]))?;
+        closed_pipe_is_no_error(Command::new(&this).args(["fetch", "--list"]))?;
         python_reads(&shell, &run)?;
         unknown_devices_are_refused(&shell, &example("linear_regression"))?;
     }
     Ok(())
 }
 
-/// Other people's libraries read what a run left: safetensors, event files, CSV.
+/// Python libraries can read the files of a run: safetensors, event files, CSV.
 fn python_reads(shell: &Shell, run: &Path) -> Result<()> {
     let home = std::env::current_exe()?;
     let environment = home.with_file_name("python-checks");
@@ -102,8 +102,8 @@ fn python_reads(shell: &Shell, run: &Path) -> Result<()> {
     Ok(())
 }
 
-/// `xtask fetch --list | head -1` ends without a word, however little `head` takes.
-fn nobody_reads(command: &mut Command) -> Result<()> {
+/// `xtask fetch --list | head -1` ends without an error, although `head` closes the pipe early.
+fn closed_pipe_is_no_error(command: &mut Command) -> Result<()> {
     let (reader, writer) = std::io::pipe()?;
     drop(reader);
     let output = command.stdout(writer).output()?;

@@ -1,4 +1,4 @@
-//! Data sets of the catalog: fetch them, or say what there is.
+//! Downloads data sets of the catalog, or lists them.
 
 use anyhow::Result;
 use examples::say;
@@ -7,9 +7,9 @@ use tinderbox::data::{Catalog, Fetcher};
 /// `cargo xtask fetch [NAME…] [--list]`
 #[derive(clap::Args)]
 pub struct Args {
-    /// The data sets to fetch.
+    /// The data sets to download; without a name, list them.
     names: Vec<String>,
-    /// Show name, size, licence and what is present.
+    /// List name, size, license, and whether the data set is present.
     #[arg(long)]
     list: bool,
 }

@@ -1,6 +1,6 @@
-//! Small files as people have them: numbers written for another country, blanks, byte-order marks, other
-//! encodings, rare classes, rotated and transparent photographs. Programs train on them and predict, and what
-//! they predict is compared with values worked out by hand.
+//! Small difficult files of the kinds that users have: locale numbers, spaces, byte-order marks, other encodings,
+//! rare classes, rotated and transparent photographs. Programs train on them and predict, and the predictions are
+//! compared with values computed by hand.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
 use xshell::{Shell, cmd};
 
-/// Trains and predicts on the tables and on the pictures; `program` gives the path of an example.
+/// Trains and predicts on the tables and on the images; `program` returns the path of an example.
 pub fn run(shell: &Shell, program: &dyn Fn(&str) -> PathBuf, device: &str) -> Result<()> {
     let folder = shell.create_temp_dir()?;
     let folder = folder.path();
@@ -23,14 +23,14 @@ pub fn run(shell: &Shell, program: &dyn Fn(&str) -> PathBuf, device: &str) -> Re
     pictures(shell, &programs, device, &folder.join("pictures")).context("the folder of pictures")
 }
 
-/// A table to train on and one to predict for, of which the target is 2 x + 3, the 3 for category b alone.
+/// A table to train on and a table to predict for. The target is 2 x for category a and 2 x + 3 for category b.
 struct Table {
     name: &'static str,
     train: Vec<u8>,
     new: Vec<u8>,
-    /// For `tabular`; `predict` has all that it needs in the bundle.
+    /// Options for `tabular`; `predict` reads them from the bundle.
     options: &'static [&'static str],
-    /// What 1 is in the units of the file.
+    /// The value 1 in the units of the file.
     unit: f64,
 }
 
@@ -46,7 +46,7 @@ fn rows() -> impl Iterator<Item = (usize, f64, &'static str, f64)> {
 /// The rows to predict for, and their targets.
 const NEW: [(f64, &str, f64); 2] = [(1.25, "b", 5.5), (10.5, "a", 21.0)];
 
-/// A table with this header whose lines are written by `line` from row, x, category and target.
+/// The two tables with this header; `line` formats row number, x, category and target.
 fn table(header: &str, line: impl Fn(usize, f64, &str, f64) -> String) -> [String; 2] {
     let head = format!("{header}\n");
     let train = rows().map(|(row, x, category, y)| line(row, x, category, y) + "\n");
@@ -76,7 +76,7 @@ fn utf16(text: &str) -> Vec<u8> {
 }
 
 fn windows(text: &str) -> Vec<u8> {
-    // The first 256 characters of Unicode are one byte each, and no other is used here.
+    // Only characters below U+0100 are used, and their code points equal the bytes.
     text.chars().map(|letter| letter as u8).collect()
 }
 
@@ -183,7 +183,7 @@ impl Table {
         .ignore_stdout()
         .run()?;
         let bundle = run.join("bundle");
-        // Standard output is no regular file, and gets the table all the same.
+        // Standard output is no regular file; the table must arrive there too.
         let out = Path::new("/dev/stdout");
         let printed = cmd!(
             shell,
@@ -205,11 +205,11 @@ impl Table {
     }
 }
 
-/// The three classes: which half of a picture is bright.
+/// The three classes: the half of the image that is bright.
 const CLASSES: [&str; 3] = ["left", "right", "top"];
 const SIDE: u32 = 32;
 
-/// A picture of a class, with bright and dark of its own.
+/// An image of a class; `number` varies its brightness.
 fn half(class: &str, number: u32) -> RgbImage {
     let (dark, bright) = (10 + number % 40, 255 - number * 7 % 50);
     RgbImage::from_fn(SIDE, SIDE, |x, y| {
@@ -229,7 +229,7 @@ fn encoded(picture: DynamicImage, format: ImageFormat) -> Result<Vec<u8>> {
     Ok(bytes.into_inner())
 }
 
-/// A JPEG file that says how the camera was held: 3 is upside down.
+/// A JPEG file with an EXIF orientation; 3 is upside down.
 fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0".to_vec();
     exif.extend([orientation, 0, 0, 0, 0, 0, 0, 0]);
@@ -241,7 +241,7 @@ fn with_orientation(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     bytes
 }
 
-/// A picture as a camera held upside down stores it.
+/// An image as a camera that is held upside down stores it.
 fn upside_down(class: &str, number: u32) -> Result<Vec<u8>> {
     let turned = image::imageops::rotate180(&half(class, number));
     Ok(with_orientation(
@@ -250,14 +250,14 @@ fn upside_down(class: &str, number: u32) -> Result<Vec<u8>> {
     ))
 }
 
-/// A whole picture with bytes behind its end, as telephones write them.
+/// A complete image followed by more bytes, as some phones write them.
 fn with_a_tail(class: &str, number: u32) -> Result<Vec<u8>> {
     let mut bytes = encoded(half(class, number).into(), ImageFormat::Jpeg)?;
     bytes.extend(b"more of the maker's own");
     Ok(bytes)
 }
 
-/// Nothing where the bright half is: white paper shows through.
+/// The bright half is transparent, over a white background.
 fn transparent(class: &str, number: u32) -> Result<Vec<u8>> {
     let picture = half(class, number);
     let seen = RgbaImage::from_fn(SIDE, SIDE, |x, y| {

@@ -1,4 +1,4 @@
-//! `xtask lessons`: runs every lesson and writes one page of all of them.
+//! `cargo xtask lessons`: runs every lesson and writes them all to one page.
 
 mod html;
 
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use examples::say;
 use xshell::{Shell, cmd};
 
-/// The lessons in the order of the course, and where their programs are written.
+/// The lessons in the order of the course, and their source below `examples`.
 const LESSONS: [(&str, &str); 12] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
@@ -27,16 +27,16 @@ const LESSONS: [(&str, &str); 12] = [
     ("questions", "questions"),
 ];
 
-/// `xtask lessons [--out FOLDER] [--device D]`
+/// `cargo xtask lessons [--out FOLDER] [--device D]`
 #[derive(clap::Args)]
 pub struct Args {
-    /// Where the page and the figures go.
+    /// The folder for the page and its figures.
     #[arg(long, default_value = "runs/lessons")]
     out: PathBuf,
-    /// The device to run on; default: the lessons' own choice.
+    /// The device to run on; default: TINDERBOX_DEVICE, else the best compiled in.
     #[arg(long)]
     device: Option<String>,
-    /// Run the programs that lie beside this one, and build nothing.
+    /// Build nothing: run the programs in the folder of this one.
     #[arg(long)]
     built: bool,
 }
@@ -44,7 +44,7 @@ pub struct Args {
 pub fn run(args: Args) -> Result<()> {
     let shell = Shell::new()?;
     if !args.built {
-        // Built as this program was, so that the two are found side by side.
+        // With the profile of this program, so that both are in the same folder.
         let profile = if cfg!(debug_assertions) {
             "dev"
         } else {
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> Result<()> {
         let program = programs.join(name);
         ensure!(
             program.is_file(),
-            "{} is not built; leave --built out",
+            "{} is not built; run the command without --built",
             program.display()
         );
         let folder = args.out.join(name);
@@ -87,7 +87,7 @@ pub fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-/// A file of a program, or all files of a folder with `main.rs` first: their paths and texts.
+/// The source of a program, one file or a folder with `main.rs` first: paths and texts.
 fn read_programs(shell: &Shell, home: &Path, source: &str) -> Result<Vec<(String, String)>> {
     let path = home.join(source);
     let mut files = match path.is_dir() {

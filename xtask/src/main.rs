@@ -6,6 +6,8 @@ mod ci;
 mod fetch;
 mod hostile;
 mod lessons;
+#[cfg(test)]
+mod one_build;
 mod reproduce;
 
 use clap::{Parser, Subcommand};
@@ -19,15 +21,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Runs the course's experiments and holds them against the published bands.
+    /// Run the course's experiments and compare them with the published bands.
     Reproduce(reproduce::Args),
-    /// Runs every lesson and writes one page of all of them.
+    /// Run every lesson and write them all to one page.
     Lessons(lessons::Args),
-    /// Fetches data sets, or lists them.
+    /// Download data sets, or list them.
     Fetch(fetch::Args),
-    /// Measures speed, as ratios against PyTorch on the same machine if asked.
+    /// Measure speed, compared with PyTorch on the same machine if asked, or build times.
     Bench(bench::Args),
-    /// What the gate runs beside the tests.
+    /// Run the checks of the gate that are not tests.
     Ci(ci::Args),
 }
 

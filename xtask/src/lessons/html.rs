@@ -1,10 +1,10 @@
-//! The text of the lessons as one HTML page that needs no other file.
+//! The text of the lessons as one self-contained HTML page.
 
 use std::fmt::Write;
 
 use anyhow::{Context, Result};
 
-/// What a lesson printed, and the files of the program that printed it.
+/// The output of a lesson, and the source of its program.
 pub struct Lesson {
     name: String,
     title: String,
@@ -45,7 +45,7 @@ impl Lesson {
         )?;
         writeln!(
             page,
-            "<p class=\"command\"><code>cargo run --release --example {name}</code></p>"
+            "<p class=\"command\"><code>cargo run --example {name}</code></p>"
         )?;
         for part in &self.parts {
             match part {
@@ -94,7 +94,7 @@ pub fn page(lessons: &[Lesson]) -> String {
 fn parts(text: &str, figure: impl Fn(&str) -> Result<String>) -> Result<(String, Vec<Part>)> {
     let mut title = None;
     let mut parts: Vec<Part> = Vec::new();
-    // Whether the next line may go on with the part before it: not after an empty line.
+    // Whether the next line may continue the part before it: not after an empty line.
     let mut joined = false;
     for line in text.lines() {
         if line.is_empty() {
@@ -171,7 +171,7 @@ summary { cursor: pointer; font: .85rem ui-monospace, monospace; overflow-wrap: 
 <body>
 <h1>Tinderbox: the lessons</h1>
 <p>The first chapters of the course as programs. Every number and figure on this page was printed by
-the program above it, when <code>cargo xtask lessons</code> ran.</p>
+its program, run by <code>cargo xtask lessons</code>.</p>
 <nav aria-label="Lessons"><ol>
 "##;
 
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_is_whole() -> Result<()> {
+    fn the_page_has_every_part_and_no_links() -> Result<()> {
         let (title, parts) = parts(PRINTED, |_| Ok("<svg>π</svg>\n".into()))?;
         let programs = vec![("x.rs".into(), "if a < b && c {}".into())];
         let page = page(&[Lesson {
@@ -219,7 +219,7 @@ mod tests {
         ] {
             assert!(page.contains(piece), "{piece} in {page}");
         }
-        assert!(!page.contains("http"), "the page needs no other file");
+        assert!(!page.contains("http"), "the page refers to no other file");
         Ok(())
     }
 

@@ -1,17 +1,17 @@
 //! Chapter "Underfitting and Overfitting": polynomials of degree 3, 1 and 19 on 100 + 100 examples.
 //!
 //! The course publishes one run: degree 3 with weights [5.01, 1.24, -3.42, 5.50] and losses 0.0108 and 0.0106,
-//! degree 1 with [3.40, 3.99], 8.43 and 15.6, degree 19 with 0.0121 and 0.0178. Those are the medians below; one
-//! run has no percentiles, so the ends of the bands are those of 100 runs of the course's procedure in plain
-//! Python, `xtask/python/polynomial_bands.py`, which also shows how far one draw of the data moves a loss.
+//! degree 1 with [3.40, 3.99], 8.43 and 15.6, degree 19 with 0.0121 and 0.0178. Those are the medians below. One
+//! run has no percentiles, so the ends of the bands come from 100 runs of the course's procedure in plain Python,
+//! `xtask/python/polynomial_bands.py`, which also shows how much a loss depends on the draw of the data.
 
 use anyhow::{Result, ensure};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, Work, at_most, band};
+use super::{Experiment, SeedRun, Work, at_most, band};
 
-pub const POLYNOMIAL: Experiment = Experiment {
+pub const EXPERIMENTS: &[Experiment] = &[Experiment {
     name: "polynomial",
     seeds: (15, 3),
     bands: &[
@@ -28,22 +28,22 @@ pub const POLYNOMIAL: Experiment = Experiment {
         at_most("degree 19: train loss", 0.0085, 0.0121, 0.0132),
         at_most("degree 19: test loss", 0.009, 0.0178, 0.1035),
     ],
-    work: Work::Figures(polynomial),
-};
+    work: Work::Measure(polynomial),
+}];
 
-fn polynomial(setting: &Setting) -> Result<Vec<f64>> {
-    let seed = Seed::new(setting.seed);
+fn polynomial(run: &SeedRun) -> Result<Vec<f64>> {
+    let seed = Seed::new(run.seed);
     let data = synthetic::polynomial(&[5.0, 1.2, -3.4, 5.6], 20, 0.1, 200, seed.child("data"))?;
-    let (mut figures, mut losses) = (Vec::new(), Vec::new());
+    let (mut metrics, mut losses) = (Vec::new(), Vec::new());
     for (degree, epochs) in [(3, 400), (1, 400), (19, 1500)] {
-        let (weights, train, test) = fit(&data, degree + 1, epochs, seed, &setting.device)?;
+        let (weights, train, test) = fit(&data, degree + 1, epochs, seed, &run.device)?;
         if degree < 4 {
-            figures.extend(weights);
+            metrics.extend(weights);
         }
         losses.extend([train, test]);
     }
-    figures.extend(losses);
-    Ok(figures)
+    metrics.extend(losses);
+    Ok(metrics)
 }
 
 /// Weights and the losses on the first 100 rows (trained on) and on the last 100.
@@ -60,7 +60,7 @@ fn fit(
     let part = |rows: std::ops::Range<usize>| data.gather(&rows.collect::<Vec<_>>());
     let (train, test) = (part(0..100), part(100..200));
     let loader = Loader::new(train, 10)?.shuffle(seed.child("order"));
-    // PyTorch's layer starts so: U(-1 / sqrt(inputs), 1 / sqrt(inputs)). The column of ones is the bias.
+    // PyTorch's default: U(-1 / sqrt(inputs), 1 / sqrt(inputs)). The column of ones is the bias.
     let bound = 1.0 / (width as f64).sqrt();
     let model = LinearRegressionConfig {
         bias: false,

@@ -1,27 +1,30 @@
-//! Trainings by hand: parameters are tensors, a network is a function of them, an update is a subtraction.
+//! Training by hand: parameters are tensors, a network is a function of them, an update is a subtraction.
 //!
-//! First weights and order come from the same seeds as in the trainings with the framework, so that both give the
-//! same figures (but for dropout, which the course starts differently and which draws its masks in another way).
+//! Initial weights and order come from the same seeds as with the framework, so that both give the same metrics.
+//! The exception is dropout, which the course initializes differently and which draws its masks in another way.
 
-use anyhow::{Context, Result, ensure};
+mod start;
+mod train;
+
+use anyhow::{Context, Result};
 use tinderbox::burn::tensor::module::conv2d;
 use tinderbox::burn::tensor::ops::ConvOptions;
-use tinderbox::nn::lessons::{
-    BatchStatistics, accuracy, batch_norm, cross_entropy, dropout, softmax,
-};
-use tinderbox::nn::{Fans, Layer, Pool, sigmoid};
+use tinderbox::nn::lessons::{BatchStatistics, batch_norm, dropout};
+use tinderbox::nn::{Layer, Pool, sigmoid};
 use tinderbox::prelude::*;
-use tinderbox::train::{EpochRecord, History, Mean};
+use tinderbox::train::History;
 
-use super::Setting;
-use super::images::{Data, Plan};
+use super::SeedRun;
+use super::images::{Data, Settings};
+use start::Start;
+use train::train;
 
 const NORMAL: Initializer = Initializer::Normal { std: 0.01 };
 const XAVIER: Initializer = Initializer::XavierUniform { gain: 1.0 };
 
 /// Chapter "Implementation of Softmax Regression from Scratch".
-pub fn softmax_regression(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
-    let start = Start::new(setting);
+pub fn softmax_regression(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
+    let start = Start::new(run);
     let (pixels, classes) = data.sizes();
     let parameters = [
         start.weights("linear", [pixels, classes], NORMAL),
@@ -30,12 +33,12 @@ pub fn softmax_regression(plan: &Plan, data: &Data, setting: &Setting) -> Result
     let network = |[w, b]: &[Tensor<2>; 2], images: Tensor<4>, _: Option<Seed>| {
         affine(images.flatten(1, 3), w, b)
     };
-    train(plan, data, setting, parameters, network)
+    train(settings, data, run, parameters, network)
 }
 
 /// Chapter "Implementation of Multilayer Perceptrons from Scratch": 256 hidden units.
-pub fn mlp(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
-    let start = Start::new(setting);
+pub fn mlp(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
+    let start = Start::new(run);
     let (pixels, classes) = data.sizes();
     let parameters = [
         start.weights("hidden", [pixels, 256], NORMAL),
@@ -47,15 +50,15 @@ pub fn mlp(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
         let hidden = affine(images.flatten(1, 3), w1, b1).clamp_min(0.0);
         affine(hidden, w2, b2)
     };
-    train(plan, data, setting, parameters, network)
+    train(settings, data, run, parameters, network)
 }
 
 /// Chapter "Dropout": 256 and 256 hidden units, a fifth and a half of which are dropped.
 ///
-/// The course starts this version with PyTorch's own initialiser, U(±1/√inputs) for weights and biases, and the
-/// concise one with N(0, 0.01): that is why their bands differ.
-pub fn dropout_mlp(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
-    let start = Start::new(setting);
+/// The course initializes this version with PyTorch's default, U(±1/√inputs) for weights and biases, and the concise
+/// one with N(0, 0.01): that is why their bands differ.
+pub fn dropout_mlp(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
+    let start = Start::new(run);
     let (pixels, classes) = data.sizes();
     let layer = |name: &str, inputs: usize, outputs: usize| {
         let bound = 1.0 / (inputs as f64).sqrt();
@@ -71,20 +74,20 @@ pub fn dropout_mlp(plan: &Plan, data: &Data, setting: &Setting) -> Result<Histor
     let [w3, b3] = layer("output", 256, classes);
     let network =
         |[w1, b1, w2, b2, w3, b3]: &[Tensor<2>; 6], images: Tensor<4>, training: Option<Seed>| {
-            let thinned = |hidden, probability, which| match training {
+            let dropped = |hidden, probability, which| match training {
                 Some(seed) => dropout(hidden, probability, seed.at(which)),
                 None => hidden,
             };
             let hidden = affine(images.flatten(1, 3), w1, b1).clamp_min(0.0);
-            let hidden = affine(thinned(hidden, 0.2, 1), w2, b2).clamp_min(0.0);
-            affine(thinned(hidden, 0.5, 2), w3, b3)
+            let hidden = affine(dropped(hidden, 0.2, 1), w2, b2).clamp_min(0.0);
+            affine(dropped(hidden, 0.5, 2), w3, b3)
         };
-    train(plan, data, setting, [w1, b1, w2, b2, w3, b3], network)
+    train(settings, data, run, [w1, b1, w2, b2, w3, b3], network)
 }
 
 /// Chapter "Batch Normalization": a LeNet with the batch norm written out.
-pub fn batch_norm_lenet(plan: &Plan, data: &Data, setting: &Setting) -> Result<History> {
-    let start = Start::new(setting);
+pub fn batch_norm_lenet(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
+    let start = Start::new(run);
     let [channels, height, width] = data.train.shape();
     let (_, classes) = data.sizes();
     let side = |side: usize| ((side - 4) / 2 - 4) / 2;
@@ -108,7 +111,7 @@ pub fn batch_norm_lenet(plan: &Plan, data: &Data, setting: &Setting) -> Result<H
         [start.ones(84), start.zeros(84)],
         [linear("fc3", 84, classes), start.biases("fc3", 84, classes)],
     ];
-    // What the batch norms remember for predictions.
+    // The running statistics, used for predictions.
     let mut statistics = [6, 16, 120, 84].map(|channels| BatchStatistics {
         mean: Tensor::zeros([channels], &start.device),
         variance: Tensor::ones([channels], &start.device),
@@ -158,7 +161,7 @@ pub fn batch_norm_lenet(plan: &Plan, data: &Data, setting: &Setting) -> Result<H
         affine(row, w3, b3)
     };
     let parameters: [Tensor<2>; 18] = parameters.concat().try_into().ok().context("nine pairs")?;
-    train(plan, data, setting, parameters, network)
+    train(settings, data, run, parameters, network)
 }
 
 /// `x W + b`, with one row of biases.
@@ -187,124 +190,4 @@ impl Data {
         let pixels = self.train.shape().iter().product();
         (pixels, self.train.classes().names().len())
     }
-}
-
-/// Where first weights come from: tensors that remember what becomes of them.
-struct Start {
-    seed: Seed,
-    device: Device,
-}
-
-impl Start {
-    fn new(setting: &Setting) -> Self {
-        Self {
-            seed: Seed::new(setting.seed).child("weights"),
-            device: setting.device.clone().autodiff(),
-        }
-    }
-
-    fn draw(&self, name: &str, shape: [usize; 2], fans: Fans, how: Initializer) -> Tensor<2> {
-        let seed = self.seed.child(name).child("weight");
-        let numbers = how.draw(shape[0] * shape[1], fans, seed);
-        Tensor::from_data(TensorData::new(numbers, shape), &self.device).require_grad()
-    }
-
-    /// From `inputs` to `outputs` numbers.
-    fn weights(&self, name: &str, [inputs, outputs]: [usize; 2], how: Initializer) -> Tensor<2> {
-        let fans = Fans {
-            fan_in: inputs,
-            fan_out: outputs,
-        };
-        self.draw(name, [inputs, outputs], fans, how)
-    }
-
-    /// One row of numbers an output channel.
-    fn kernels(&self, name: &str, outputs: usize, inputs: usize, side: usize) -> Tensor<2> {
-        let square = side * side;
-        let fans = Fans {
-            fan_in: inputs * square,
-            fan_out: outputs * square,
-        };
-        self.draw(name, [outputs, inputs * square], fans, XAVIER)
-    }
-
-    /// One row of biases for units of `fan_in` inputs.
-    fn biases(&self, name: &str, fan_in: usize, count: usize) -> Tensor<2> {
-        let fans = Fans {
-            fan_in,
-            fan_out: count,
-        };
-        let seed = self.seed.child(name).child("bias");
-        let numbers = Initializer::PYTORCH.draw(count, fans, seed);
-        Tensor::from_data(TensorData::new(numbers, [1, count]), &self.device).require_grad()
-    }
-
-    fn zeros(&self, count: usize) -> Tensor<2> {
-        Tensor::zeros([1, count], &self.device).require_grad()
-    }
-
-    fn ones(&self, count: usize) -> Tensor<2> {
-        Tensor::ones([1, count], &self.device).require_grad()
-    }
-}
-
-/// Minibatch SGD. `network` gives the logits of images; in training it also gets a seed for what it draws.
-fn train<const N: usize>(
-    plan: &Plan,
-    data: &Data,
-    setting: &Setting,
-    mut parameters: [Tensor<2>; N],
-    mut network: impl FnMut(&[Tensor<2>; N], Tensor<4>, Option<Seed>) -> Tensor<2>,
-) -> Result<History> {
-    let device = setting.device.clone().autodiff();
-    let seed = Seed::new(setting.seed);
-    let (train, test) = data.loaders(plan.batch, seed)?;
-    let mut history = History::default();
-    for epoch in 0..plan.epochs {
-        let started = std::time::Instant::now();
-        let draws = seed.child("draws").at(epoch as u64);
-        let (mut losses, mut right, mut tested) =
-            (Mean::default(), Mean::default(), Mean::default());
-        for (step, batch) in train.epoch(epoch, 0, &device)?.enumerate() {
-            let Batch { inputs, targets } = batch?;
-            let examples = targets.dims()[0];
-            let logits = network(&parameters, inputs, Some(draws.at(step as u64)));
-            right.add(accuracy(logits.clone(), targets.clone()), examples);
-            // The mean over the examples of this batch: the last one is shorter.
-            let loss = cross_entropy(softmax(logits), targets).mean();
-            let gradients = loss.backward();
-            for parameter in &mut parameters {
-                let gradient = parameter.grad(&gradients);
-                let gradient = gradient.context("every parameter takes part in the loss")?;
-                let moved = parameter.clone().inner() - gradient * plan.rate;
-                *parameter = Tensor::from_inner(moved).require_grad();
-            }
-            let loss: f64 = loss.into_scalar();
-            ensure!(
-                loss.is_finite(),
-                "the loss is {loss} in epoch {}, step {}",
-                epoch + 1,
-                step + 1
-            );
-            losses.add(loss, examples);
-        }
-        for batch in test.epoch(0, 0, &device)? {
-            let Batch { inputs, targets } = batch?;
-            let logits = network(&parameters, inputs, None);
-            tested.add(accuracy(logits, targets.clone()), targets.dims()[0]);
-        }
-        let figure = |name: &str, mean: Mean| (name.to_string(), mean.value());
-        history.epochs.push(EpochRecord {
-            epoch: epoch + 1,
-            step: (epoch + 1) * train.num_batches(),
-            learning_rate: plan.rate,
-            figures: vec![
-                figure("train_loss", losses),
-                figure("train_accuracy", right),
-                figure("valid_accuracy", tested),
-            ],
-            seconds: started.elapsed().as_secs_f64(),
-        });
-    }
-    Ok(history)
 }

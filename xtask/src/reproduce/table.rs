@@ -1,26 +1,27 @@
-//! The table *published band / ours*.
+//! The table of an experiment: the published bands and our medians.
 
-use super::{Band, Held};
+use super::Band;
+use super::band::Check;
 
-/// One figure of an experiment.
+/// One metric of an experiment.
 pub struct Row {
     band: &'static Band,
     values: Vec<f64>,
     median: f64,
 }
 
-/// All figures of an experiment.
+/// All metrics of an experiment.
 pub struct Table {
     pub experiment: &'static str,
     /// The time of every seed.
     pub seconds: Vec<f64>,
-    /// What was done, where it was less than what the bands are of: then nothing is held against them.
-    pub smaller: Option<String>,
+    /// The settings of a smaller training run: the bands do not apply to it.
+    pub quick: Option<String>,
     pub rows: Vec<Row>,
 }
 
 impl Row {
-    /// The figure of every seed, held against its band.
+    /// The metric of every seed.
     pub fn new(band: &'static Band, values: Vec<f64>) -> Self {
         let median = median(&values);
         Self {
@@ -29,40 +30,33 @@ impl Row {
             median,
         }
     }
-
-    fn inside(&self) -> bool {
-        // NaN is in no band.
-        let low_enough = self.median <= self.band.high;
-        low_enough && (self.band.held == Held::AtMost || self.median >= self.band.low)
-    }
 }
 
 impl Table {
-    /// Figures whose median is outside their band, for the last line.
-    pub fn outside(&self) -> Vec<String> {
-        let decides = |row: &&Row| !row.inside() && row.band.held != Held::Reported;
-        let outside = self.rows.iter().filter(decides);
-        let text = outside.map(|row| {
+    /// The metrics whose median is outside the band, one sentence each.
+    pub fn failures(&self) -> Vec<String> {
+        if self.quick.is_some() {
+            return Vec::new();
+        }
+        let fails = |row: &&Row| !row.band.holds(row.median) && row.band.check != Check::ReportOnly;
+        let failures = self.rows.iter().filter(fails).map(|row| {
             format!(
                 "{}: {} {} is outside {} to {}",
                 self.experiment,
-                row.band.figure,
+                row.band.metric,
                 number(row.median),
                 number(row.band.low),
                 number(row.band.high),
             )
         });
-        match self.smaller {
-            Some(_) => Vec::new(),
-            None => text.collect(),
-        }
+        failures.collect()
     }
 
     fn verdict(&self, row: &Row) -> &'static str {
-        match (&self.smaller, row.inside(), row.band.held) {
-            (Some(_), ..) => "quick: not held against the band",
+        match (&self.quick, row.band.holds(row.median), row.band.check) {
+            (Some(_), ..) => "quick: no band applies",
             (None, true, _) => "inside",
-            (None, false, Held::Reported) => "outside, reported only",
+            (None, false, Check::ReportOnly) => "outside, reported only",
             (None, false, _) => "OUTSIDE",
         }
     }
@@ -70,17 +64,17 @@ impl Table {
     pub fn to_markdown(&self) -> String {
         let (seeds, seconds) = (self.seconds.len(), self.seconds.iter().sum::<f64>());
         let mut text = format!("{} ({seeds} seeds, {seconds:.0} s)\n\n", self.experiment);
-        if let Some(smaller) = &self.smaller {
-            text += &format!("quick: {smaller}\n\n");
+        if let Some(settings) = &self.quick {
+            text += &format!("quick: {settings}\n\n");
         }
-        text += "| figure | published p5 | median | p95 | ours: median | lowest | highest | |\n";
+        text += "| metric | published p5 | median | p95 | ours: median | lowest | highest | |\n";
         text += "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |\n";
         for row in &self.rows {
             let lowest = row.values.iter().copied().fold(f64::INFINITY, f64::min);
             let highest = row.values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
             text += &format!(
                 "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
-                row.band.figure,
+                row.band.metric,
                 number(row.band.low),
                 number(row.band.median),
                 number(row.band.high),
@@ -96,7 +90,7 @@ impl Table {
     pub fn to_json(&self) -> String {
         let rows = self.rows.iter().map(|row| {
             serde_json::json!({
-                "figure": row.band.figure,
+                "metric": row.band.metric,
                 "band": [row.band.low, row.band.median, row.band.high],
                 "median": row.median,
                 "values": row.values,
@@ -106,8 +100,8 @@ impl Table {
         let table = serde_json::json!({
             "experiment": self.experiment,
             "seconds": self.seconds,
-            "quick": self.smaller,
-            "figures": rows.collect::<Vec<_>>(),
+            "quick": self.quick,
+            "metrics": rows.collect::<Vec<_>>(),
         });
         format!("{table:#}\n")
     }
@@ -133,38 +127,42 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{at_most, band, reported};
+    use super::super::{band, reported};
     use super::*;
 
     static LOSS: Band = band("loss", 0.4, 0.5, 0.6);
-    static ERROR: Band = at_most("error", 0.4, 0.5, 0.6);
     static ACCURACY: Band = reported("test accuracy", 0.7, 0.8, 0.9);
 
     #[test]
-    fn the_median_decides() {
-        assert!(Row::new(&LOSS, vec![0.1, 0.45, 9.0]).inside());
-        assert!(!Row::new(&LOSS, vec![0.1, 0.2, 0.5]).inside());
-        assert!(Row::new(&ERROR, vec![0.1, 0.2, 0.5]).inside());
-        assert!(!Row::new(&ERROR, vec![0.7]).inside());
-        assert!(!Row::new(&ACCURACY, vec![0.95]).inside());
-        assert!(!Row::new(&LOSS, vec![f64::NAN]).inside());
-        assert!(!Row::new(&LOSS, Vec::new()).inside());
+    fn the_median_counts() {
+        let failures = |values: Vec<f64>| {
+            let rows = vec![Row::new(&LOSS, values)];
+            let table = Table {
+                rows,
+                ..table(None)
+            };
+            table.failures().len()
+        };
+        assert_eq!(failures(vec![0.1, 0.45, 9.0]), 0);
+        assert_eq!(failures(vec![0.1, 0.2, 0.5]), 1);
+        assert_eq!(failures(vec![f64::NAN]), 1);
+        assert_eq!(failures(Vec::new()), 1);
     }
 
-    fn table(smaller: Option<String>) -> Table {
+    fn table(quick: Option<String>) -> Table {
         Table {
             experiment: "lenet",
             seconds: vec![1.0],
-            smaller,
+            quick,
             rows: vec![Row::new(&LOSS, vec![2.303]), Row::new(&ACCURACY, vec![0.1])],
         }
     }
 
     #[test]
-    fn what_is_outside_is_named_but_for_what_is_only_reported() {
+    fn a_checked_metric_outside_its_band_is_a_failure_a_reported_one_is_not() {
         let table = table(None);
         assert_eq!(
-            table.outside(),
+            table.failures(),
             ["lenet: loss 2.3030 is outside 0.4000 to 0.6000"]
         );
         let text = table.to_markdown();
@@ -172,11 +170,11 @@ mod tests {
     }
 
     #[test]
-    fn a_smaller_training_is_held_against_nothing_and_says_so() {
+    fn no_band_applies_to_a_quick_run() {
         let table = table(Some("the first 10 images".into()));
-        assert!(table.outside().is_empty());
+        assert!(table.failures().is_empty());
         let text = table.to_markdown();
         assert!(text.contains("quick: the first 10 images"), "{text}");
-        assert_eq!(text.matches("not held against the band").count(), 2);
+        assert_eq!(text.matches("no band applies").count(), 2);
     }
 }

@@ -9,13 +9,15 @@ use tinderbox::data::synthetic;
 use tinderbox::optim::{GradientsParams, Group, Reduction};
 use tinderbox::prelude::*;
 
-use super::{Experiment, Setting, Work, at_most, band};
+use super::{Experiment, SeedRun, Work, at_most, band};
+
+pub const EXPERIMENTS: &[Experiment] = &[SCRATCH, CONCISE];
 
 /// The penalty as a term of the loss.
 ///
-/// The course publishes percentiles of the test losses; the training losses and norms are of one run, and their
+/// The course publishes percentiles of the test losses. Training losses and norms are published for one run; their
 /// bands are a factor of ten and a tenth around it.
-pub const SCRATCH: Experiment = Experiment {
+const SCRATCH: Experiment = Experiment {
     name: "weight-decay-scratch",
     seeds: (25, 9),
     bands: &[
@@ -26,11 +28,11 @@ pub const SCRATCH: Experiment = Experiment {
         band("lambda 3: test loss", 0.062, 0.085, 0.160),
         band("lambda 3: norm of w", 0.320, 0.356, 0.392),
     ],
-    work: Work::Figures(|setting| run(setting, Version::Scratch)),
+    work: Work::Measure(|run| measure(run, Version::Scratch)),
 };
 
 /// The penalty in the optimizer.
-pub const CONCISE: Experiment = Experiment {
+const CONCISE: Experiment = Experiment {
     name: "weight-decay-concise",
     seeds: (25, 9),
     bands: &[
@@ -39,7 +41,7 @@ pub const CONCISE: Experiment = Experiment {
         band("weight_decay 3: test loss", 0.152, 0.354, 2.36),
         band("weight_decay 3: norm of w", 0.350, 0.389, 0.428),
     ],
-    work: Work::Figures(|setting| run(setting, Version::Concise)),
+    work: Work::Measure(|run| measure(run, Version::Concise)),
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -48,19 +50,19 @@ enum Version {
     Concise,
 }
 
-fn run(setting: &Setting, version: Version) -> Result<Vec<f64>> {
-    let seed = Seed::new(setting.seed);
+fn measure(run: &SeedRun, version: Version) -> Result<Vec<f64>> {
+    let seed = Seed::new(run.seed);
     let data = synthetic::high_dimensional(200, 120, seed.child("data"))?;
     let part = |rows: std::ops::Range<usize>| data.gather(&rows.collect::<Vec<_>>());
     let (train, test) = (part(0..20), part(20..120));
-    let mut figures = Vec::new();
+    let mut metrics = Vec::new();
     for decay in [0.0, 3.0] {
-        let model = fit(&train, decay, version, seed, &setting.device)?;
+        let model = fit(&train, decay, version, seed, &run.device)?;
         if version == Version::Scratch {
-            figures.push(loss(&model, &train, version, &setting.device)?);
+            metrics.push(loss(&model, &train, version, &run.device)?);
         }
-        figures.push(loss(&model, &test, version, &setting.device)?);
-        figures.push(
+        metrics.push(loss(&model, &test, version, &run.device)?);
+        metrics.push(
             model
                 .linear
                 .weight
@@ -71,7 +73,7 @@ fn run(setting: &Setting, version: Version) -> Result<Vec<f64>> {
                 .try_into_scalar()?,
         );
     }
-    Ok(figures)
+    Ok(metrics)
 }
 
 fn fit(
@@ -129,7 +131,7 @@ impl Version {
     }
 }
 
-/// The loss without the penalty: that is a means, not the end.
+/// The loss without the penalty.
 fn loss(model: &LinearRegression, data: &Rows, version: Version, device: &Device) -> Result<f64> {
     let predicted = model.forward(data.features().clone().into_tensor(device));
     let targets = data.targets().clone().into_tensor(device);

@@ -2,8 +2,8 @@
 """Compares every standard model with torchvision: names, logits, gradients, in both directions.
 
     pip install torch torchvision safetensors
-    cargo build --release -p tinderbox --example torchvision
-    python crates/tinderbox-models/tests/python/compare.py target/release/examples/torchvision \\
+    cargo build -p tinderbox --example torchvision
+    python crates/tinderbox-models/tests/python/compare.py target/debug/examples/torchvision \\
         [--write] [NAME...]
 
 Each saved file must load with strict=True; logits and every gradient must agree within 1e-4,
