@@ -39,7 +39,7 @@ fn main() -> Result<()> {
     let config = TrainConfig {
         epochs: args.epochs.unwrap_or(100),
         learning_rate: args.lr.unwrap_or(5.0),
-        optimizer: OptimizerConfig::by_name("adam")?,
+        optimizer: OptimizerConfig::adam().into(),
         seed: args.seed,
         ema_decay: args.ema,
         ..TrainConfig::default()

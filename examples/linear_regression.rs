@@ -54,11 +54,8 @@ fn main() -> Result<()> {
         epochs,
         learning_rate: args.lr.unwrap_or(0.01),
         seed: args.seed,
-        optimizer: OptimizerConfig::by_name("momentum")?,
-        schedule: RateSchedule::per_step(Schedule::Cosine {
-            length: epochs * loader.num_batches(),
-            end: 0.0,
-        }),
+        optimizer: OptimizerConfig::sgd().momentum(0.9).into(),
+        schedule: RateSchedule::per_step(Schedule::cosine(epochs * loader.num_batches())),
         ..TrainConfig::default()
     };
     let run = args.run("linear_regression")?;

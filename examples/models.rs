@@ -6,7 +6,7 @@
 use anyhow::Result;
 use clap::Parser;
 use examples::say;
-use tinderbox::models::{Entry, find, registry, summary};
+use tinderbox::models::{ModelEntry, find, registry, summary};
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
@@ -59,7 +59,7 @@ fn list() {
         "multiply-adds"
     );
     for entry in registry() {
-        let Entry {
+        let ModelEntry {
             name,
             paper,
             input: [channels, height, width],

@@ -7,116 +7,51 @@
 use anyhow::Result;
 use clap::Parser;
 use examples::{expected, say};
-use tinderbox::optim::{ChainPart, Plateau, PlateauConfig};
+use tinderbox::optim::{Plateau, PlateauConfig};
 use tinderbox::plot::{self, Plot, Series};
 use tinderbox::prelude::*;
 
 /// Epochs that the curves show; schedules here count epochs.
 pub const EPOCHS: usize = 30;
 
-/// The section's schedules: name, base rate, shape.
+/// The section's schedules: name, base learning rate, schedule.
 pub fn course() -> Vec<(&'static str, f64, Schedule)> {
-    let cosine = |length| Schedule::Cosine { length, end: 0.01 };
+    let cosine = |length| Schedule::cosine(length).end(0.01);
     vec![
         ("constant", 0.3, Schedule::Constant),
         ("square root", 0.1, Schedule::SquareRoot),
-        (
-            "multi-step",
-            0.5,
-            Schedule::MultiStep {
-                milestones: vec![15, 30],
-                gamma: 0.5,
-            },
-        ),
-        ("cosine", 0.3, cosine(20)),
-        ("warm-up and cosine", 0.3, cosine(15).after_warmup(5, 0.0)),
+        ("multi-step", 0.5, Schedule::multi_step([15, 30], 0.5)),
+        ("cosine", 0.3, cosine(20).into()),
+        ("warm-up and cosine", 0.3, cosine(15).after_warmup(5).into()),
     ]
 }
 
-/// What the section leaves out.
+/// What the section leaves out, each from a learning rate of 0.3.
 pub fn beyond() -> Vec<(&'static str, f64, Schedule)> {
-    let part = |length, schedule| ChainPart { length, schedule };
-    vec![
-        (
-            "step",
-            0.3,
-            Schedule::Step {
-                size: 8,
-                gamma: 0.5,
-            },
-        ),
-        (
-            "factor",
-            0.3,
-            Schedule::Factor {
-                factor: 0.9,
-                floor: 0.02,
-            },
-        ),
-        (
-            "polynomial",
-            0.3,
-            Schedule::Polynomial {
-                beta: 0.1,
-                power: 0.5,
-            },
-        ),
-        (
-            "polynomial with an end",
-            0.3,
-            Schedule::PolynomialDecay {
-                length: 25,
-                power: 2.0,
-                end: 0.01,
-            },
-        ),
-        (
-            "one-cycle",
-            0.3,
-            Schedule::OneCycle {
-                length: EPOCHS,
-                rise: 0.3,
-                start_divisor: 25.0,
-                end_divisor: 1e4,
-                cosine: true,
-            },
-        ),
+    let polynomial = Schedule::polynomial_decay(25).power(2.0).end(0.01);
+    let chain = Schedule::chain()
+        .part(10, Schedule::Constant)
+        .part(20, Schedule::linear(20, 1.0, 0.0));
+    let schedules: [(&str, Schedule); 7] = [
+        ("step", Schedule::step(8, 0.5)),
+        ("factor", Schedule::factor(0.9).min_rate(0.02).into()),
+        ("polynomial", Schedule::polynomial(0.1, 0.5)),
+        ("polynomial with an end", polynomial.into()),
+        ("one-cycle", Schedule::one_cycle(EPOCHS).into()),
         (
             "warm restarts",
-            0.3,
-            Schedule::WarmRestarts {
-                period: 5,
-                multiplier: 2,
-                end: 0.0,
-            },
+            Schedule::warm_restarts(5).multiplier(2).into(),
         ),
-        (
-            "constant, then straight down",
-            0.3,
-            Schedule::Chain {
-                parts: vec![
-                    part(10, Schedule::Constant),
-                    part(
-                        20,
-                        Schedule::Linear {
-                            length: 20,
-                            from: 1.0,
-                            to: 0.0,
-                        },
-                    ),
-                ],
-            },
-        ),
-    ]
+        ("constant, then straight down", chain.into()),
+    ];
+    schedules
+        .map(|(name, schedule)| (name, 0.3, schedule))
+        .into()
 }
 
 /// The rule that looks at a metric has no curve of its own: here it meets a loss that stops falling.
 fn plateau(base: f64) -> Result<Series> {
-    let mut rule = Plateau::new(PlateauConfig {
-        factor: 0.5,
-        patience: 3,
-        ..PlateauConfig::default()
-    })?;
+    let mut rule = Plateau::new(PlateauConfig::default().factor(0.5).patience(3))?;
     let rates = (0..EPOCHS).map(|epoch| {
         let rate = rule.rate(base);
         rule.observe((-0.5 * epoch as f64).exp().max(0.01));

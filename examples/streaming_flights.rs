@@ -50,7 +50,7 @@ fn main() -> Result<()> {
     let train = TrainConfig {
         epochs: common.epochs.unwrap_or(1),
         learning_rate: common.lr.unwrap_or(0.02),
-        optimizer: OptimizerConfig::by_name("adam")?,
+        optimizer: OptimizerConfig::adam().into(),
         seed: common.seed,
         ..TrainConfig::default()
     };

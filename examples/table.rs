@@ -69,20 +69,21 @@ impl Settings {
         // With a number of epochs the learning rate stays, so that a run can be resumed with more.
         let schedule = match common.epochs {
             Some(_) => RateSchedule::default(),
-            None => RateSchedule::per_step(Schedule::Cosine {
-                length: epochs * batches,
-                end: 0.0,
-            }),
+            None => RateSchedule::per_step(Schedule::cosine(epochs * batches)),
         };
         let (optimizer, learning_rate, patience) = match plan.model {
-            Model::Linear => ("adam", 0.02, None),
-            Model::Mlp => ("adamw", 3e-3, Some((epochs / 4).max(10))),
+            Model::Linear => (OptimizerConfig::adam().into(), 0.02, None),
+            Model::Mlp => (
+                OptimizerConfig::adamw().into(),
+                3e-3,
+                Some((epochs / 4).max(10)),
+            ),
         };
         Ok(Self {
             config: TrainConfig {
                 epochs: common.epochs.unwrap_or(epochs),
                 learning_rate: common.lr.unwrap_or(learning_rate),
-                optimizer: OptimizerConfig::by_name(optimizer)?,
+                optimizer,
                 schedule,
                 seed: common.seed,
                 ..TrainConfig::default()

@@ -11,7 +11,7 @@ use tinderbox::data::images::{
 use tinderbox::data::{Examples, Strategy, fetch, split};
 use tinderbox::image::ImageClassifierConfig;
 use tinderbox::models::{ImageConfig, ImageModel, summary};
-use tinderbox::optim::{Group, Select};
+use tinderbox::optim::{ParameterGroup, Select};
 use tinderbox::plot::{Plot, Series, curves};
 use tinderbox::prelude::*;
 use tinderbox::train::{
@@ -394,10 +394,9 @@ pub fn train(
         model = start_from(model, path)?;
     }
     if let Some(rate) = plan.head_rate {
-        config.groups.push(Group {
-            rate_factor: rate / config.learning_rate,
-            ..Group::new(Select::Prefix(head(&model)?))
-        });
+        let group = ParameterGroup::new(Select::Prefix(head(&model)?));
+        let factor = rate / config.learning_rate;
+        config.groups.push(group.rate_factor(factor));
     }
     // Before hours of training, not after them.
     classifier.check(&model)?;

@@ -78,7 +78,7 @@ fn flights_epoch(repeat: usize) -> Result<Predictor> {
     let train = TrainConfig {
         epochs: 1,
         learning_rate: 0.02,
-        optimizer: OptimizerConfig::by_name("adam")?,
+        optimizer: OptimizerConfig::adam().into(),
         ..TrainConfig::default()
     };
     let fitted = Trainer::new(train)?.fit(network, &Regression::default(), &loader, None)?;

@@ -82,7 +82,7 @@ pub fn lesson(page: &mut Page) -> Result<()> {
     let rows = [0.0, 45.0, 90.0, 135.0, 180.0]
         .map(|turn| vec![format!("{turn:.0}°"), format!("{:+.3}", gain(turn))]);
     page.table(&["away from the gradient", "change"], &rows)?;
-    let surface = Surface::of((-4.0, 4.0), (-3.0, 3.0), g)?;
+    let surface = Surface::from_fn((-4.0, 4.0), (-3.0, 3.0), g)?;
     let down = Series::new(
         "0.2 x gradient, downhill",
         [(x, y), (x - 0.2 * dx, y - 0.2 * dy)],

@@ -8,7 +8,7 @@ use std::f64::consts::PI;
 use anyhow::Result;
 use clap::Parser;
 use examples::lesson::Page;
-use tinderbox::optim::{Method, Trace, minimise, newton};
+use tinderbox::optim::{Method, Trajectory, minimize, newton};
 use tinderbox::plot::{self, Plot, Scale, Series, Spacing, Surface};
 use tinderbox::prelude::*;
 
@@ -34,7 +34,7 @@ fn one_dimension(page: &mut Page) -> Result<()> {
     )?;
     let parabola = |rate| {
         let method = Method::GradientDescent { rate };
-        minimise(method, |[x]| x * x, |[x]| [2.0 * x], [10.0], 10)
+        minimize(method, |[x]| x * x, |[x]| [2.0 * x], [10.0], 10)
     };
     let rates = [("too small", 0.05), ("right", 0.2), ("too large", 1.1)];
     let mut values = Vec::new();
@@ -67,7 +67,7 @@ fn one_dimension(page: &mut Page) -> Result<()> {
     page.text(
         "x cos(0.15 pi x) has many local minima. Start and learning rate decide which one is found.",
     )?;
-    let trace = minimise(
+    let trace = minimize(
         Method::GradientDescent { rate: 2.0 },
         waves,
         waves_slope,
@@ -95,7 +95,7 @@ fn two_dimensions(page: &mut Page) -> Result<()> {
     page.section("Two dimensions")?;
     let f = |[x, y]: [f64; 2]| x * x + 2.0 * y * y;
     let gradient = |[x, y]: [f64; 2]| [2.0 * x, 4.0 * y];
-    let trace = minimise(
+    let trace = minimize(
         Method::GradientDescent { rate: 0.1 },
         f,
         gradient,
@@ -103,7 +103,7 @@ fn two_dimensions(page: &mut Page) -> Result<()> {
         20,
     )?;
     page.show("x1^2 + 2 x2^2, rate 0.1", &point(&trace))?;
-    let surface = Surface::of((-5.5, 1.0), (-3.0, 1.0), |x, y| f([x, y]))?;
+    let surface = Surface::from_fn((-5.5, 1.0), (-3.0, 1.0), |x, y| f([x, y]))?;
     let plot = Plot::new("Gradient descent on x1² + 2 x2²").labels("x1", "x2");
     let path = Series::new("20 steps", trace.points.iter().map(|&[x, y]| (x, y)));
     page.figure(
@@ -172,7 +172,7 @@ fn narrow_valley(page: &mut Page) -> Result<()> {
         ("Adagrad 2", Method::Adagrad { rate: 2.0, epsilon }),
         (
             "RMSProp 0.4",
-            Method::Rmsprop {
+            Method::RmsProp {
                 rate: 0.4,
                 gamma: 0.9,
                 epsilon,
@@ -181,11 +181,11 @@ fn narrow_valley(page: &mut Page) -> Result<()> {
     ];
     let mut paths = Vec::new();
     for (name, method) in methods {
-        let trace = minimise(method, f, gradient, [-5.0, -2.0], 20)?;
+        let trace = minimize(method, f, gradient, [-5.0, -2.0], 20)?;
         page.show(name, &point(&trace))?;
         paths.push(Series::new(name, trace.points.iter().map(|&[x, y]| (x, y))));
     }
-    let surface = Surface::of((-5.5, 1.5), (-3.0, 2.5), |x, y| f([x, y]))?;
+    let surface = Surface::from_fn((-5.5, 1.5), (-3.0, 2.5), |x, y| f([x, y]))?;
     let mut draw = |file: &str, title: &str, chosen: &[usize]| {
         let chosen: Vec<Series> = chosen.iter().map(|&index| paths[index].clone()).collect();
         let plot = Plot::new(title).labels("x1", "x2");
@@ -245,7 +245,7 @@ fn noise(page: &mut Page, seed: Seed) -> Result<()> {
         rows.push(vec![name.to_owned(), format!("{distance:.3}")]);
     }
     page.table(&["rate 0.1 times", "distance after 400 steps"], &rows)?;
-    let surface = Surface::of((-5.5, 1.5), (-3.0, 1.5), |x, y| x * x + 2.0 * y * y)?;
+    let surface = Surface::from_fn((-5.5, 1.5), (-3.0, 1.5), |x, y| x * x + 2.0 * y * y)?;
     let plot = Plot::new("Noisy gradients, the first 100 steps").labels("x1", "x2");
     page.figure(
         "noise",
@@ -270,12 +270,12 @@ fn waves_bend([x]: [f64; 1]) -> [[f64; 1]; 1] {
     [[-2.0 * C * (C * x).sin() - x * C * C * (C * x).cos()]]
 }
 
-fn point(trace: &Trace<2>) -> String {
+fn point(trace: &Trajectory<2>) -> String {
     let [x, y] = trace.last();
     format!("{x:.6}, {y:.6}")
 }
 
-fn path(name: &str, trace: &Trace<1>) -> Series {
+fn path(name: &str, trace: &Trajectory<1>) -> Series {
     let points = trace.points.iter().zip(&trace.values);
     Series::new(name, points.map(|([x], f)| (*x, *f)))
 }

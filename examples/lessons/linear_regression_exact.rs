@@ -142,7 +142,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         &format!("{nonlinear:.6}"),
     )?;
 
-    let surface = Surface::of((-0.5, 3.0), (-4.5, 0.5), |w1, w2| mse([w1, w2], 4.2))?;
+    let surface = Surface::from_fn((-0.5, 3.0), (-4.5, 0.5), |w1, w2| mse([w1, w2], 4.2))?;
     let plot = Plot::new("The loss over w1 and w2, and the path of SGD").labels("w1", "w2");
     let path = Series::new("by hand", path);
     page.figure(

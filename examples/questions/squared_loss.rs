@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use examples::lesson::Page;
-use tinderbox::optim::{Method, minimise};
+use tinderbox::optim::{Method, minimize};
 use tinderbox::plot::{self, Plot, Series};
 
 /// Three reasons for it, and one against.
@@ -38,14 +38,14 @@ pub fn answer(page: &mut Page) -> Result<()> {
     )?;
     let gradient_descent = Method::GradientDescent { rate: 0.1 };
     let off = |x: f64| x - 1.05;
-    let squared = minimise(
+    let squared = minimize(
         gradient_descent,
         |[x]| off(x).powi(2),
         |[x]| [2.0 * off(x)],
         [0.0],
         100,
     )?;
-    let absolute = minimise(
+    let absolute = minimize(
         gradient_descent,
         |[x]| off(x).abs(),
         |[x]| [off(x).signum()],

@@ -295,11 +295,8 @@ fn readme(frame: &DataFrame, out: &Path) -> Result<(f64, f64), Box<dyn std::erro
     let epochs = train.epochs_for_steps(3_000).max(3);
     let settings = TrainConfig {
         epochs,
-        optimizer: OptimizerConfig::by_name("momentum")?,
-        schedule: RateSchedule::per_step(Schedule::Cosine {
-            length: epochs * train.num_batches(),
-            end: 0.0,
-        }),
+        optimizer: OptimizerConfig::sgd().momentum(0.9).into(),
+        schedule: RateSchedule::per_step(Schedule::cosine(epochs * train.num_batches())),
         ..TrainConfig::default()
     };
     let fitted = Trainer::new(settings)?

@@ -45,7 +45,7 @@ fn plan<'a>(common: &'a examples::Common, model: &'a str) -> Training<'a> {
         config: TrainConfig {
             epochs: 1,
             learning_rate: 0.005,
-            optimizer: OptimizerConfig::by_name("adam").unwrap(),
+            optimizer: OptimizerConfig::adam().into(),
             ..TrainConfig::default()
         },
         batch_size: 8,

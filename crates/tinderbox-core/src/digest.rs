@@ -1,8 +1,7 @@
-/// A 64-bit digest of data, by which a resumed run knows that its data are the same.
+/// A 64-bit digest of data, by which a resumed run checks that its data are the same.
 ///
-/// It is fast (several GB/s), equal on every machine, and changes with every bit, with the order of
-/// what is added and with its length. It is no protection against somebody who wants two data sets
-/// to have the same digest.
+/// It is fast (several GB/s), equal on every machine, and depends on every bit, on the order and on
+/// the lengths of what is added. It is not cryptographic: it detects mistakes, not attacks.
 ///
 /// ```
 /// use tinderbox_core::Digest;
@@ -13,7 +12,7 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Digest {
-    /// Four, so that a core works on four words at a time.
+    /// Four, so that a core can process four words at a time.
     lanes: [u64; LANES],
 }
 
@@ -40,7 +39,7 @@ impl Digest {
         self
     }
 
-    /// Adds bytes, and how many they are.
+    /// Adds bytes and their number.
     pub fn bytes(self, bytes: &[u8]) -> Self {
         let (blocks, rest) = bytes.as_chunks::<{ 8 * LANES }>();
         let mut digest = self.word(bytes.len() as u64);
@@ -58,12 +57,13 @@ impl Digest {
         digest
     }
 
-    /// Adds a text, and its length.
+    /// Adds a string and its length.
     pub fn text(self, text: &str) -> Self {
         self.bytes(text.as_bytes())
     }
 
-    /// Adds numbers bit by bit, and how many they are: 0 and -0 differ, and so do two kinds of NaN.
+    /// Adds numbers, by their bits, and how many there are: 0 and -0 differ, and so do NaNs with
+    /// different bits.
     pub fn floats(self, numbers: &[f32]) -> Self {
         let (blocks, rest) = numbers.as_chunks::<{ 2 * LANES }>();
         let mut digest = self.word(numbers.len() as u64);
@@ -83,7 +83,7 @@ impl Digest {
     /// The digest of all that was added.
     pub fn value(&self) -> u64 {
         let mixed = self.lanes.iter().fold(0, |all, &lane| step(all, lane));
-        // The finaliser of SplitMix64, as in seeds: every bit of the lanes reaches every bit.
+        // The finalizer of SplitMix64, as in seeds: every bit of the lanes reaches every bit.
         let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
@@ -142,7 +142,7 @@ mod tests {
         }
     }
 
-    /// Checkpoints hold digests: one that changes would refuse them all.
+    /// Checkpoints hold digests: if these changed, all saved checkpoints would be refused.
     #[test]
     fn digests_never_change() {
         let digest = Digest::new().text("rows").floats(&[0.5; 11]).word(7);

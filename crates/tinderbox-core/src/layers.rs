@@ -6,18 +6,18 @@ thread_local! {
     static DRAWS: Cell<(Seed, u64)> = const { Cell::new((Seed::new(0), 0)) };
 }
 
-/// Starts what layers draw on this thread while they train (the masks of dropout) at this seed.
+/// Seeds the random draws of layers on this thread during training (the masks of dropout).
 ///
-/// A trainer does so before every step, so that a step draws the same wherever its run began and
-/// whatever other threads train. In a loop of your own, do it before the forward pass, with a seed
-/// for each step: `seed_layers(seed.at(step))`. A thread that never did starts at seed 0.
+/// A trainer does so before every step, so that a step draws the same numbers wherever the run
+/// resumed and whatever other threads do. In a training loop of your own, call it before the forward
+/// pass, with a seed for each step: `seed_layers(seed.at(step))`. Without a call the seed is 0.
 pub fn seed_layers(seed: Seed) {
     DRAWS.set((seed, 0));
 }
 
-/// The seed for the next draw of a layer on this thread.
+/// The seed of the next draw of a layer on this thread.
 ///
-/// The n-th call after [`seed_layers`] gives `seed.at(n)`.
+/// The n-th call (from 0) after [`seed_layers`] returns `seed.at(n)`.
 pub fn next_layer_seed() -> Seed {
     let (seed, draws) = DRAWS.get();
     DRAWS.set((seed, draws + 1));

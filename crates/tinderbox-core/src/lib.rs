@@ -1,5 +1,5 @@
-//! What every Tinderbox crate needs and nothing else: explicit seeds, atomic files, suggestions for
-//! misspelt names, a stopwatch.
+//! The basis of all Tinderbox crates: explicit seeds, atomic files, digests, suggestions for
+//! misspelled names, memory, a timer.
 //!
 //! ```
 //! use tinderbox_core::Seed;

@@ -2,13 +2,13 @@ use std::sync::Once;
 
 /// Asks the C library to keep freed memory for the next allocation, for the rest of the process.
 ///
-/// A training step frees what the next step allocates again: activations and gradients, in blocks
-/// of megabytes. glibc gives such blocks back to the system at once, and every page of them that
-/// comes again is faulted in and cleared: filling a tensor then costs several times what the
-/// arithmetic does. A process that keeps them uses no more than it did at its peak, but gives nothing
-/// back to other processes before it ends. Trainers call this unless they are told not to
+/// A training step frees memory that the next step allocates again: activations and gradients, in
+/// blocks of megabytes. glibc returns such blocks to the system at once, and allocating them again
+/// costs a page fault and clearing for every page: filling a tensor then takes several times as long
+/// as the arithmetic. A process that keeps freed memory uses no more than its peak, but returns
+/// nothing to other processes before it ends. Trainers call this unless they are told not to
 /// (`Trainer::keep_memory(false)`, `LrFinder { keep_memory: false, .. }`), as a server that also
-/// trains should; a training loop of one's own may call it.
+/// trains should do; a training loop of your own may call it.
 ///
 /// On systems without glibc it does nothing.
 pub fn keep_memory() {
@@ -16,7 +16,7 @@ pub fn keep_memory() {
     ONCE.call_once(glibc::keep);
 }
 
-/// The most memory that this process ever used, in megabytes; Linux says it, others do not.
+/// The peak memory of this process in megabytes; `None` on systems other than Linux.
 pub fn peak_memory() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
@@ -25,7 +25,7 @@ pub fn peak_memory() -> Option<f64> {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[allow(unsafe_code)] // a declaration of glibc's, see mallopt(3)
+#[allow(unsafe_code)] // a declaration of glibc, see mallopt(3)
 mod glibc {
     use std::ffi::c_int;
 
@@ -37,8 +37,8 @@ mod glibc {
     const M_MMAP_THRESHOLD: c_int = -3;
 
     pub(super) fn keep() {
-        // Blocks below 1 GiB come from the heap, whose end is never given back. A glibc that
-        // refuses so much takes 32 MiB.
+        // Blocks below 1 GiB come from the heap, which is never trimmed. A glibc that refuses this
+        // threshold accepts 32 MiB.
         if mallopt(M_MMAP_THRESHOLD, 1 << 30) == 0 {
             mallopt(M_MMAP_THRESHOLD, 32 << 20);
         }
@@ -55,7 +55,7 @@ mod glibc {
 mod tests {
     use super::*;
 
-    /// Pages that this thread had to wait for so far: field 10 of stat, the second after the state.
+    /// Page faults of this thread so far: field 10 of stat.
     fn page_faults() -> u64 {
         let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
         let (_, fields) = stat.rsplit_once(") ").unwrap();
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn freed_memory_comes_back_without_faults() {
+    fn freed_memory_is_used_again_without_page_faults() {
         keep_memory();
         let fill = || std::hint::black_box(vec![1u8; 16 << 20]).len();
         fill();
@@ -73,7 +73,7 @@ mod tests {
             fill();
         }
         let faults = page_faults() - before;
-        // Anew, every round would fault each of its 4,096 pages.
+        // Without it, every round would fault each of its 4,096 pages.
         assert!(faults < 4096, "{faults} faults in {rounds} rounds");
     }
 }

@@ -1,11 +1,11 @@
-/// The names that are spelled most like `name`, best first and at most `most` of them: what an error
-/// about a misspelt name suggests.
+/// The names with the most similar spelling to `name`, best first and at most `max`, for the
+/// suggestion in an error about an unknown name.
 ///
-/// Case does not count. Names that share hardly a letter with it are left out.
+/// Case does not matter. Names that differ in most letters are left out.
 pub fn nearest<'a>(
     name: &str,
     names: impl IntoIterator<Item = &'a str>,
-    most: usize,
+    max: usize,
 ) -> Vec<&'a str> {
     let name = name.to_lowercase();
     let near = name.chars().count() / 2 + 1;
@@ -15,10 +15,10 @@ pub fn nearest<'a>(
         .filter(|(distance, _)| *distance <= near)
         .collect();
     all.sort();
-    all.into_iter().take(most).map(|(_, other)| other).collect()
+    all.into_iter().take(max).map(|(_, other)| other).collect()
 }
 
-/// Edit distance (Levenshtein 1966), where leaving off an end is one edit.
+/// Edit distance (Levenshtein 1966), where a missing end counts as one edit.
 fn distance(a: &str, b: &str) -> usize {
     if !a.is_empty() && !b.is_empty() && a != b && (b.starts_with(a) || a.starts_with(b)) {
         return 1;
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_names_come_first_and_far_ones_not_at_all() {
+    fn the_nearest_names_come_first_and_distant_ones_are_left_out() {
         let names = ["LotArea", "SalePrice", "SaleType", "Street", "YrSold"];
         assert_eq!(nearest("saleprise", names, 5), ["SalePrice", "SaleType"]);
         assert_eq!(nearest("saleprise", names, 1), ["SalePrice"]);

@@ -3,27 +3,26 @@ use rand_chacha::rand_core::{Rng as _, SeedableRng};
 
 /// An explicit, splittable random seed.
 ///
-/// Every random draw of the framework starts from a seed that the caller gave. A seed is split by
-/// name and by index, so that what is drawn in one place never depends on what was drawn in
-/// another: `Seed::new(7).child("order").at(epoch)` is the same on every machine, whatever the
-/// number of threads.
+/// Every random draw of the framework starts from a seed of the caller. A seed is split by name and by
+/// index, so that draws in one place never depend on draws in another:
+/// `Seed::new(7).child("order").at(epoch)` is the same on every machine, whatever the number of threads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Seed(u64);
 
 impl Seed {
-    /// The seed with this number.
+    /// A seed from a number.
     pub const fn new(value: u64) -> Self {
         Self(value)
     }
 
-    /// The number itself.
+    /// The number of the seed.
     pub const fn value(self) -> u64 {
         self.0
     }
 
     /// The seed of the part called `name`.
     pub fn child(self, name: &str) -> Self {
-        // FNV-1a over the name, then mixed with the parent: written out, so that it never changes.
+        // FNV-1a over the name, then mixed with the parent; implemented here so that it never changes.
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
@@ -35,7 +34,7 @@ impl Seed {
         Self(mix(self.0.wrapping_add(mix(index.wrapping_add(1)))))
     }
 
-    /// A generator that starts at this seed.
+    /// A random number generator with this seed.
     pub fn rng(self) -> Rng {
         Rng {
             bits: ChaCha8Rng::seed_from_u64(self.0),
@@ -44,7 +43,7 @@ impl Seed {
     }
 }
 
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes every output bit.
+/// The finalizer of SplitMix64 (Steele, Lea, Flood 2014): every input bit changes every output bit.
 fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -52,8 +51,8 @@ fn mix(value: u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// A random generator whose values are fixed for all time: ChaCha8 bits, and the mappings to
-/// numbers written here, so that an upgrade of a library changes no run.
+/// A random number generator whose values never change: the bits of ChaCha8, and mappings to numbers
+/// implemented here, so that updates of dependencies change no results.
 #[derive(Clone, Debug)]
 pub struct Rng {
     bits: ChaCha8Rng,
@@ -82,7 +81,7 @@ impl Rng {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
-        // libm, not the platform's mathematics library: the same bits on every system.
+        // libm and not the math library of the platform: the same bits on every system.
         let radius = libm::sqrt(-2.0 * libm::log(1.0 - self.uniform()));
         let angle = 2.0 * std::f64::consts::PI * self.uniform();
         self.spare = Some(radius * libm::sin(angle));
@@ -92,8 +91,8 @@ impl Rng {
     /// An integer drawn uniformly from `0..n`; 0 when `n` is 0.
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
-        // Lemire 2019: multiply, and draw again in the rare case that would be biased; the exact
-        // bound of that case takes a division, and is below `n`.
+        // Lemire 2019: multiply, and draw again in the rare biased case; its exact bound needs a
+        // division, and is below `n`.
         loop {
             let wide = u128::from(self.next_u64()) * u128::from(n);
             let low = wide as u64;
@@ -103,7 +102,7 @@ impl Rng {
         }
     }
 
-    /// Puts a slice in random order (Fisher and Yates).
+    /// Shuffles a slice (Fisher and Yates).
     pub fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, self.below(last as u64 + 1) as usize);

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-/// A stopwatch that keeps the laps it measured: the course's `Timer`.
+/// A timer that keeps the laps it measured: the course's `Timer`.
 ///
 /// Source: Dive into Deep Learning, section "Vectorization for Speed".
 ///
@@ -28,7 +28,7 @@ impl Default for Timer {
 }
 
 impl Timer {
-    /// A timer whose first lap begins now.
+    /// A timer whose first lap starts now.
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
@@ -36,12 +36,12 @@ impl Timer {
         }
     }
 
-    /// Begins a lap.
+    /// Starts a lap.
     pub fn start(&mut self) {
         self.started = Instant::now();
     }
 
-    /// Ends a lap and gives its length; the next one begins here too, unless [`Timer::start`] is called.
+    /// Ends a lap and returns its length; the next one starts here too, unless [`Timer::start`] is called.
     pub fn stop(&mut self) -> Duration {
         let lap = self.started.elapsed();
         self.started += lap;
@@ -49,7 +49,7 @@ impl Timer {
         lap
     }
 
-    /// A lap as long as this work.
+    /// Measures a call as one lap.
     pub fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
         self.start();
         let result = work();
@@ -57,7 +57,7 @@ impl Timer {
         result
     }
 
-    /// All laps in their order.
+    /// All laps in order.
     pub fn laps(&self) -> &[Duration] {
         &self.laps
     }
@@ -67,17 +67,17 @@ impl Timer {
         self.laps.last().map_or(0.0, Duration::as_secs_f64)
     }
 
-    /// All laps together, in seconds.
+    /// The sum of all laps in seconds.
     pub fn total(&self) -> f64 {
         self.laps.iter().sum::<Duration>().as_secs_f64()
     }
 
-    /// A lap on average, in seconds; 0 before the first one ended.
+    /// The mean lap in seconds; 0 before the first one ended.
     pub fn average(&self) -> f64 {
         self.total() / self.laps.len().max(1) as f64
     }
 
-    /// The seconds that had been measured by the end of each lap.
+    /// The sum of the laps up to each lap, in seconds.
     pub fn cumulative(&self) -> Vec<f64> {
         let ends = self.laps.iter().scan(Duration::ZERO, |sum, &lap| {
             *sum += lap;

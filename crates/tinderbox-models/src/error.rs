@@ -1,4 +1,4 @@
-/// A model configuration that makes no model.
+/// An invalid model configuration.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
@@ -10,12 +10,12 @@ pub enum ModelError {
         /// The field of its configuration.
         field: &'static str,
     },
-    /// An initialiser with a number that makes no sense.
+    /// An initializer with an invalid number.
     #[error("{model}: {source}")]
     Init {
         /// The model.
         model: &'static str,
-        /// What is wrong with the initialiser.
+        /// The problem with the initializer.
         source: tinderbox_nn::InitError,
     },
     /// A configuration that contradicts itself.
@@ -26,7 +26,7 @@ pub enum ModelError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Images that shrink to nothing on the way through the model.
+    /// Images that are too small for the strides of the model.
     #[error(
         "{model}: images of {height} x {width} are too small; it takes at least {smallest} x \
          {smallest}: resize them"
@@ -34,23 +34,23 @@ pub enum ModelError {
     TooSmall {
         /// The model.
         model: &'static str,
-        /// Height that was asked for.
+        /// The given height.
         height: usize,
-        /// Width that was asked for.
+        /// The given width.
         width: usize,
         /// The smallest height and width.
         smallest: usize,
     },
-    /// A number that makes no sense in its place.
+    /// An invalid value of a setting.
     #[error("{model}: {field} is {value}, but {needs}")]
     Setting {
         /// The model.
         model: &'static str,
         /// The field of its configuration.
         field: &'static str,
-        /// The value found.
+        /// The given value.
         value: String,
-        /// What it has to be.
+        /// The allowed values.
         needs: &'static str,
     },
     /// The name of a model that is not registered.
@@ -59,11 +59,11 @@ pub enum ModelError {
         suggest(nearest)
     )]
     Unknown {
-        /// The name asked for.
+        /// The given name.
         name: String,
         /// The names nearest to it, best first.
         nearest: Vec<&'static str>,
-        /// How many models there are.
+        /// The number of models.
         among: usize,
     },
 }

@@ -1,12 +1,12 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Network, one_of};
+use tinderbox_nn::{Network, layer_enum};
 
 use crate::ModelError;
 use crate::image::*;
 
-/// The configuration of any image model; in JSON, the field `family` says of which.
+/// The configuration of any image model; in JSON, the field `family` names the model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "family", rename_all = "snake_case")]
 #[allow(missing_docs)] // each variant is the family of the same name
@@ -30,8 +30,8 @@ pub enum ImageConfig {
     Vit(VitConfig),
 }
 
-one_of! {
-    /// Any image model, so that one program can train whichever the user names.
+layer_enum! {
+    /// Any image model, so that one program can train the model that the user names.
     ///
     /// Its parameters have the names that they have in the model itself.
     pub enum ImageModel {
@@ -55,7 +55,7 @@ one_of! {
     }
 }
 
-/// The same expression for whichever family it is.
+/// One expression for all families.
 macro_rules! each_family {
     ($value:expr, $of:ident, $name:ident => $result:expr) => {
         match $value {
@@ -81,10 +81,10 @@ macro_rules! each_family {
 }
 
 impl ImageConfig {
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// Those of the family's own `init`.
+    /// Those of the `init` of the family.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<ImageModel, ModelError> {
         each_family!(self, Self, config => config.init(seed, device).map(ImageModel::from))
     }

@@ -1,8 +1,7 @@
-//! The course's models, one a file, the models that torchvision has, and a registry of the image
-//! models.
+//! The models of the course and of torchvision, one in each file, and a registry of the image models.
 //!
-//! A model file reads in this order: what it is, `…Config` (serde), the model, `init`, `forward`
-//! with its shapes. Every image model is tested through the [`registry`].
+//! A model file has this order: its description, `…Config` (serde), the model, `init`, `forward` with
+//! its shapes. Every image model is tested through the [`registry`].
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -14,7 +13,7 @@
 //! let lenet = (find("lenet")?.config)([1, 28, 28], 10).init(seed, &device)?;
 //!
 //! let images = Tensor::<4>::zeros([2, 1, 28, 28], &device);
-//! assert_eq!(lenet.predict(images)?.dims(), [2, 10]); // a logit an image and class
+//! assert_eq!(lenet.predict(images)?.dims(), [2, 10]); // one logit for each image and class
 //!
 //! let table = summary(&lenet)?; // prints as a table: layer, output, parameters, multiply-adds
 //! assert_eq!(table.parameters, 61_706);
@@ -32,6 +31,6 @@ mod tabular_mlp;
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
-pub use registry::{Entry, find, registry};
-pub use summary::{Row, Summary, summary};
+pub use registry::{ModelEntry, find, registry};
+pub use summary::{Summary, SummaryRow, summary};
 pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};

@@ -9,19 +9,19 @@ use tinderbox_nn::{Initializer, LinearInit, Network, linear};
 
 use crate::ModelError;
 
-/// The shape of a linear regression and how its weights start.
+/// The settings of a linear regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinearRegressionConfig {
-    /// Features of an example.
+    /// Number of features of an example.
     pub inputs: usize,
-    /// Numbers to predict for an example.
+    /// Number of values to predict for an example.
     #[serde(default = "one")]
     pub outputs: usize,
     /// Whether there is an intercept.
     #[serde(default = "yes")]
     pub bias: bool,
-    /// How the weights start; the bias starts at 0.
+    /// The initializer of the weights; the bias starts at 0.
     #[serde(default = "small_normal")]
     pub initializer: Initializer,
 }
@@ -60,7 +60,7 @@ impl LinearRegressionConfig {
     /// The model with its first weights: a pure function of (config, seed), equal on every backend.
     ///
     /// # Errors
-    /// No inputs, no outputs, or an initialiser with a number that is negative or not finite.
+    /// No inputs, no outputs, or an initializer with a number that is negative or not finite.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<LinearRegression, ModelError> {
         let model = "linear regression";
         for (field, size) in [("inputs", self.inputs), ("outputs", self.outputs)] {

@@ -4,49 +4,49 @@ use tinderbox_core::{Seed, nearest};
 use crate::image::*;
 use crate::{ImageConfig, ImageModel, ModelError};
 
-/// An image model by name, with what is known of it.
+/// A registered image model and its metadata.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// The name by which it is found.
+pub struct ModelEntry {
+    /// The name, for [`find`].
     pub name: &'static str,
-    /// What it is and where it comes from.
+    /// The paper or the section of the course.
     pub paper: &'static str,
-    /// Whether torchvision has it; then its parameters have torchvision's names.
+    /// Whether it is a model of torchvision; then its parameters have torchvision's names.
     pub standard: bool,
     /// Channels, height and width of an image, as in the course or in the paper.
     pub input: [usize; 3],
     /// Classes, as in the course or in the paper.
     pub classes: usize,
-    /// Height and width at which it is quick to try.
+    /// A small height and width for quick trials.
     pub small: usize,
     /// Trainable parameters at this input and number of classes.
     pub parameters: usize,
-    /// Multiplications that are added up for one image, in convolutions and matrix products.
+    /// Multiply-adds for one image, in convolutions and matrix products.
     pub multiply_adds: u64,
-    /// Its configuration for other images and classes.
+    /// The configuration for an input shape and a number of classes.
     pub config: fn(input: [usize; 3], classes: usize) -> ImageConfig,
 }
 
-impl Entry {
+impl ModelEntry {
     /// The model at its default input and classes.
     ///
     /// # Errors
-    /// None for a registered entry; the type is that of every `init`.
+    /// None for a registered model; the type is that of every `init`.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<ImageModel, ModelError> {
         (self.config)(self.input, self.classes).init(seed, device)
     }
 }
 
 /// All image models, simplest first.
-pub fn registry() -> &'static [Entry] {
+pub fn registry() -> &'static [ModelEntry] {
     &REGISTRY
 }
 
 /// The model with this name.
 ///
 /// # Errors
-/// No such model; the error suggests the nearest names.
-pub fn find(name: &str) -> Result<&'static Entry, ModelError> {
+/// An unknown name; the error suggests the nearest names.
+pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
     if let Some(entry) = REGISTRY.iter().find(|entry| entry.name == name) {
         return Ok(entry);
     }
@@ -62,7 +62,7 @@ pub fn find(name: &str) -> Result<&'static Entry, ModelError> {
 macro_rules! course {
     ($name:literal, $paper:literal, $side:literal, $small:expr, $parameters:literal, $madds:literal,
      $config:expr => $variant:ident) => {
-        Entry {
+        ModelEntry {
             name: $name,
             paper: $paper,
             standard: false,
@@ -80,7 +80,7 @@ macro_rules! course {
 macro_rules! standard {
     ($name:literal, $paper:literal, $parameters:literal, $madds:literal,
      $config:expr => $variant:ident) => {
-        Entry {
+        ModelEntry {
             name: $name,
             paper: $paper,
             standard: true,
@@ -94,7 +94,7 @@ macro_rules! standard {
     };
 }
 
-static REGISTRY: [Entry; 28] = [
+static REGISTRY: [ModelEntry; 28] = [
     course!("softmax_regression", "Dive into Deep Learning, Softmax Regression",
         28, 2, 7_850, 7_840, SoftmaxRegressionConfig::new => SoftmaxRegression),
     course!("mlp", "Dive into Deep Learning, Multilayer Perceptrons",

@@ -5,43 +5,43 @@ use burn::module::ParamId;
 use burn::tensor::{Device, Tensor};
 use tinderbox_nn::{Network, Parameter, ShapeError, count_parameters, parameters, trace};
 
-/// One layer of a model.
+/// One layer of a summary.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct SummaryRow {
     /// The name of its parameters in the model; empty for a layer without parameters.
     pub name: String,
-    /// What kind of layer it is.
+    /// The kind of the layer.
     pub kind: &'static str,
-    /// The shape of what it makes of one example.
+    /// The shape of its output for one example.
     pub output: Vec<usize>,
-    /// Its trainable parameters.
+    /// The number of its trainable parameters.
     pub parameters: usize,
-    /// Its multiplications that are added up, for one example.
+    /// Its multiply-adds for one example.
     pub multiply_adds: u64,
 }
 
-/// What a model does to one example, layer by layer, in the order of the computation.
+/// The layers of a model in the order of the computation, with output shapes and counts.
 ///
-/// `Display` is the table that people know from Keras.
+/// `Display` prints a table like that of Keras.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     /// The shape of the example.
     pub input: Vec<usize>,
     /// The layers.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SummaryRow>,
     /// Trainable parameters of the whole model.
     pub parameters: usize,
     /// Multiply-adds of the whole model, for one example.
     pub multiply_adds: u64,
 }
 
-/// The layers of a model for an example of its own input shape; runs it once.
+/// The summary of a model for one example of its input shape; runs the model once.
 ///
-/// Activations and poolings appear without a name. Multiply-adds are those of convolutions, linear
-/// layers and attention; norms and activations count as nothing, as is the custom.
+/// Activations and poolings have no name. Multiply-adds are those of convolutions, linear layers and
+/// attention; norms and activations count as 0, as usual.
 ///
 /// # Errors
-/// An input shape that is not that of an image.
+/// An input that is not an image.
 pub fn summary<M: Network<4>>(model: &M) -> Result<Summary, ShapeError> {
     let shape = model.input_shape();
     let [channels, height, width] = shape[..] else {
@@ -59,12 +59,12 @@ pub fn summary<M: Network<4>>(model: &M) -> Result<Summary, ShapeError> {
     let device: Device = device.unwrap_or_default();
     let image = Tensor::<4>::zeros([1, channels, height, width], &device);
     let (_, steps) = trace::record(|| model.forward(image));
-    let rows: Vec<Row> = steps
+    let rows: Vec<SummaryRow> = steps
         .into_iter()
         .map(|step| {
             let weights: Vec<_> = step.weights.iter().filter_map(|id| by_id.get(id)).collect();
             let path = weights.first().map_or("", |weight| weight.path.as_str());
-            Row {
+            SummaryRow {
                 name: path
                     .rsplit_once('.')
                     .map_or("", |(layer, _)| layer)

@@ -1,105 +1,24 @@
 //! A multilayer perceptron for tables, with an embedding for every category column (Guo and
 //! Berkhahn 2016, "Entity Embeddings of Categorical Variables").
 
+mod config;
+
 use burn::module::{Module, Param, ParamId};
 use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{Dropout, Fans, Initializer, LinearInit, Network, linear};
 
 use crate::ModelError;
-
-const MODEL: &str = "tabular MLP";
-
-/// An input column that holds the index of a category.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CategoryColumn {
-    /// Its place among the inputs.
-    pub column: usize,
-    /// Number of different indices; index 0 stands for a missing or unknown category.
-    pub categories: usize,
-    /// Numbers that a category becomes.
-    pub width: usize,
-}
-
-impl CategoryColumn {
-    /// A column with the width that fastai gives: `1.6 categories^0.56`, 600 at most.
-    pub fn new(column: usize, categories: usize) -> Self {
-        let width = (1.6 * (categories as f64).powf(0.56)).round() as usize;
-        Self {
-            column,
-            categories,
-            width: width.clamp(1, 600),
-        }
-    }
-
-    /// The embedding with its first weights.
-    fn embedding(&self, seed: Seed, device: &Device) -> Embedding {
-        let shape = [self.categories, self.width];
-        let fans = Fans {
-            fan_in: self.categories,
-            fan_out: self.width,
-        };
-        let make = move |device: &Device, require_grad: bool| {
-            let normal = Initializer::Normal { std: 0.01 };
-            let mut numbers = normal.draw(shape.iter().product(), fans, seed);
-            numbers[..shape[1]].fill(0.0);
-            let data = TensorData::new(numbers, shape);
-            device
-                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
-                .set_require_grad(require_grad)
-        };
-        Embedding {
-            weight: Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into()),
-        }
-    }
-}
-
-/// The shape of an MLP for tables.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TabularMlpConfig {
-    /// Numbers in a row of the table, category indices included.
-    pub inputs: usize,
-    /// Numbers to predict for a row, or classes.
-    #[serde(default = "one")]
-    pub outputs: usize,
-    /// The columns that are category indices, in ascending order; all others are quantities.
-    #[serde(default)]
-    pub embeddings: Vec<CategoryColumn>,
-    /// Units of each hidden layer; none makes the model linear in quantities and embeddings.
-    #[serde(default = "hidden")]
-    pub hidden: Vec<usize>,
-    /// Share of the units of each hidden layer that is left out of a training step, in [0, 1).
-    #[serde(default)]
-    pub dropout: f64,
-    /// Whether each hidden layer is normalised over the batch (Ioffe and Szegedy 2015).
-    #[serde(default = "yes")]
-    pub batch_norm: bool,
-}
-
-fn one() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
-}
-
-/// fastai's choice for tables.
-fn hidden() -> Vec<usize> {
-    vec![200, 100]
-}
+pub use config::{CategoryColumn, TabularMlpConfig};
 
 /// A multilayer perceptron over the quantities of a row and the embeddings of its categories.
 ///
 /// A hidden layer is linear → batch norm → ReLU → dropout; the last layer is linear.
 #[derive(Module, Debug)]
 pub struct TabularMlp {
-    /// One embedding a category column, of shape `[categories, width]`.
+    /// One embedding for each category column, of shape `[categories, width]`.
     pub embeddings: Vec<Embedding>,
     /// The hidden layers.
     pub hidden: Vec<HiddenLayer>,
@@ -114,92 +33,23 @@ pub struct TabularMlp {
 pub struct HiddenLayer {
     /// The weights; without a bias before a batch norm, which has its own.
     pub linear: Linear,
-    /// The normalisation over the batch.
+    /// The batch norm.
     pub norm: Option<BatchNorm>,
-    /// What leaves units out while training.
+    /// The dropout.
     pub dropout: Dropout,
 }
 
 impl TabularMlpConfig {
-    /// One output, hidden layers of 200 and 100 units with batch norm, no categories, no dropout.
-    pub fn new(inputs: usize) -> Self {
-        Self {
-            inputs,
-            outputs: one(),
-            embeddings: Vec::new(),
-            hidden: hidden(),
-            dropout: 0.0,
-            batch_norm: yes(),
-        }
-    }
-
-    /// Numbers that the first layer sees: quantities and embeddings side by side.
-    pub fn width(&self) -> usize {
-        let embedded: usize = self.embeddings.iter().map(|column| column.width).sum();
-        self.inputs - self.embeddings.len() + embedded
-    }
-
-    fn check(&self) -> Result<(), ModelError> {
-        let zero = |field| {
-            Err(ModelError::Zero {
-                model: MODEL,
-                field,
-            })
-        };
-        let wrong = |problem: String| {
-            Err(ModelError::Config {
-                model: MODEL,
-                problem,
-            })
-        };
-        if self.inputs == 0 {
-            return zero("inputs");
-        }
-        if self.outputs == 0 {
-            return zero("outputs");
-        }
-        if self.hidden.contains(&0) {
-            return zero("hidden");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return wrong(format!(
-                "dropout is {}; it must be at least 0 and less than 1",
-                self.dropout
-            ));
-        }
-        let mut next = 0;
-        for &CategoryColumn {
-            column,
-            categories,
-            width,
-        } in &self.embeddings
-        {
-            if column < next || column >= self.inputs {
-                return wrong(format!(
-                    "the embedding of column {column} does not fit; columns must be ascending and below {}",
-                    self.inputs
-                ));
-            }
-            if categories == 0 || width == 0 {
-                return wrong(format!(
-                    "the embedding of column {column} has {categories} categories of width {width}; both must be at least 1"
-                ));
-            }
-            next = column + 1;
-        }
-        Ok(())
-    }
-
-    /// The model with its first weights: a pure function of (config, seed), equal on every backend.
+    /// The model with its initial weights: a pure function of (config, seed), equal on every backend.
     ///
     /// Hidden weights are He et al.'s (2015), those of the last layer PyTorch's default
     /// U(±1/√inputs), embeddings N(0, 0.01) as in fastai. The embedding of index 0, a missing or unknown
-    /// category, starts at 0 and stays there unless a training row has it: such a row is predicted as
-    /// if there were no such column.
+    /// category, starts at 0 and remains 0 unless a training row has it: such a row is predicted as if
+    /// the column did not exist.
     ///
     /// # Errors
-    /// A size of 0, a dropout outside [0, 1), embeddings of columns that there are not or that are
-    /// out of order.
+    /// A size of 0, a dropout outside [0, 1), embeddings of columns that do not exist or are not in
+    /// ascending order.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<TabularMlp, ModelError> {
         self.check()?;
         let embedding = |column: &CategoryColumn| {
@@ -237,6 +87,29 @@ impl TabularMlpConfig {
     }
 }
 
+impl CategoryColumn {
+    /// The embedding with its initial weights.
+    fn embedding(&self, seed: Seed, device: &Device) -> Embedding {
+        let shape = [self.categories, self.width];
+        let fans = Fans {
+            fan_in: self.categories,
+            fan_out: self.width,
+        };
+        let make = move |device: &Device, require_grad: bool| {
+            let normal = Initializer::Normal { std: 0.01 };
+            let mut numbers = normal.draw(shape.iter().product(), fans, seed);
+            numbers[..shape[1]].fill(0.0);
+            let data = TensorData::new(numbers, shape);
+            device
+                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
+                .set_require_grad(require_grad)
+        };
+        Embedding {
+            weight: Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into()),
+        }
+    }
+}
+
 impl HiddenLayer {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.linear.forward(x);
@@ -249,7 +122,7 @@ impl HiddenLayer {
 }
 
 impl TabularMlp {
-    /// Quantities and embeddings side by side.
+    /// Quantities and embeddings, concatenated.
     ///
     /// # Shapes
     /// `[batch, inputs]` in, `[batch, width]` out.
@@ -266,7 +139,7 @@ impl TabularMlp {
             }
             let [categories, numbers] = embedding.weight.lazy_shape().dims();
             let index = inputs.clone().slice([0..rows, column..column + 1]);
-            // An index that the embedding does not have is a category it does not know.
+            // An index outside the embedding is an unknown category.
             let unknown = index
                 .clone()
                 .greater_equal_elem(categories as f32)
@@ -284,7 +157,7 @@ impl TabularMlp {
 
 impl Network<2> for TabularMlp {
     /// # Shapes
-    /// `[batch, inputs]` in, `[batch, outputs]` out: numbers, or one logit a class.
+    /// `[batch, inputs]` in, `[batch, outputs]` out: numbers, or one logit for each class.
     fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
         let x = self.embed(inputs);
         let x = self.hidden.iter().fold(x, |x, layer| layer.forward(x));

@@ -3,7 +3,7 @@ use burn::tensor::{Tensor, activation};
 
 use crate::{Layer, trace};
 
-/// A function that is applied to every number.
+/// A function that is applied to every element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {
     Identity,
@@ -14,7 +14,7 @@ enum Function {
     Gelu,
 }
 
-/// An activation as a layer without parameters, so that it can stand between others in a tuple.
+/// An activation function as a layer without parameters, for tuples of layers.
 #[derive(Module, Debug)]
 pub struct Activation {
     #[module(skip)]
@@ -22,7 +22,7 @@ pub struct Activation {
 }
 
 impl Activation {
-    /// The input itself: holds a place in a tuple.
+    /// The identity, as a placeholder in a tuple.
     pub fn identity() -> Self {
         Self::of(Function::Identity)
     }
@@ -47,7 +47,7 @@ impl Activation {
         Self::of(Function::Silu)
     }
 
-    /// x times the normal distribution function at x (Hendrycks and Gimpel 2016).
+    /// x times the standard normal distribution function at x (Hendrycks and Gimpel 2016).
     pub fn gelu() -> Self {
         Self::of(Function::Gelu)
     }

@@ -6,10 +6,10 @@ use tinderbox_core::Seed;
 
 use crate::{Conv, Fans, Initializer, LinearInit, conv2d, linear};
 
-/// Where the layers of a model get their first weights: a seed, a device and initialisers.
+/// Makes layers with initial weights from a seed, on a device, with initializers.
 ///
-/// Each layer draws from the child of the seed that bears its name, so that a layer keeps its
-/// weights when another one is added.
+/// Each layer draws from the child of the seed with its name, so that adding a layer does not change the
+/// weights of the others.
 #[derive(Clone, Debug)]
 pub struct Init {
     seed: Seed,
@@ -20,7 +20,7 @@ pub struct Init {
 }
 
 impl Init {
-    /// One initialiser for the weights of all layers.
+    /// One initializer for the weights of all layers.
     pub fn new(seed: Seed, device: &Device, weights: Initializer) -> Self {
         Self {
             seed,
@@ -31,19 +31,19 @@ impl Init {
         }
     }
 
-    /// Another initialiser for the linear layers.
+    /// The initializer of the linear layers.
     pub fn linears(mut self, weights: Initializer) -> Self {
         self.linears = weights;
         self
     }
 
-    /// Another initialiser than zeros for the biases of convolutions and linear layers.
+    /// The initializer of the biases of convolutions and linear layers; zeros by default.
     pub fn biases(mut self, biases: Initializer) -> Self {
         self.biases = biases;
         self
     }
 
-    /// For the part of the model with this name.
+    /// The same for the part of the model with this name.
     pub fn child(&self, name: &str) -> Self {
         Self {
             seed: self.seed.child(name),
@@ -51,7 +51,7 @@ impl Init {
         }
     }
 
-    /// For the part of the model with this number.
+    /// The same for the part of the model with this index.
     pub fn at(&self, index: usize) -> Self {
         Self {
             seed: self.seed.at(index as u64),
@@ -64,7 +64,7 @@ impl Init {
         &self.device
     }
 
-    /// A convolution; its bias, if it has one, starts at 0 unless [`Init::biases`] says otherwise.
+    /// A convolution; its bias, if it has one, starts at 0 unless [`Init::biases`] is set.
     pub fn conv2d(&self, name: &str, conv: Conv) -> Conv2d {
         let seed = self.seed.child(name);
         let layer = conv2d(conv, self.convolutions, seed, &self.device);
@@ -75,7 +75,7 @@ impl Init {
         }
     }
 
-    /// A linear layer; its bias starts at 0 unless [`Init::biases`] says otherwise.
+    /// A linear layer; its bias starts at 0 unless [`Init::biases`] is set.
     pub fn linear(&self, name: &str, inputs: usize, outputs: usize) -> Linear {
         self.linear_with_bias(name, inputs, outputs, true)
     }
@@ -108,7 +108,7 @@ impl Init {
             .param([outputs], fans, seed.child("bias"), &self.device)
     }
 
-    /// A batch norm that starts as the identity of normalised input (Ioffe and Szegedy 2015).
+    /// A batch norm with a scale of 1 and a shift of 0 (Ioffe and Szegedy 2015).
     pub fn batch_norm(&self, channels: usize) -> BatchNorm {
         BatchNormConfig::new(channels).init(&self.device)
     }
@@ -120,7 +120,7 @@ impl Init {
             .init(&self.device)
     }
 
-    /// A parameter that belongs to no layer: a class token, a position embedding, a scale.
+    /// A parameter outside of any layer: a class token, a position embedding, a scale.
     pub fn parameter<const D: usize>(
         &self,
         name: &str,

@@ -23,7 +23,7 @@ impl LayerNorm2d {
             fan_in: 1,
             fan_out: 1,
         };
-        // No number is drawn, so the seed is of no consequence.
+        // Nothing is drawn, so the seed does not matter.
         let seed = tinderbox_core::Seed::new(0);
         let constant =
             |value| Initializer::Constant { value }.param([channels], fans, seed, device);
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pixel_is_normalised_over_its_channels() {
+    fn every_pixel_is_normalized_over_its_channels() {
         let device = Device::flex();
         let input = Tensor::<4>::from_data([[[[1.0f32, 5.0]], [[3.0, 5.0]]]], &device);
         let output = LayerNorm2d::new(2, 1e-6, &device).apply(input).to_data();

@@ -25,7 +25,7 @@ pub struct Conv {
 }
 
 impl Conv {
-    /// From `inputs` to `outputs` channels by kernels of `kernel` x `kernel`: stride 1, no padding,
+    /// From `inputs` to `outputs` channels with kernels of `kernel` x `kernel`: stride 1, no padding,
     /// one group, a bias.
     pub const fn new(inputs: usize, outputs: usize, kernel: usize) -> Self {
         Self {
@@ -51,13 +51,13 @@ impl Conv {
         self
     }
 
-    /// Groups of channels that do not see each other; must divide both numbers of channels.
+    /// Number of groups of channels with separate kernels; must divide both numbers of channels.
     pub const fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
     }
 
-    /// No bias, as before a batch norm, which would take it away again.
+    /// No bias, as before a batch norm, which subtracts the mean.
     pub const fn no_bias(mut self) -> Self {
         self.bias = false;
         self
@@ -68,8 +68,7 @@ impl Conv {
         (side + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
-    /// Inputs and outputs of a unit as PyTorch counts them: `inputs / groups * kernel²` inputs, and
-    /// `outputs * kernel²` outputs see an input.
+    /// Fan-in and fan-out as PyTorch counts them: `inputs / groups * kernel²` and `outputs * kernel²`.
     pub const fn fans(&self) -> Fans {
         let window = self.kernel * self.kernel;
         Fans {

@@ -6,11 +6,10 @@ use crate::{Layer, trace};
 
 /// Inverted dropout: sets numbers to 0 at random (Srivastava et al. 2014).
 ///
-/// In training each number is kept with probability `1 - probability` and scaled by the inverse, so
-/// that its mean stays; in evaluation it is the identity. The masks are drawn in host memory from
-/// [`seed_layers`](tinderbox_core::seed_layers), so they are the same on every backend, and trainings
-/// on other threads do not disturb them (as they would Burn's own dropout, whose generator a process
-/// has once).
+/// In training each number is kept with probability `1 - probability` and divided by it, so that the
+/// mean does not change; in evaluation it is the identity. The masks are drawn in host memory from
+/// [`seed_layers`](tinderbox_core::seed_layers), so they are the same on every backend and do not
+/// depend on training runs on other threads (Burn's own dropout uses one generator for the process).
 #[derive(Module, Debug)]
 pub struct Dropout {
     #[module(skip)]
@@ -27,7 +26,7 @@ impl Dropout {
         }
     }
 
-    /// Drops numbers of the input.
+    /// Sets numbers of the input to 0 at random.
     ///
     /// # Shapes
     /// Any in, the same out.
@@ -45,10 +44,10 @@ impl<const D: usize> Layer<D> for Dropout {
     }
 }
 
-/// Stochastic depth: leaves out a residual branch, example by example (Huang et al. 2016).
+/// Stochastic depth: leaves out a residual branch for some examples (Huang et al. 2016).
 ///
-/// In training each example's branch is kept with probability `1 - probability` and scaled by the
-/// inverse, so that its mean stays; in evaluation it is the identity. Draws as [`Dropout`] does.
+/// In training the branch is kept for each example with probability `1 - probability` and divided by
+/// it, so that the mean does not change; in evaluation it is the identity. Draws like [`Dropout`].
 #[derive(Module, Debug)]
 pub struct DropPath {
     #[module(skip)]
@@ -94,7 +93,7 @@ fn dropped<const D: usize>(
 
 /// `count` numbers, `1 / keep` with probability `keep` and 0 otherwise.
 fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
-    // Half of a draw decides on a number.
+    // One draw of 64 bits decides on two numbers.
     let below = (keep * (1u64 << 32) as f64) as u64;
     let scale = if keep == 0.0 { 0.0 } else { 1.0 / keep } as f32;
     let number = |half: u64| if half < below { scale } else { 0.0 };

@@ -3,11 +3,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 
-/// How the first weights of a layer are drawn.
+/// The distribution of the initial weights of a layer.
 ///
-/// With `fan_in` inputs and `fan_out` outputs a unit ([`Fans`]):
+/// With `fan_in` inputs and `fan_out` outputs of a unit ([`Fans`]):
 ///
-/// | initialiser | distribution | source |
+/// | initializer | distribution | source |
 /// | --- | --- | --- |
 /// | `Normal` | N(0, std) | |
 /// | `Uniform` | U(-bound, bound) | |
@@ -34,15 +34,15 @@ pub enum Initializer {
 /// Inputs and outputs of one unit of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fans {
-    /// Inputs that one output sees.
+    /// Inputs that one output depends on.
     pub fan_in: usize,
-    /// Outputs that one input reaches.
+    /// Outputs that depend on one input.
     pub fan_out: usize,
 }
 
-/// An initialiser that draws no usable numbers.
+/// An initializer with an invalid number.
 #[derive(Debug, thiserror::Error)]
-#[error("initialiser {initializer:?}: its number must be finite and not negative")]
+#[error("initializer {initializer:?}: its number must be finite and not negative")]
 pub struct InitError {
     initializer: Initializer,
 }
@@ -54,7 +54,7 @@ impl Initializer {
         gain: 0.577_350_269_189_625_8,
     };
 
-    /// Checks the numbers that a user wrote.
+    /// Checks the number.
     ///
     /// # Errors
     /// A number that is not finite, or a negative deviation, bound or gain.
@@ -77,7 +77,7 @@ impl Initializer {
         }
     }
 
-    /// `count` numbers: a pure function of the initialiser, the fans and the seed.
+    /// `count` numbers: a pure function of the initializer, the fans and the seed.
     pub fn draw(self, count: usize, fans: Fans, seed: Seed) -> Vec<f32> {
         use Initializer::*;
         let fan_in = fans.fan_in.max(1) as f64;
@@ -105,8 +105,8 @@ impl Initializer {
 
     /// A parameter of this shape.
     ///
-    /// It is drawn when it is first read, so that counting the parameters of a model or loading a
-    /// file into it costs no draws; the numbers are the same whenever that is.
+    /// It is drawn when it is first read, so that counting the parameters of a model or loading a file
+    /// into it draws nothing; the numbers do not depend on when that is.
     pub fn param<const D: usize>(
         self,
         shape: [usize; D],
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_make_no_sense_are_refused() {
+    fn invalid_numbers_are_refused() {
         for initializer in [
             Initializer::Normal { std: -1.0 },
             Initializer::Constant { value: f64::NAN },

@@ -7,11 +7,10 @@ use crate::trace;
 
 /// A layer that maps a tensor of rank `D` to a tensor of the same rank.
 ///
-/// Every layer of the image models is computed through this trait, Burn's own included, so that
-/// there is one place to make faster and one place that knows what a forward pass does
-/// ([`trace`]). Tuples, vectors and options of layers are layers: the tuple
-/// `(conv, norm, relu)` is PyTorch's `Sequential(conv, norm, relu)`, down to the names `0`, `1`,
-/// `2` of its parts in a state dict.
+/// All layers of the image models are computed through this trait, including Burn's own, so that
+/// kernels and the trace of a forward pass ([`trace`]) each have one place. Tuples, vectors and
+/// options of layers are layers: the tuple `(conv, norm, relu)` is PyTorch's
+/// `Sequential(conv, norm, relu)`, with the same names `0`, `1`, `2` in a state dict.
 pub trait Layer<const D: usize> {
     /// The output of the layer.
     fn apply(&self, input: Tensor<D>) -> Tensor<D>;
@@ -96,7 +95,7 @@ impl<const D: usize, L: Layer<D>> Layer<D> for Vec<L> {
     }
 }
 
-/// Nothing is the identity.
+/// `None` is the identity.
 impl<const D: usize, L: Layer<D>> Layer<D> for Option<L> {
     fn apply(&self, input: Tensor<D>) -> Tensor<D> {
         match self {

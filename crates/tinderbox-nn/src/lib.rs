@@ -1,8 +1,8 @@
-//! Layers and initialisers that Burn lacks, and the trait by which models meet training.
+//! Layers and initializers that Burn lacks, and the trait of the models that a trainer accepts.
 //!
 //! Burn draws initial weights from a global generator, at first access. Here every weight is a pure
-//! function of (shape, initialiser, seed), the same on every backend and in whatever order the
-//! weights are read. [`seeded`] does the same for modules made of Burn's own layers.
+//! function of (shape, initializer, seed), the same on every backend and in whatever order the weights
+//! are read. [`seeded`] does the same for modules of Burn's own layers.
 //!
 //! ```
 //! use burn::module::Module;
@@ -45,15 +45,15 @@ mod activation;
 mod builder;
 mod channels_first;
 mod conv;
+mod deep_copy;
 mod dropout;
-mod either;
 mod init;
 mod layer;
+mod layer_enum;
 pub mod lessons;
 mod linear;
 mod network;
 mod numbered;
-mod own_copy;
 mod parameters;
 mod pool;
 mod seeded;
@@ -63,13 +63,13 @@ pub use activation::{Activation, relu, sigmoid};
 pub use builder::Init;
 pub use channels_first::{ChannelOrder, LayerNorm2d};
 pub use conv::{Conv, conv2d};
+pub use deep_copy::deep_copy;
 pub use dropout::{DropPath, Dropout};
 pub use init::{Fans, InitError, Initializer};
 pub use layer::Layer;
 pub use linear::{LinearInit, linear};
 pub use network::{Network, ShapeError};
 pub use numbered::Numbered;
-pub use own_copy::own_copy;
 pub use parameters::{Parameter, count_parameters, parameters};
 pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
 pub use seeded::{seed_backend, seeded};

@@ -4,12 +4,12 @@ use tinderbox_core::Seed;
 
 use crate::{Fans, Initializer};
 
-/// How a linear layer starts: `weight` for the weights, zeros for the bias.
+/// The initial state of a linear layer: `weight` for the weights, zeros for the bias.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LinearInit {
     /// Whether there is a bias.
     pub bias: bool,
-    /// The initialiser of the weights.
+    /// The initializer of the weights.
     pub weight: Initializer,
 }
 

@@ -1,20 +1,20 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-/// A model that maps a batch of inputs of rank `D` to a row of outputs an example.
+/// A model that maps a batch of inputs of rank `D` to a row of outputs for each example.
 ///
-/// The one thing that training needs to know of a regression or classification model.
+/// All that training requires of a regression or classification model.
 pub trait Network<const D: usize>: Module {
-    /// Inputs `[batch, …]` to outputs `[batch, outputs]`: predicted numbers, or one logit a class.
+    /// Inputs `[batch, …]` to outputs `[batch, outputs]`: predicted numbers, or one logit for each class.
     fn forward(&self, inputs: Tensor<D>) -> Tensor<2>;
 
     /// The shape of one example that [`forward`](Self::forward) takes, without the batch.
     fn input_shape(&self) -> Vec<usize>;
 
-    /// Outputs of one example.
+    /// The number of outputs for one example.
     fn outputs(&self) -> usize;
 
-    /// Checks a batch before it goes in, so that a wrong table is an error and not a panic.
+    /// Checks the shape of a batch, so that wrong features are an error and not a panic.
     fn check_inputs(&self, inputs: &Tensor<D>) -> Result<(), ShapeError> {
         let got = inputs.dims()[1..].to_vec();
         let expected = self.input_shape();
@@ -25,22 +25,22 @@ pub trait Network<const D: usize>: Module {
         }
     }
 
-    /// [`forward`](Self::forward) for inputs that a user brings.
+    /// [`forward`](Self::forward) with checked inputs.
     fn predict(&self, inputs: Tensor<D>) -> Result<Tensor<2>, ShapeError> {
         self.check_inputs(&inputs)?;
         Ok(self.forward(inputs))
     }
 }
 
-/// Inputs of a shape that the model does not take.
+/// Inputs of a shape that the model does not accept.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "the model takes examples of shape {expected:?} but was given {got:?}; \
      use the same features, in the same order, as in training"
 )]
 pub struct ShapeError {
-    /// What the model takes, without the batch.
+    /// The shape that the model accepts, without the batch.
     pub expected: Vec<usize>,
-    /// What it was given.
+    /// The shape of the inputs.
     pub got: Vec<usize>,
 }

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::Layer;
 
-/// Parts of the same kind, called `prefix1`, `prefix2`, … in a state dict, as torchvision's
+/// Modules of one type with the names `prefix1`, `prefix2`, … in a state dict, as torchvision's
 /// DenseNet names the layers of a block.
 #[derive(Clone, Debug)]
 pub struct Numbered<M> {
@@ -14,12 +14,12 @@ pub struct Numbered<M> {
 }
 
 impl<M> Numbered<M> {
-    /// These parts with the names `prefix1`, `prefix2`, ….
+    /// These modules with the names `prefix1`, `prefix2`, ….
     pub fn new(prefix: &'static str, parts: Vec<M>) -> Self {
         Self { prefix, parts }
     }
 
-    /// The parts in order.
+    /// The modules in order.
     pub fn parts(&self) -> &[M] {
         &self.parts
     }

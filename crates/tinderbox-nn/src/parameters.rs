@@ -1,7 +1,7 @@
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 
-/// One tensor of a model: a parameter that training changes, or a running statistic.
+/// One tensor of a model: a trainable parameter or a running statistic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its path in the module tree, e.g. `layer1.0.conv1.weight`.
@@ -15,7 +15,7 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// How many numbers it holds.
+    /// The number of its elements.
     pub fn count(&self) -> usize {
         self.shape.iter().product()
     }
@@ -30,7 +30,7 @@ pub fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
     list.found
 }
 
-/// Trainable parameters of a model, as papers and PyTorch count them.
+/// The number of trainable parameters of a model, as papers and PyTorch count them.
 ///
 /// Burn's own `num_params` counts the running statistics of batch norms as well.
 pub fn count_parameters<M: Module>(model: &M) -> usize {
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
     use crate::{Conv, Init, Initializer, Numbered};
 
-    crate::one_of! {
+    crate::layer_enum! {
         /// A part.
         enum Part { Conv(burn::nn::conv::Conv2d), Norm(burn::nn::BatchNorm) }
     }

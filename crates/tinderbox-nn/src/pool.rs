@@ -25,7 +25,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// The largest number of each window.
+    /// Max pooling: the largest number of each window.
     pub fn max(window: usize, stride: usize) -> Self {
         Self {
             kind: Kind::Max,
@@ -35,7 +35,7 @@ impl Pool {
         }
     }
 
-    /// The mean of each window.
+    /// Average pooling: the mean of each window.
     pub fn average(window: usize, stride: usize) -> Self {
         Self {
             kind: Kind::Average,
@@ -43,7 +43,7 @@ impl Pool {
         }
     }
 
-    /// Rows and columns on every side that never win a maximum, and count as 0 in a mean.
+    /// Rows and columns of padding on every side: ignored in a maximum, 0 in a mean.
     pub fn padding(mut self, padding: usize) -> Self {
         self.padding = padding;
         self
@@ -76,7 +76,7 @@ impl Layer<4> for Pool {
     }
 }
 
-/// The mean of every channel (Lin, Chen, Yan 2013).
+/// Global average pooling: the mean of every channel (Lin, Chen, Yan 2013).
 ///
 /// # Shapes
 /// `[batch, channels, height, width]` to `[batch, channels]`.
@@ -90,8 +90,8 @@ pub fn global_avg_pool(input: Tensor<4>) -> Tensor<2> {
     output
 }
 
-/// The means of `side` x `side` windows that cover the input, whatever its size; PyTorch's
-/// `AdaptiveAvgPool2d`.
+/// Adaptive average pooling to `side` x `side`, whatever the size of the input (PyTorch's
+/// `AdaptiveAvgPool2d`).
 ///
 /// # Shapes
 /// `[batch, channels, height, width]` to `[batch, channels, side, side]`.
@@ -107,7 +107,7 @@ pub fn adaptive_avg_pool(input: Tensor<4>, side: usize) -> Tensor<4> {
     output
 }
 
-/// Everything but the batch in one row.
+/// Flattens everything but the batch.
 ///
 /// # Shapes
 /// `[batch, channels, height, width]` to `[batch, channels * height * width]`.

@@ -5,17 +5,17 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_core::Seed;
 
-/// A module of Burn's layers whose first weights are a function of the seed.
+/// A module of Burn's layers whose initial weights are a function of the seed.
 ///
-/// Burn draws first weights from one generator of the process, when they are first read, so that the
-/// same program gives other weights at each start. Here every parameter is drawn at once, by the
-/// initialiser that its layer was made with, from a seed of its own: that of its path in the module.
-/// What `build` itself draws (`Tensor::random`) comes from the seed too.
+/// Burn draws initial weights from one generator of the process, when they are first read, so that the
+/// same program has different weights at each start. Here every parameter is drawn at once, with the
+/// initializer of its layer, from a seed of its own: that of its path in the module. Draws of `build`
+/// itself (`Tensor::random`) come from the seed too.
 ///
 /// The bits are those of the device's backend: the same on `flex` and `ndarray`, on any thread and
-/// beside other calls of this function; a GPU draws others. They are drawn by Burn's own generator,
-/// so code that draws from it on another thread at the same moment without [`seed_backend`] (Burn's
-/// own `Dropout`, say) can disturb them; the layers of this crate do not.
+/// together with other calls of this function; a GPU draws different ones. They are drawn by Burn's own
+/// generator, so code on another thread that draws from it at the same moment without
+/// [`seed_backend`] (such as Burn's own `Dropout`) can change them; the layers of this crate do not.
 ///
 /// ```
 /// use burn::nn::LinearConfig;
@@ -29,7 +29,7 @@ use tinderbox_core::Seed;
 /// assert_ne!(draw(1).weight.val().into_data(), draw(2).weight.val().into_data());
 /// ```
 pub fn seeded<M: Module>(seed: Seed, device: &Device, build: impl FnOnce(&Device) -> M) -> M {
-    alone(|| {
+    exclusively(|| {
         device.seed(seed.child("module").value());
         let module = build(device);
         module.visit(&mut Draw {
@@ -40,47 +40,47 @@ pub fn seeded<M: Module>(seed: Seed, device: &Device, build: impl FnOnce(&Device
     })
 }
 
-/// Seeds the generator that Burn's own layers draw from on this device, but not while another thread
-/// draws first weights in [`seeded`].
+/// Seeds the generator of Burn's own layers on this device; waits while another thread draws initial
+/// weights in [`seeded`].
 pub fn seed_backend(device: &Device, seed: Seed) {
-    alone(|| device.seed(seed.value()));
+    exclusively(|| device.seed(seed.value()));
 }
 
-/// Who seeds Burn's generator and draws from it, does so alone.
+/// Locked by the thread that seeds Burn's generator and draws from it.
 static GENERATOR: Mutex<()> = Mutex::new(());
 
 thread_local! {
-    /// Whether this thread is the one: what `build` calls may be seeded itself.
-    static MINE: Cell<bool> = const { Cell::new(false) };
+    /// Whether this thread has the lock: `build` may call `seeded` itself.
+    static LOCKED: Cell<bool> = const { Cell::new(false) };
 }
 
-fn alone<R>(draw: impl FnOnce() -> R) -> R {
-    struct GiveBack;
+fn exclusively<R>(draw: impl FnOnce() -> R) -> R {
+    struct Release;
 
-    impl Drop for GiveBack {
+    impl Drop for Release {
         fn drop(&mut self) {
-            MINE.set(false);
+            LOCKED.set(false);
         }
     }
 
-    if MINE.get() {
+    if LOCKED.get() {
         return draw();
     }
-    // The lock holds no data that a panic could leave half-written.
+    // The lock protects no data that a panic could leave half-written.
     let _lock = GENERATOR.lock().unwrap_or_else(PoisonError::into_inner);
-    MINE.set(true);
-    let _give_back = GiveBack;
+    LOCKED.set(true);
+    let _release = Release;
     draw()
 }
 
-/// Draws what is not drawn yet.
+/// Draws the parameters that are not drawn yet.
 struct Draw {
     seed: Seed,
     path: Vec<String>,
 }
 
 impl Draw {
-    fn start(&self, device: &Device) {
+    fn seed_device(&self, device: &Device) {
         device.seed(self.seed.child(&self.path.join(".")).value());
     }
 }
@@ -96,21 +96,21 @@ impl ModuleVisitor for Draw {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if !param.is_initialized() {
-            self.start(&param.lazy_device());
+            self.seed_device(&param.lazy_device());
             param.base();
         }
     }
 
     fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
         if !param.is_initialized() {
-            self.start(&param.lazy_device());
+            self.seed_device(&param.lazy_device());
             param.base();
         }
     }
 
     fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
         if !param.is_initialized() {
-            self.start(&param.lazy_device());
+            self.seed_device(&param.lazy_device());
             param.base();
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn initialisers_keep_their_distribution() {
+    fn initializers_keep_their_distribution() {
         let head = seeded(Seed::new(3), &Device::flex(), net).head;
         let weights = head.weight.val().try_into_vec_as::<f32>().unwrap();
         let mean = weights.iter().sum::<f32>() / weights.len() as f32;

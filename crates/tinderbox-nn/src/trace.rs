@@ -1,4 +1,4 @@
-//! What a forward pass does, layer by layer: the source of model summaries.
+//! The trace of a forward pass, layer by layer, for model summaries.
 
 use std::cell::RefCell;
 
@@ -7,13 +7,13 @@ use burn::module::ParamId;
 /// One layer of a forward pass.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
-    /// What kind of layer it is, as PyTorch calls it.
+    /// The kind of the layer, named as in PyTorch.
     pub kind: &'static str,
     /// Its parameters.
     pub weights: Vec<ParamId>,
-    /// The shape of what it makes, batch first.
+    /// The shape of its output, batch first.
     pub output: Vec<usize>,
-    /// Multiplications that are added up (convolutions and matrix products), for the whole batch.
+    /// Multiply-adds of convolutions and matrix products, for the whole batch.
     pub multiply_adds: u64,
 }
 
@@ -21,9 +21,9 @@ thread_local! {
     static STEPS: RefCell<Option<Vec<Step>>> = const { RefCell::new(None) };
 }
 
-/// Runs `forward` and returns what its layers reported, in the order of the computation.
+/// Runs `forward` and returns its result and the layers that ran, in the order of the computation.
 ///
-/// Only layers of this crate report, and only those that run on this thread.
+/// Only layers of this crate are recorded, and only those that run on this thread.
 pub fn record<T>(forward: impl FnOnce() -> T) -> (T, Vec<Step>) {
     let outer = STEPS.replace(Some(Vec::new()));
     let result = forward();
@@ -31,7 +31,7 @@ pub fn record<T>(forward: impl FnOnce() -> T) -> (T, Vec<Step>) {
     (result, steps)
 }
 
-/// Reports a layer; costs nothing to speak of unless [`record`] is running.
+/// Records a layer if [`record`] is running; the cost is negligible otherwise.
 pub fn step(
     kind: &'static str,
     weights: impl FnOnce() -> Vec<ParamId>,
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_runs_inside_is_recorded_and_recordings_nest() {
+    fn only_layers_inside_are_recorded_and_recordings_nest() {
         step("outside", Vec::new, &[1], || 1);
         let ((_, inner), outer) = record(|| {
             step("before", Vec::new, &[2, 3], || 4);

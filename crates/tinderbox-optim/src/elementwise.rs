@@ -34,7 +34,7 @@ impl<R: Rule<N>, const N: usize> Optimizer for Elementwise<R, N> {
     }
 }
 
-/// The state of one parameter: the number of steps taken, and the rule's tensors.
+/// The state of one parameter: the number of steps so far, and the tensors of the rule.
 #[derive(Clone)]
 pub(crate) struct Slots<R, const N: usize, const D: usize> {
     time: usize,

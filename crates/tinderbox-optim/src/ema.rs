@@ -7,18 +7,18 @@ use burn::tensor::container::TensorContainer;
 use burn::tensor::{Bytes, Device, Tensor, TensorData};
 use burn_pack::{Tensor as PackedTensor, Writer};
 use std::collections::{BTreeMap, HashSet};
-use tinderbox_nn::own_copy;
+use tinderbox_nn::deep_copy;
 
-/// Says what a file is.
+/// Identifies the file format.
 const FORMAT: (&str, &str) = ("format", "tinderbox-average-1");
 
 /// An exponential moving average of a model's weights (Polyak and Juditsky 1992).
 ///
 /// `average += (1 - decay) * (weights - average)` after every step; the first update takes the
-/// weights as they are, so that no correction for the start is needed. The averaged model is often
-/// better than the last one, and its curve smoother. All float parameters are averaged, the running
-/// statistics of batch norms among them (as in timm's `ModelEma`, and in PyTorch's `AveragedModel`
-/// with `use_buffers=True`): so they belong to the averaged weights.
+/// weights as they are, so that no bias correction is needed. The averaged model is often better than
+/// the last one, and its metrics are less noisy. All float parameters are averaged, including the
+/// running statistics of batch norms, which then belong to the averaged weights (as in timm's
+/// `ModelEma`, and in PyTorch's `AveragedModel` with `use_buffers=True`).
 pub struct Ema {
     decay: f64,
     averages: TensorContainer<ParamId>,
@@ -39,14 +39,14 @@ impl Ema {
         })
     }
 
-    /// How many updates there were.
+    /// The number of updates so far.
     pub fn updates(&self) -> usize {
         self.updates
     }
 
-    /// Takes the weights of `module` into the average; call it after every optimizer step.
+    /// Adds the weights of `module` to the average; call it after every optimizer step.
     pub fn update<M: Module>(&mut self, module: &M) {
-        // Burn keeps the last update of running statistics aside; `valid` takes it over.
+        // Burn applies the last update of running statistics late; `valid` applies it now.
         module.valid().visit(&mut Update {
             ema: self,
             seen: HashSet::new(),
@@ -54,9 +54,10 @@ impl Ema {
         self.updates += 1;
     }
 
-    /// A copy of `module` with the averaged weights; parameters never seen by [`Ema::update`] stay.
+    /// A copy of `module` with the averaged weights; parameters that [`Ema::update`] never saw are
+    /// unchanged.
     pub fn apply<M: Module>(&self, module: &M) -> M {
-        own_copy(module).map(&mut Apply(self))
+        deep_copy(module).map(&mut Apply(self))
     }
 
     /// The averages as bytes, keyed by the paths of the parameters in `module`.
@@ -80,11 +81,11 @@ impl Ema {
         Ok(writer.into_bytes().map_err(unreadable)?.to_vec())
     }
 
-    /// Restores averages for `module`, whose identities may differ from those of the saved model.
+    /// Restores averages for `module`, whose parameter ids may differ from those of the saved model.
     ///
     /// # Errors
-    /// Bytes that are cut off or hold something else, parameters that `module` has not or has in
-    /// another shape.
+    /// Bytes that are cut off or hold something else, parameters that `module` does not have or has
+    /// in another shape.
     pub fn load<M: Module>(bytes: &[u8], module: &M) -> Result<Self> {
         let (tensors, scalars, metadata) = unpack(Bytes::from_bytes_vec(bytes.to_vec()))?;
         if metadata.get(FORMAT.0).map(String::as_str) != Some(FORMAT.1) {

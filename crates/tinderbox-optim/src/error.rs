@@ -1,7 +1,7 @@
 /// The result type of this crate.
 pub type Result<T> = std::result::Result<T, OptimError>;
 
-/// What a caller of this crate can get wrong.
+/// The errors of this crate.
 ///
 /// Every message says what is wrong, where, and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -14,47 +14,47 @@ pub enum OptimError {
         owner: &'static str,
         /// The name of the setting.
         field: &'static str,
-        /// The value that was given.
+        /// The given value.
         value: f64,
-        /// The values that are allowed, in words.
+        /// The allowed values.
         range: &'static str,
     },
 
-    /// Two settings that exclude each other.
+    /// Settings that exclude each other.
     #[error("{owner}: {problem}")]
     Conflict {
         /// The optimizer or schedule.
         owner: &'static str,
-        /// What excludes what, and the way out.
+        /// The conflict, and what to do.
         problem: &'static str,
     },
 
     /// A name that is not in the list of names.
     #[error("there is no {kind} called `{name}`{}; known: {}", suggestion(nearest), known.join(", "))]
     UnknownName {
-        /// What was looked for: an optimizer, a loss.
+        /// The kind of the name: an optimizer, a loss.
         kind: &'static str,
-        /// The name as it was given.
+        /// The given name.
         name: String,
-        /// The known name that is spelled most like it, when one is near.
+        /// The known name of the most similar spelling, if there is one.
         nearest: Option<&'static str>,
-        /// All names.
+        /// All known names.
         known: Vec<&'static str>,
     },
 
-    /// A chain of schedules without a schedule in it.
+    /// A chain without schedules.
     #[error("chain: no schedule in it; give at least one part")]
     EmptyChain,
 
-    /// Milestones that do not rise.
+    /// Milestones that are not in ascending order.
     #[error(
         "multi_step: milestone {next} comes after {previous}; \
          list the milestones in strictly ascending order"
     )]
     Milestones {
-        /// The milestone before.
+        /// The milestone before it.
         previous: usize,
-        /// The milestone that should be larger and is not.
+        /// The milestone that is not larger.
         next: usize,
     },
 
@@ -78,14 +78,14 @@ pub enum OptimError {
         what: &'static str,
     },
 
-    /// Lengths that do not fit together.
+    /// A length that is not a multiple of the width.
     #[error("{what}: {length} numbers do not make rows of {width}; check the width")]
     Ragged {
         /// The table: features or targets.
         what: &'static str,
-        /// How many numbers were given.
+        /// The number of values.
         length: usize,
-        /// How many numbers a row has.
+        /// The number of values in a row.
         width: usize,
     },
 
@@ -98,10 +98,10 @@ pub enum OptimError {
         targets: usize,
     },
 
-    /// Two shapes that must be the same.
+    /// Two shapes that must be equal.
     #[error("{what}: expected shape {expected:?}, found {found:?}; nothing is broadcast here")]
     Shape {
-        /// What was compared.
+        /// What has the shape.
         what: String,
         /// The shape that was expected.
         expected: Vec<usize>,
@@ -109,7 +109,7 @@ pub enum OptimError {
         found: Vec<usize>,
     },
 
-    /// A number that came out NaN or infinite.
+    /// A result that is NaN or infinite.
     #[error("{what} is {value}; lower the learning rate, or look for bad numbers in the data")]
     Diverged {
         /// What was computed.
@@ -148,21 +148,21 @@ pub enum OptimError {
         found: String,
     },
 
-    /// A group of parameters that selects nothing.
+    /// A parameter group that selects no parameter.
     #[error(
         "parameter group {selection} matches no parameter of the model; its parameters are: {known}"
     )]
     EmptyGroup {
-        /// What was to be selected.
+        /// The selection.
         selection: String,
-        /// Paths that exist.
+        /// The paths of the model.
         known: String,
     },
 
-    /// A freeze that leaves nothing to train.
+    /// Freezing that leaves nothing to train.
     #[error("{parts} are all parts of the model; leave one out, so that something is trained")]
     AllFrozen {
-        /// The parts that were to be frozen.
+        /// The parts to freeze.
         parts: String,
     },
 }

@@ -1,5 +1,3 @@
-//! Operations on the gradients of a whole model: clipping, scaling, adding up.
-
 use crate::error::{OptimError, Result, require_positive};
 use crate::host::{PARALLEL_FROM, give, on_host, read, take};
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
@@ -8,10 +6,10 @@ use burn::tensor::{DType, FloatDType, Tensor};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// The Euclidean norm of all gradients of `module` taken as one long vector.
+/// The Euclidean norm of all gradients of `module` as one long vector; 0 without gradients.
 ///
-/// 0 when there are no gradients. On a CPU the squares are added up in `f64`, in an order that
-/// does not depend on the number of threads.
+/// On a CPU the squares are summed in `f64`, in an order that does not depend on the number of
+/// threads.
 pub fn global_norm<M: Module>(grads: &GradientsParams, module: &M) -> f64 {
     let mut norm = Norm {
         grads,
@@ -23,15 +21,15 @@ pub fn global_norm<M: Module>(grads: &GradientsParams, module: &M) -> f64 {
 }
 
 /// Scales all gradients of `module` so that their global norm is at most `max_norm`; returns the
-/// norm before.
+/// norm before clipping.
 ///
 /// The norm is that of all gradients together, so their direction does not change (Pascanu et al.
-/// 2013; PyTorch's `clip_grad_norm_`, whose factor `max_norm / (norm + 1e-6)` this is). Burn's own
-/// clipping looks at one tensor at a time.
+/// 2013). The factor is `max_norm / (norm + 1e-6)`, as in PyTorch's `clip_grad_norm_`. Burn's own
+/// clipping treats each tensor separately.
 ///
 /// # Errors
 /// A `max_norm` that is not positive and finite; a norm that is NaN or infinite, in which case the
-/// gradients are as they were.
+/// gradients are unchanged.
 pub fn clip_global_norm<M: Module>(
     grads: &mut GradientsParams,
     module: &M,
@@ -58,7 +56,8 @@ pub fn clip_global_norm<M: Module>(
     Ok(norm)
 }
 
-/// Cuts every number in the gradients of `module` off at `-limit` and `limit`.
+/// Clamps every number in the gradients of `module` to `[-limit, limit]` (PyTorch's
+/// `clip_grad_value_`).
 ///
 /// # Errors
 /// A limit that is not positive and finite.
@@ -73,11 +72,11 @@ pub fn scale_gradients<M: Module>(grads: &mut GradientsParams, module: &M, facto
     change(grads, module, Scale(factor));
 }
 
-/// Adds up the gradients of micro-batches and returns their mean over examples.
+/// Gradient accumulation: the mean over the examples of several micro-batches.
 ///
-/// A batch that does not fit in memory is cut into pieces; each piece gives the gradient of its
-/// *mean* loss and its number of examples, and the mean over all examples comes out, whatever the
-/// sizes of the pieces.
+/// A batch that does not fit in memory is split into micro-batches. Each adds the gradient of its
+/// *mean* loss and its number of examples; the result is the mean over all examples, whatever the
+/// sizes of the micro-batches.
 #[derive(Default)]
 pub struct GradientMean {
     sum: GradientsParams,
@@ -85,7 +84,7 @@ pub struct GradientMean {
 }
 
 impl GradientMean {
-    /// Starts empty.
+    /// Starts without gradients.
     pub fn new() -> Self {
         Self::default()
     }
@@ -104,12 +103,12 @@ impl GradientMean {
         self.examples += examples;
     }
 
-    /// How many examples were added.
+    /// The number of examples so far.
     pub fn examples(&self) -> usize {
         self.examples
     }
 
-    /// The gradients of the mean loss over all examples; starts again from nothing.
+    /// The gradients of the mean loss over all examples; resets the sum.
     pub fn take<M: Module>(&mut self, module: &M) -> GradientsParams {
         let mut grads = std::mem::take(&mut self.sum);
         let examples = std::mem::take(&mut self.examples);
@@ -137,10 +136,10 @@ pub(crate) fn sum_of_squares<const D: usize>(tensor: Tensor<D>) -> f64 {
     tensor.square().sum().into_scalar::<f64>()
 }
 
-/// Numbers whose squares are added up at a time.
+/// Numbers in a chunk of a sum of squares.
 const CHUNK: usize = 1 << 15;
 
-/// The sum of squares in `f64`: chunks of a fixed size, so that threads change nothing.
+/// The sum of squares in `f64`, by chunks of a fixed size, so that it does not depend on threads.
 pub(crate) fn squares(numbers: &[f32]) -> f64 {
     let chunk = |part: &[f32]| {
         // Eight sums side by side, which the compiler turns into vector instructions.
@@ -164,7 +163,7 @@ pub(crate) fn squares(numbers: &[f32]) -> f64 {
 struct Norm<'a> {
     grads: &'a GradientsParams,
     squares: f64,
-    /// A parameter that a model uses in two places is visited twice, but has one gradient.
+    /// A parameter that a model uses twice is visited twice, but has one gradient.
     seen: HashSet<ParamId>,
 }
 
@@ -179,7 +178,7 @@ impl ModuleVisitor for Norm<'_> {
     }
 }
 
-/// Like [`Norm`], but takes each gradient out and puts it back, so that nothing is copied.
+/// Like [`Norm`], but removes each gradient and registers it again, so that nothing is copied.
 struct OwnedNorm<'a> {
     grads: &'a mut GradientsParams,
     squares: f64,
@@ -207,13 +206,13 @@ impl ModuleVisitor for OwnedNorm<'_> {
     }
 }
 
-trait Elementary {
+trait Elementwise {
     fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D>;
 }
 
 struct Scale(f64);
 
-impl Elementary for Scale {
+impl Elementwise for Scale {
     fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
         tensor.mul_scalar(self.0)
     }
@@ -221,13 +220,13 @@ impl Elementary for Scale {
 
 struct Clamp(f64);
 
-impl Elementary for Clamp {
+impl Elementwise for Clamp {
     fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
         tensor.clamp(-self.0, self.0)
     }
 }
 
-fn change<M: Module>(grads: &mut GradientsParams, module: &M, change: impl Elementary) {
+fn change<M: Module>(grads: &mut GradientsParams, module: &M, change: impl Elementwise) {
     module.visit(&mut Change {
         grads,
         change,
@@ -241,7 +240,7 @@ struct Change<'a, C> {
     seen: HashSet<ParamId>,
 }
 
-impl<C: Elementary> ModuleVisitor for Change<'_, C> {
+impl<C: Elementwise> ModuleVisitor for Change<'_, C> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if !self.seen.insert(param.id) {
             return;

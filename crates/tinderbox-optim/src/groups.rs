@@ -17,7 +17,7 @@ pub enum Select {
     Prefix(String),
     /// The path contains this text.
     Contains(String),
-    /// Fewer than two axes: biases, and the weights of normalisation layers.
+    /// Fewer than two axes: biases, and the weights of normalization layers.
     Vectors,
 }
 
@@ -36,15 +36,14 @@ fn is_below(path: &str, prefix: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// What lies below these parts of a module: parameters, running statistics, and the flags by which
-/// batch norm and dropout know that they are being trained.
+/// The group of these parts of a module, for [`Module::freeze_group`] and [`Module::unfreeze_group`].
 ///
-/// For [`Module::freeze_group`] and [`Module::unfreeze_group`]. Parts are named as
-/// [`Select::Prefix`] names them; without any, the group is empty.
+/// It has their parameters, their running statistics and the training flags of batch norm and dropout.
+/// Parts are named as in [`Select::Prefix`]; without any, the group is empty.
 ///
 /// # Errors
-/// A part that the module does not have, and parts that leave no parameter to be trained.
-pub fn group_below<M: Module>(module: &M, parts: &[String]) -> Result<ParamGroup> {
+/// A part that the module does not have, and parts that leave no parameter to train.
+pub fn frozen_group<M: Module>(module: &M, parts: &[String]) -> Result<ParamGroup> {
     let mut paths = Paths::default();
     module.visit(&mut paths);
     for part in parts {
@@ -91,20 +90,21 @@ impl ModuleVisitor for Paths {
     }
 }
 
-/// Parameters that are optimized in their own way.
+/// Parameters with a learning rate, weight decay or optimizer of their own (PyTorch's parameter
+/// groups).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Group {
+pub struct ParameterGroup {
     /// Which parameters.
     pub select: Select,
-    /// What the learning rate is multiplied with; 0 keeps the parameters as they are, except for
-    /// momentum that is left.
+    /// The factor of the learning rate; 0 leaves the parameters unchanged, except for momentum that is
+    /// left.
     #[serde(default = "one")]
     pub rate_factor: f64,
-    /// Another weight decay, or that of the optimizer.
+    /// The weight decay; `None` for that of the optimizer.
     #[serde(default)]
     pub weight_decay: Option<f64>,
-    /// Another optimizer, or the one of the rest.
+    /// The optimizer; `None` for that of the other parameters.
     #[serde(default)]
     pub optimizer: Option<OptimizerConfig>,
 }
@@ -113,8 +113,8 @@ fn one() -> f64 {
     1.0
 }
 
-impl Group {
-    /// A group that differs in nothing yet.
+impl ParameterGroup {
+    /// A group with the settings of the rest, until they are set.
     pub fn new(select: Select) -> Self {
         Self {
             select,
@@ -124,23 +124,38 @@ impl Group {
         }
     }
 
-    /// Biases and normalisation weights without weight decay.
+    /// Biases and normalization weights without weight decay.
     pub fn no_decay_on_vectors() -> Self {
-        Self {
-            weight_decay: Some(0.0),
-            ..Self::new(Select::Vectors)
-        }
+        Self::new(Select::Vectors).weight_decay(0.0)
+    }
+
+    /// The factor of the learning rate: 10 for a new head, for example.
+    pub fn rate_factor(mut self, rate_factor: f64) -> Self {
+        self.rate_factor = rate_factor;
+        self
+    }
+
+    /// The weight decay of these parameters.
+    pub fn weight_decay(mut self, weight_decay: f64) -> Self {
+        self.weight_decay = Some(weight_decay);
+        self
+    }
+
+    /// The optimizer of these parameters.
+    pub fn optimizer(mut self, optimizer: impl Into<OptimizerConfig>) -> Self {
+        self.optimizer = Some(optimizer.into());
+        self
     }
 }
 
-/// The learning rate of every group, for a given base rate.
+/// The learning rate of every group as a multiple of the base learning rate.
 #[derive(Clone, Debug, Default)]
 pub struct GroupRates {
     factors: Vec<(ParamGroup, f64)>,
 }
 
 impl GroupRates {
-    /// What [`ModuleOptimizer::step`] takes as learning rate.
+    /// The learning rates of a step, for [`ModuleOptimizer::step`].
     pub fn at(&self, base: f64) -> ModuleLearningRate {
         if self.factors.is_empty() {
             return base.into();
@@ -154,17 +169,17 @@ impl GroupRates {
 }
 
 impl OptimizerConfig {
-    /// Builds an optimizer for `module` whose `groups` are treated in their own way.
+    /// Builds an optimizer for `module` with parameter groups.
     ///
-    /// A parameter that several groups select belongs to the last of them. Pass
+    /// A parameter that several groups select belongs to the last one. Pass
     /// [`GroupRates::at`] of the returned rates to [`ModuleOptimizer::step`].
     ///
     /// # Errors
     /// Settings that [`OptimizerConfig::check`] refuses, a negative rate factor, and a group that
-    /// selects no parameter (a misspelt prefix would otherwise go unnoticed).
+    /// selects no parameter (a misspelled prefix would otherwise go unnoticed).
     pub fn build_with_groups<M: Module>(
         &self,
-        groups: &[Group],
+        groups: &[ParameterGroup],
         module: &M,
     ) -> Result<(ModuleOptimizer, GroupRates)> {
         let parameters = parameters(module);

@@ -1,29 +1,29 @@
-//! Fused loops over tensors that already lie in the memory of the processor.
+//! Fused loops over tensors that are already in host memory.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use std::fmt::{self, Write};
 
-/// Numbers in a line of a cache, which two threads should not share.
+/// Numbers in a cache line, which two threads should not share.
 const LINE: usize = 16;
 
-/// Numbers that are updated side by side.
+/// Numbers that are updated together, in vector registers.
 const WIDE: usize = 16;
 
-/// From this length on threads share the work; below it waking them costs more than they save: on
-/// two busy cores a momentum step over 100,000 numbers took 87 us with threads and 19 us without.
+/// From this length on the work is divided among threads. Below it, waking them costs more than it
+/// saves: on two busy cores a momentum step over 100,000 numbers took 87 us with threads and 19 us without.
 pub(crate) const PARALLEL_FROM: usize = 1 << 17;
 
-/// Whether a tensor's numbers are `f32` in the memory of this processor, without autodiff.
+/// Whether a tensor holds `f32` in host memory, without autodiff.
 ///
 /// On such devices taking the data out of a tensor and putting it back copies nothing, as long as
-/// nobody else holds the tensor. A wrong answer would cost speed, never correctness.
+/// the tensor is not shared. A wrong answer would cost speed, never correctness.
 pub(crate) fn on_host<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && is_host(&tensor.device())
 }
 
 fn is_host(device: &Device) -> bool {
-    // No crate below the facade may name a backend in its types, so the device is asked for its
-    // own name; only the first bytes are kept, since a step must not allocate for this.
+    // No crate below the facade may name a backend in its types, so the name that the device prints is
+    // used; only its first bytes are kept, since a step must not allocate for this.
     let mut name = Prefix {
         bytes: [0; 16],
         length: 0,
@@ -33,7 +33,7 @@ fn is_host(device: &Device) -> bool {
     name.starts_with(b"Device<Flex") || name.starts_with(b"Device<NdArray")
 }
 
-/// The first bytes of what is written to it.
+/// Keeps the first bytes that are written to it.
 struct Prefix {
     bytes: [u8; 16],
     length: usize,
@@ -81,8 +81,8 @@ pub(crate) fn update_slices<const N: usize>(
     if a.len() < PARALLEL_FROM {
         return run(a, b, slots, &update);
     }
-    // A thread gets one long piece, always the same one: memory is read in order, and a core finds
-    // what its cache still holds. The first piece is this thread's own, which waits for nobody.
+    // Each thread gets one long piece, always the same one: memory is read in order, and the piece may
+    // still be in the cache of the core. This thread takes the first piece itself.
     let threads = rayon::current_num_threads().max(1);
     let piece = a.len().div_ceil(threads).next_multiple_of(LINE);
     let mut slots = slots.map(|slot| slot.chunks_mut(piece));
@@ -116,7 +116,7 @@ fn run<const N: usize>(
     let (a, last_a) = a.as_chunks_mut::<WIDE>();
     let (b, last_b) = b[..length].as_chunks::<WIDE>();
     let mut slots = slots.map(|slot| slot[..length].split_at_mut(whole));
-    // A fixed number of numbers in arrays of their own: the compiler makes vectors of them.
+    // Local arrays of a fixed size, so that the compiler vectorizes the loop.
     for (index, (a, b)) in a.iter_mut().zip(b).enumerate() {
         let place = index * WIDE;
         let mut wide = [[0.0; WIDE]; N];
@@ -143,11 +143,11 @@ fn run<const N: usize>(
     }
 }
 
-/// Takes the `f32` numbers out of a tensor, without a copy when nobody else holds it.
+/// Takes the `f32` numbers out of a tensor, without a copy if it is not shared.
 pub(crate) fn take<const D: usize>(tensor: Tensor<D>) -> TensorData {
     let mut data = tensor.into_data();
     if data.as_mut_slice::<f32>().is_err() {
-        // Bytes that may not be written in place, are not aligned, or hold another type.
+        // Read-only or unaligned bytes, or another type.
         let shape = data.shape().clone();
         let numbers: Vec<f32> = data.iter::<f32>().collect();
         data = TensorData::new(numbers, shape);
@@ -176,10 +176,10 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_processors_devices_are_recognised() {
+    fn cpu_devices_are_recognized() {
         for device in crate::test_devices() {
             assert!(on_host(&Tensor::<1>::zeros([1], &device)), "{device:?}");
-            // Through autodiff the numbers may not be touched behind the graph's back.
+            // With autodiff the numbers must not change without the graph.
             assert!(!is_host(&device.autodiff()));
         }
         let double = Tensor::<1>::zeros([1], (&Device::flex(), DType::F64));

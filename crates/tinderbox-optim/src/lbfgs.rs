@@ -1,51 +1,38 @@
 use crate::error::{OptimError, Result, require_count, require_not_negative, require_positive};
 use crate::parameters::parameters;
+use crate::settings::settings;
 use crate::state::{unpack, unreadable};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::{GradientsParams, LBFGS, LBFGSConfig, LineSearchFn};
 use burn::tensor::{Bytes, Tensor};
-use serde::{Deserialize, Serialize};
 
-/// Settings of [`Lbfgs`]; the defaults are PyTorch's.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LbfgsConfig {
-    /// Iterations a step.
-    pub iterations: usize,
-    /// Evaluations of the loss a step; a quarter more than the iterations when left out.
-    pub evaluations: Option<usize>,
-    /// How many differences of gradients are remembered.
-    pub history: usize,
-    /// A step ends when no number of the gradient is larger than this.
-    pub tolerance_gradient: f64,
-    /// A step ends when parameters or loss change by less than this.
-    pub tolerance_change: f64,
-    /// Whether to search along the direction until the strong Wolfe conditions hold.
-    pub line_search: bool,
-}
-
-impl Default for LbfgsConfig {
-    fn default() -> Self {
-        Self {
-            iterations: 20,
-            evaluations: None,
-            history: 100,
-            tolerance_gradient: 1e-7,
-            tolerance_change: 1e-9,
-            line_search: false,
-        }
+settings! {
+    /// Settings of [`Lbfgs`]; the defaults are PyTorch's.
+    LbfgsConfig {
+        /// Iterations of a step.
+        max_iterations: usize = 20,
+        /// Evaluations of the loss in a step; `None` is a quarter more than the iterations.
+        max_evaluations: Option<usize> = None,
+        /// How many differences of gradients are kept.
+        history_size: usize = 100,
+        /// A step ends when no number of the gradient is larger than this.
+        tolerance_gradient: f64 = 1e-7,
+        /// A step ends when parameters or loss change by less than this.
+        tolerance_change: f64 = 1e-9,
+        /// Whether to search along the direction until the strong Wolfe conditions are met.
+        line_search: bool = false,
     }
 }
 
-/// L-BFGS (Liu and Nocedal 1989): Burn's, with what it takes for granted checked.
+/// L-BFGS (Liu and Nocedal 1989): Burn's implementation, with its assumptions checked.
 ///
-/// For smooth problems whose whole data fit in one batch. One step evaluates the loss many times,
-/// so it takes a closure and not gradients.
+/// For smooth problems whose data fit in one batch. A step evaluates the loss many times, so it takes
+/// a closure and not gradients.
 #[derive(Clone)]
 pub struct Lbfgs {
     inner: LBFGS,
     config: LbfgsConfig,
-    /// Numbers in the restored history; the model must have as many.
+    /// The number of weights in the restored history; the model must have the same.
     numbers: Option<usize>,
 }
 
@@ -55,9 +42,13 @@ impl Lbfgs {
     /// # Errors
     /// Zero counts, negative tolerances.
     pub fn new(config: LbfgsConfig) -> Result<Self> {
-        require_count("lbfgs", "iterations", config.iterations)?;
-        require_count("lbfgs", "evaluations", config.evaluations.unwrap_or(1))?;
-        require_count("lbfgs", "history", config.history)?;
+        require_count("lbfgs", "max_iterations", config.max_iterations)?;
+        require_count(
+            "lbfgs",
+            "max_evaluations",
+            config.max_evaluations.unwrap_or(1),
+        )?;
+        require_count("lbfgs", "history_size", config.history_size)?;
         require_not_negative("lbfgs", "tolerance_gradient", config.tolerance_gradient)?;
         require_not_negative("lbfgs", "tolerance_change", config.tolerance_change)?;
         let line_search = if config.line_search {
@@ -66,9 +57,9 @@ impl Lbfgs {
             LineSearchFn::None
         };
         let inner = LBFGSConfig::new()
-            .with_max_iter(config.iterations)
-            .with_max_eval(config.evaluations)
-            .with_history_size(config.history)
+            .with_max_iter(config.max_iterations)
+            .with_max_eval(config.max_evaluations)
+            .with_history_size(config.history_size)
             .with_tolerance_grad(config.tolerance_gradient)
             .with_tolerance_change(config.tolerance_change)
             .with_line_search_fn(line_search)
@@ -80,10 +71,10 @@ impl Lbfgs {
         })
     }
 
-    /// One step: the model with new weights, and its loss.
+    /// One step; returns the model with new weights, and its loss.
     ///
-    /// `evaluate` gets a model and returns the loss over all data and its gradients; a parameter
-    /// without gradient counts as having the gradient 0.
+    /// `evaluate` takes a model and returns the loss over all data and its gradients; a parameter without
+    /// a gradient has the gradient 0.
     ///
     /// # Errors
     /// A learning rate that is not positive, a loss that is NaN or infinite, a restored history of
@@ -112,7 +103,7 @@ impl Lbfgs {
         let (module, loss) = self.inner.step(rate, module, |module: M| {
             let shape = module.clone();
             let (loss, mut grads) = evaluate(module);
-            // The gradients are laid end to end, so none may be missing.
+            // Burn concatenates the gradients, so none may be missing.
             shape.visit(&mut Complete(&mut grads));
             if !loss.is_finite() {
                 bad = Some(loss);

@@ -4,21 +4,21 @@ use burn::tensor::activation::relu;
 use serde::{Deserialize, Serialize};
 use tinderbox_core::nearest;
 
-/// What becomes of the losses of the examples.
+/// How the losses of the examples are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reduction {
-    /// Added up.
+    /// Their sum.
     Sum,
-    /// Added up and divided by the number of examples in this batch, however short it is.
+    /// Their mean over the examples of this batch, however many it has.
     #[default]
-    MeanOverExamples,
+    Mean,
 }
 
-/// A loss of a regression: how far predictions are from targets.
+/// The loss functions of regression.
 ///
-/// With `d = prediction - target` for one number. The loss of an *example* (a row) is the **mean**
-/// over its outputs; what divides after that says [`Reduction`].
+/// Below, `d = prediction - target` for one number. The loss of an *example* (a row) is the **mean**
+/// over its outputs; [`Reduction`] says how the losses of a batch are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -36,9 +36,9 @@ pub enum Loss {
         #[serde(default = "one")]
         delta: f64,
     },
-    /// `ln(cosh(d))`: near `d^2 / 2` for small `d`, near `|d| - ln 2` for large.
+    /// `ln(cosh(d))`: about `d^2 / 2` for small `d`, about `|d| - ln 2` for large `d`.
     LogCosh,
-    /// `level * -d` below the target, `(1 - level) * d` above: its minimum is the quantile of that
+    /// `level * -d` below the target, `(1 - level) * d` above: minimized by the quantile of that
     /// level (Koenker and Bassett 1978).
     Quantile {
         /// The quantile, in (0, 1); 0.5 is half the absolute loss.
@@ -64,7 +64,7 @@ impl Loss {
     /// The loss called `name`, with `delta` 1 and `level` 0.5.
     ///
     /// # Errors
-    /// A name that is not in [`Loss::NAMES`]; the message holds the nearest one.
+    /// A name that is not in [`Loss::NAMES`]; the message suggests the nearest one.
     pub fn by_name(name: &str) -> Result<Self> {
         Ok(match name.to_ascii_lowercase().as_str() {
             "squared" => Self::Squared,
@@ -129,7 +129,7 @@ impl Loss {
             Self::HalfSquared => difference.square().mul_scalar(0.5),
             Self::Absolute => difference.abs(),
             Self::Huber { delta } => {
-                // One formula for both pieces: what lies beyond delta counts linearly.
+                // One formula for both cases: the part beyond delta counts linearly.
                 let size = difference.abs();
                 let near = size.clone().clamp_max(delta);
                 near.clone().square().mul_scalar(0.5) + (size - near).mul_scalar(delta)
@@ -162,8 +162,8 @@ impl Loss {
     ) -> Result<Tensor<1>> {
         Ok(match reduction {
             Reduction::Sum => self.per_example(prediction, target)?.sum(),
-            // Every example has as many outputs: one mean over all numbers is the same.
-            Reduction::MeanOverExamples => self.each(prediction, target)?.mean(),
+            // All examples have the same number of outputs, so one mean over all numbers is the same.
+            Reduction::Mean => self.each(prediction, target)?.mean(),
         })
     }
 }
@@ -226,7 +226,7 @@ mod tests {
                 };
                 let sum: f64 = rows.iter().sum();
                 assert!((batch(Reduction::Sum) - sum).abs() < 1e-12);
-                assert!((batch(Reduction::MeanOverExamples) - sum / 3.0).abs() < 1e-12);
+                assert!((batch(Reduction::Mean) - sum / 3.0).abs() < 1e-12);
             }
         }
     }
@@ -286,7 +286,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
-        /// Backward against central differences; away from the kinks, where there is no slope.
+        /// Gradients compared with central differences, away from the kinks, where there is none.
         #[test]
         fn gradients_are_the_slopes(values in proptest::collection::vec(-3.0f64..3.0, 4)) {
             let kinks = [0.0f64, 0.3, 1.0];
@@ -297,7 +297,7 @@ mod tests {
                 for loss in all() {
                     let run = |values: &[f64]| {
                         let x = tensor(values, [2, 2], &device).require_grad();
-                        let loss = loss.forward(x.clone(), target.clone(), Reduction::MeanOverExamples);
+                        let loss = loss.forward(x.clone(), target.clone(), Reduction::Mean);
                         (x, loss.unwrap())
                     };
                     let (x, value) = run(&values);

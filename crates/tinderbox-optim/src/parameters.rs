@@ -2,9 +2,9 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::Tensor;
 use std::collections::HashSet;
 
-/// A float parameter of a module: where it is, its identity in this process, and its shape.
+/// A float parameter of a module: its path, its id and its shape.
 ///
-/// The identity is drawn anew whenever a model is made; the path is what stays.
+/// The id is random for every model; the path stays the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Parameter {
     pub(crate) path: String,
@@ -12,7 +12,7 @@ pub(crate) struct Parameter {
     pub(crate) shape: Vec<usize>,
 }
 
-/// The float parameters of a module in the order of its fields; one used twice is listed once.
+/// The float parameters of a module in the order of its fields; a shared one is listed once.
 pub(crate) fn parameters<M: Module>(module: &M) -> Vec<Parameter> {
     let mut collector = Collector::default();
     module.visit(&mut collector);

@@ -1,12 +1,12 @@
-//! One formula, two ways to run it: a single fused loop on the CPU, tensor operations elsewhere.
+//! An update formula and the two ways to run it: a fused loop on the CPU, tensor operations elsewhere.
 
 use burn::tensor::Tensor;
 use std::ops::{Add, Div, Mul, Sub};
 
-/// What an update formula computes with: one number, or a whole tensor of them.
+/// The values of an update formula: one number, or a whole tensor.
 ///
-/// An optimizer writes its formula once. On a CPU it runs with `f32` in one pass over memory; stock
-/// tensor operations would make ten or more, and memory is what an optimizer step waits for.
+/// An optimizer writes its formula once. On a CPU it runs with `f32` in one pass over memory; tensor
+/// operations would need ten or more, and an optimizer step is limited by memory bandwidth.
 pub(crate) trait Value:
     Clone + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + Div<Output = Self>
 {
@@ -40,7 +40,7 @@ impl Value for f32 {
 
     #[inline(always)]
     fn sign(self) -> Self {
-        // Not `signum`, which is 1 for 0: a parameter without gradient must stay where it is.
+        // Not `signum`, which is 1 for 0: a parameter without gradient must not change.
         if self > 0.0 {
             1.0
         } else if self < 0.0 {
@@ -81,16 +81,16 @@ impl<const D: usize> Value for Tensor<D> {
 
 /// An optimizer whose update of a number depends on that number's own history only.
 pub(crate) trait Rule<const N: usize>: Clone + Send + Sync + 'static {
-    /// Prefix of the names in a saved state, so that a state of another optimizer is recognised.
+    /// Prefix of the names in a saved state, by which the state of another optimizer is recognized.
     const NAME: &'static str;
 
-    /// What is the same for all numbers in one step, computed once in `f64`.
+    /// The values that all numbers of a step share, computed once in `f64`.
     type Step: Copy + Send + Sync;
 
     /// The name of slot `index` in a saved state.
     fn slot(index: usize) -> &'static str;
 
-    /// What step number `time` (from 1) with learning rate `rate` needs.
+    /// The shared values of step number `time` (from 1) with learning rate `rate`.
     fn prepare(&self, rate: f64, time: usize) -> Self::Step;
 
     /// The new parameter; `slots` start at 0 and are updated in place.

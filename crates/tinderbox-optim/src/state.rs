@@ -1,4 +1,4 @@
-//! Saving and restoring what an optimizer remembers, by the paths of the parameters.
+//! Saving and restoring the state of an optimizer, by the paths of the parameters.
 
 use crate::error::{OptimError, Result};
 use crate::parameters::{Parameter, parameters};
@@ -8,17 +8,17 @@ use burn::tensor::Bytes;
 use burn_pack::{Reader, Scalar, Tensor as PackedTensor, Writer};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Says what a file is; raised when the meaning of its contents changes.
+/// Identifies the file format; raised when the meaning of its contents changes.
 const FORMAT: (&str, &str) = ("format", "tinderbox-optimizer-1");
-/// Prefix of the entries that hold the shapes of the parameters.
+/// Prefix of the entries with the shapes of the parameters.
 const SHAPE: &str = "shape:";
 /// Between the path of a parameter and the name of an entry; cannot occur in a Rust field name.
 const SEPARATOR: char = ':';
 
 /// The state of `optimizer` as bytes, keyed by the paths of the parameters in `module`.
 ///
-/// Burn keys it by `ParamId`, which is drawn at random whenever a model is made, so that its own
-/// record fits no model of another process.
+/// Burn's own record is keyed by `ParamId`, which is random for every model, so it fits no model of
+/// another process.
 ///
 /// # Errors
 /// State of a parameter that `module` does not have.
@@ -43,7 +43,7 @@ pub fn save_state<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<
         let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(unreadable)?;
         packed.push(PackedTensor::new(rename(&name)?, dtype, shape, None, bytes));
     }
-    // They come in the order of the random identities; the same state is to be the same bytes.
+    // They are in the order of the random ids; the same state must give the same bytes.
     packed.sort_by(|a, b| a.name.cmp(&b.name));
     let mut writer = Writer::new(packed).with_metadata(FORMAT.0, FORMAT.1);
     for (name, value) in &scalars {
@@ -57,17 +57,17 @@ pub fn save_state<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<
     Ok(writer.into_bytes().map_err(unreadable)?.to_vec())
 }
 
-/// Restores a saved state into `optimizer`, which then goes on with `module` as if it had never
+/// Restores a saved state into `optimizer`, which then continues with `module` as if it had never
 /// stopped.
 ///
 /// `optimizer` must be built from the same settings (and groups) as the one that was saved, and
-/// `module` have the same parameters; its identities may differ. Whatever state `optimizer` had is
+/// `module` must have the same parameters; their ids may differ. The state that `optimizer` had is
 /// replaced.
 ///
 /// # Errors
-/// Bytes that are cut off or no optimizer state, parameters that `module` has not or has in
-/// another shape, the state of another optimizer. Burn's own loading would drop what does not fit
-/// and start those parameters afresh without a word.
+/// Bytes that are cut off or no optimizer state, parameters that `module` does not have or has in
+/// another shape, the state of another optimizer. Burn's own loading would silently drop entries that
+/// do not fit and start those parameters anew.
 pub fn load_state<M: Module>(
     optimizer: ModuleOptimizer,
     bytes: &[u8],
@@ -120,7 +120,7 @@ pub fn load_state<M: Module>(
     for tensor in tensors {
         let (name, dtype, shape, _, bytes) = tensor.into_parts().map_err(unreadable)?;
         let (parameter, renamed) = rename(&name)?;
-        // A tensor of another rank would stop Burn's reading with a panic.
+        // Burn panics on a tensor of another rank.
         if shape.num_dims() != parameter.shape.len() {
             return Err(OptimError::Shape {
                 what: format!("the saved entry `{name}`"),
@@ -145,14 +145,14 @@ pub fn load_state<M: Module>(
     let record = OptimizerRecord::from_bytes(bytes).map_err(unreadable)?;
     let optimizer = optimizer.load_record(record);
 
-    // What was understood is what comes out again; the rest was dropped without a word.
+    // Burn silently drops entries that it does not know; all others come out again.
     let (tensors, scalars, _) = unpack(optimizer.into_bytes().map_err(unreadable)?)?;
     let understood: BTreeSet<String> = tensors
         .into_iter()
         .map(|tensor| tensor.name)
         .chain(scalars.into_keys())
         .collect();
-    // The entry that tells most about its optimizer comes first.
+    // The entry that says most about its optimizer comes first.
     let mut dropped: Vec<&String> = names.symmetric_difference(&understood).collect();
     dropped.sort_by_key(|name| name.contains("__"));
     if let Some(name) = dropped.first() {

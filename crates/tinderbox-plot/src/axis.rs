@@ -1,121 +1,12 @@
-//! Axes: the range that holds the data, ticks at round numbers, labels that people can read.
+//! Axes: ticks at round numbers within a range, and the position of a value.
 
 use std::ops::Range;
 
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
 
-use crate::plot::Scale;
+use crate::extent::Extent;
+use crate::text;
 use crate::ticks::{linear_ticks, log_ticks};
-use crate::{PlotError, text};
-
-/// Beyond this, differences of two values overflow.
-pub(crate) const GREATEST: f64 = 1e300;
-
-/// The range of an axis before its length in px is known.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Extent {
-    pub low: f64,
-    pub high: f64,
-    pub log: bool,
-    /// All values are whole numbers (epochs, counts), so ticks are as well.
-    pub whole: bool,
-}
-
-impl Extent {
-    /// The range of the finite values with a little room on both sides; `None` without such a value.
-    pub fn of(values: impl Iterator<Item = f64>, scale: Scale, auto_log: bool) -> Option<Self> {
-        let (mut low, mut high, mut whole) = (f64::INFINITY, f64::NEG_INFINITY, true);
-        for value in values.filter(|value| value.is_finite()) {
-            low = low.min(value);
-            high = high.max(value);
-            whole &= value.fract() == 0.0;
-        }
-        if low > high {
-            return None;
-        }
-        let positive = low > f64::MIN_POSITIVE && high < GREATEST;
-        let log = match scale {
-            Scale::Linear => false,
-            Scale::Log => positive,
-            Scale::Auto => auto_log && positive && high / low > 100.0,
-        };
-        let (low, high) = (
-            low.clamp(-GREATEST, GREATEST),
-            high.clamp(-GREATEST, GREATEST),
-        );
-        Some(
-            Self {
-                low,
-                high,
-                log,
-                whole,
-            }
-            .padded(),
-        )
-    }
-
-    /// The range that the user set, if any, instead of the data's.
-    pub fn or_range(
-        self,
-        what: &'static str,
-        range: Option<(f64, f64)>,
-    ) -> Result<Self, PlotError> {
-        let Some((low, high)) = range else {
-            return Ok(self);
-        };
-        let drawable = low.abs() <= GREATEST && high.abs() <= GREATEST;
-        if !drawable || low >= high || high - low <= 1e-12 * low.abs().max(high.abs()) {
-            let message = format!("({low}, {high}) is no range; give (low, high) with low < high");
-            return Err(PlotError::Setting { what, message });
-        }
-        Ok(Self {
-            low,
-            high,
-            log: self.log && low > 0.0,
-            whole: self.whole,
-        })
-    }
-
-    fn padded(self) -> Self {
-        let Self {
-            low,
-            high,
-            log,
-            whole,
-        } = self;
-        let size = low.abs().max(high.abs());
-        if log && high / low > 1.0 + 1e-9 {
-            let room = (high / low).powf(0.03);
-            return Self {
-                low: low / room,
-                high: high * room,
-                log,
-                whole,
-            };
-        }
-        // All values equal, as far as a plot can tell: the value goes to the middle.
-        if high - low <= 1e-12 * size || size < 1e-290 {
-            let room = if size < 1e-290 || (whole && size < 20.0) {
-                1.0
-            } else {
-                0.1 * size
-            };
-            return Self {
-                low: low - room,
-                high: high + room,
-                log: log && low > room,
-                whole,
-            };
-        }
-        let room = 0.03 * (high - low);
-        Self {
-            low: low - room,
-            high: high + room,
-            log,
-            whole,
-        }
-    }
-}
 
 /// An axis of a known length, as plotters' coordinate.
 #[derive(Clone, Debug)]
@@ -126,10 +17,10 @@ pub(crate) struct Axis {
 }
 
 impl Axis {
-    /// With about `most` ticks at most, but two at least where round numbers allow it.
-    pub fn new(extent: Extent, most: usize) -> Self {
-        let counts = most..most + 5;
-        let mut axes = counts.map(|most| Self::with(extent, most));
+    /// An axis with about `max_ticks` ticks at most, and at least two if round numbers allow it.
+    pub fn new(extent: Extent, max_ticks: usize) -> Self {
+        let counts = max_ticks..max_ticks + 5;
+        let mut axes = counts.map(|max_ticks| Self::with(extent, max_ticks));
         let first = axes.next().unwrap_or_else(|| Self::without_ticks(extent));
         if first.ticks.len() > 1 {
             first
@@ -138,30 +29,30 @@ impl Axis {
         }
     }
 
-    fn with(extent: Extent, most: usize) -> Self {
+    fn with(extent: Extent, max_ticks: usize) -> Self {
         let ticks = if extent.log {
-            log_ticks(extent, most)
+            log_ticks(extent, max_ticks)
         } else {
-            linear_ticks(extent, most)
+            linear_ticks(extent, max_ticks)
         };
         Self { extent, ticks }
     }
 
-    /// A horizontal axis of `length` px, with as many ticks as have room for their labels.
+    /// A horizontal axis of `length` px, with as many ticks as their labels allow.
     pub fn horizontal(extent: Extent, length: f64, font: f64) -> Self {
-        let mut most = ((length / 60.0) as usize).clamp(2, 10);
+        let mut max_ticks = ((length / 60.0) as usize).clamp(2, 10);
         loop {
-            let axis = Self::new(extent, most);
+            let axis = Self::new(extent, max_ticks);
             let widest = axis.widest(font) + 0.8 * font;
             let nearest = axis
                 .ticks
                 .windows(2)
                 .filter_map(|w| Some(axis.fraction(w[1].0)? - axis.fraction(w[0].0)?))
                 .fold(f64::INFINITY, f64::min);
-            if most == 1 || nearest * length >= widest {
+            if max_ticks == 1 || nearest * length >= widest {
                 return axis;
             }
-            most -= 1;
+            max_ticks -= 1;
         }
     }
 
@@ -180,7 +71,7 @@ impl Axis {
             .fold(0.0, f64::max)
     }
 
-    /// Where a value lies: 0 at the low end, 1 at the high end; `None` if it has no place.
+    /// The position of a value: 0 at the low end, 1 at the high end; `None` if it has none.
     pub fn fraction(&self, value: f64) -> Option<f64> {
         let Extent { low, high, log, .. } = self.extent;
         let fraction = if log {
@@ -188,7 +79,7 @@ impl Axis {
         } else {
             (value - low) / (high - low)
         };
-        // Far outside is far enough, and px beyond that overflow.
+        // Positions in px beyond this overflow.
         (value.is_finite() && fraction.is_finite()).then_some(fraction.clamp(-1e9, 1e9))
     }
 }
@@ -221,10 +112,11 @@ impl ValueFormatter<f64> for Axis {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plot::Scale;
 
-    fn labels(values: &[f64], scale: Scale, most: usize) -> Vec<String> {
+    fn labels(values: &[f64], scale: Scale, max_ticks: usize) -> Vec<String> {
         let extent = Extent::of(values.iter().copied(), scale, true).unwrap();
-        Axis::new(extent, most)
+        Axis::new(extent, max_ticks)
             .ticks
             .into_iter()
             .map(|tick| tick.1)
@@ -264,15 +156,6 @@ mod tests {
             ["1e-5", "1e-4", "0.001", "0.01", "0.1", "1"]
         );
         assert_eq!(labels(&[1.0, 9.0], Scale::Log, 8), ["1", "2", "5"]);
-    }
-
-    #[test]
-    fn the_scale_is_chosen_by_the_values() {
-        let log =
-            |values: &[f64], scale| Extent::of(values.iter().copied(), scale, true).unwrap().log;
-        assert!(log(&[0.001, 1.0], Scale::Auto) && !log(&[0.1, 1.0], Scale::Auto));
-        assert!(!log(&[0.0, 1.0], Scale::Log) && !log(&[-1.0, 1000.0], Scale::Auto));
-        assert!(!log(&[0.001, 1.0], Scale::Linear));
     }
 
     #[test]

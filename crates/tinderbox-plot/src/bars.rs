@@ -1,11 +1,11 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::axis::Extent;
 use crate::canvas::{Label, render};
-use crate::frame::{Frame, Room, SMALL};
+use crate::extent::Extent;
+use crate::frame::{Frame, Margins, SMALL};
 use crate::{Plot, PlotError, Scale, palette, text};
 
-/// Horizontal bars from top to bottom in the order given: weights or importance per column.
+/// Horizontal bars from top to bottom in the given order: weights or importance per column.
 ///
 /// Positive bars go right from zero, negative ones left, in another colour. A value that is not finite
 /// has a name and no bar. The figure grows with the number of bars, so that names never overlap.
@@ -29,7 +29,7 @@ pub fn bars(plot: &Plot, values: &[(impl AsRef<str>, f64)]) -> Result<String, Pl
         return Err(nothing);
     }
     let x = Extent::of(numbers.chain([0.0]), Scale::Linear, false).ok_or(nothing)?;
-    // Room beyond the longest bar for its number.
+    // Space after the longest bar for its number.
     let room = 0.12 * (x.high / 2.0 - x.low / 2.0) * 2.0;
     let x = Extent {
         low: if x.low < -0.01 * room && values.iter().any(|(_, v)| *v < 0.0) {
@@ -62,14 +62,14 @@ pub fn bars(plot: &Plot, values: &[(impl AsRef<str>, f64)]) -> Result<String, Pl
             &plot,
             (x, y),
             &[],
-            Room {
+            Margins {
                 names: Some(names),
                 right: 0.0,
             },
         )?;
         let row = (frame.bottom - frame.top) / rows;
         let zero = frame
-            .place((0.0, 0.0))
+            .position((0.0, 0.0))
             .map_or(frame.left, |at| at.0)
             .clamp(frame.left, frame.right);
         canvas.path(
@@ -85,13 +85,13 @@ pub fn bars(plot: &Plot, values: &[(impl AsRef<str>, f64)]) -> Result<String, Pl
                 (frame.left - 8.0, y),
                 style,
             )?;
-            let Some((end, _)) = frame.place((*value, 0.0)) else {
+            let Some((end, _)) = frame.position((*value, 0.0)) else {
                 continue;
             };
             let end = end.clamp(frame.left, frame.right);
             let half = (0.36 * row).min(14.0);
-            let colour = palette::series(usize::from(*value < 0.0));
-            canvas.rectangle((zero.min(end), y - half), (zero.max(end), y + half), colour)?;
+            let color = palette::series(usize::from(*value < 0.0));
+            canvas.rectangle((zero.min(end), y - half), (zero.max(end), y + half), color)?;
             let (side, at) = if *value < 0.0 {
                 (HPos::Right, end - 4.0)
             } else {

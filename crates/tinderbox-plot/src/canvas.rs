@@ -1,4 +1,4 @@
-//! The card that every figure is drawn on: plotters' SVG backend with sub-pixel positions.
+//! The canvas of every figure: plotters' SVG backend with sub-pixel positions.
 
 use std::cell::RefCell;
 
@@ -8,23 +8,23 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use crate::{PlotError, palette, text};
 
-/// Backend units in a px: plotters counts in whole units, and a curve on whole px is jagged.
+/// Backend units in a px: plotters uses whole units, and a curve on whole px is jagged.
 pub(crate) const UNIT: f64 = 10.0;
-const LEAST: u32 = 16;
-const MOST: u32 = 20_000;
+const MIN_SIDE: u32 = 16;
+const MAX_SIDE: u32 = 20_000;
 
 /// px to backend units.
 pub(crate) fn units(px: f64) -> i32 {
     (px * UNIT).round() as i32
 }
 
-/// How and where a text stands.
+/// The style and alignment of a text.
 #[derive(Clone, Copy)]
 pub(crate) struct Label {
     /// Font size in px.
     pub size: f64,
     pub bold: bool,
-    pub colour: RGBColor,
+    pub color: RGBColor,
     pub horizontal: HPos,
     pub vertical: VPos,
     /// Reads from bottom to top.
@@ -36,7 +36,7 @@ impl Label {
         Self {
             size,
             bold: false,
-            colour: palette::INK,
+            color: palette::INK,
             horizontal,
             vertical,
             upward: false,
@@ -58,7 +58,7 @@ impl Label {
         };
         let mut style = TextStyle::from(font.transform(transform))
             .pos(Pos::new(self.horizontal, self.vertical));
-        style.color = self.colour.to_backend_color();
+        style.color = self.color.to_backend_color();
         style
     }
 }
@@ -80,12 +80,12 @@ pub(crate) fn render(
     title: &str,
     draw: impl FnOnce(&Canvas<'_>) -> Result<(), PlotError>,
 ) -> Result<String, PlotError> {
-    if !(LEAST..=MOST).contains(&width) || !(LEAST..=MOST).contains(&height) {
+    if !(MIN_SIDE..=MAX_SIDE).contains(&width) || !(MIN_SIDE..=MAX_SIDE).contains(&height) {
         return Err(PlotError::Size {
             width,
             height,
-            least: LEAST,
-            most: MOST,
+            min: MIN_SIDE,
+            max: MAX_SIDE,
         });
     }
     let scale = UNIT as u32;
@@ -106,7 +106,7 @@ pub(crate) fn render(
         canvas.area.present().map_err(PlotError::backend)?;
         canvas.raw.into_inner()
     };
-    // The backend's own opening tag knows no view box other than its size.
+    // The backend's own opening tag has no view box other than its size.
     let elements = body.split_once(">\n").map_or("", |(_, rest)| rest);
     let elements = elements.trim_end().trim_end_matches("</svg>");
     Ok(format!(
@@ -135,16 +135,16 @@ impl Canvas<'_> {
     pub fn path(
         &self,
         points: &[(f64, f64)],
-        colour: RGBColor,
+        color: RGBColor,
         width: f64,
     ) -> Result<(), PlotError> {
         let points: Vec<_> = points.iter().map(|p| (units(p.0), units(p.1))).collect();
-        let line = PathElement::new(points, colour.stroke_width(units(width) as u32));
+        let line = PathElement::new(points, color.stroke_width(units(width) as u32));
         self.area.draw(&line).map_err(PlotError::backend)
     }
 
     /// A dashed line through points in px; `dash` is in backend units.
-    pub fn dashed(&self, points: &[(f64, f64)], colour: RGBColor, width: f64, dash: &str) {
+    pub fn dashed(&self, points: &[(f64, f64)], color: RGBColor, width: f64, dash: &str) {
         let points: Vec<_> = points
             .iter()
             .map(|p| format!("{},{}", units(p.0), units(p.1)))
@@ -152,7 +152,7 @@ impl Canvas<'_> {
         self.raw(&format!(
             "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-dasharray=\"{dash}\" \
              points=\"{}\"/>\n",
-            hex(colour),
+            hex(color),
             units(width),
             points.join(" "),
         ));
@@ -163,38 +163,38 @@ impl Canvas<'_> {
         &self,
         from: (f64, f64),
         to: (f64, f64),
-        colour: impl Color,
+        color: impl Color,
     ) -> Result<(), PlotError> {
         let corners = [(units(from.0), units(from.1)), (units(to.0), units(to.1))];
         self.area
-            .draw(&Rectangle::new(corners, colour.filled()))
+            .draw(&Rectangle::new(corners, color.filled()))
             .map_err(PlotError::backend)
     }
 
     /// A filled disc.
-    pub fn disc(&self, at: (f64, f64), radius: f64, colour: impl Color) -> Result<(), PlotError> {
-        let disc = Circle::new((units(at.0), units(at.1)), units(radius), colour.filled());
+    pub fn disc(&self, at: (f64, f64), radius: f64, color: impl Color) -> Result<(), PlotError> {
+        let disc = Circle::new((units(at.0), units(at.1)), units(radius), color.filled());
         self.area.draw(&disc).map_err(PlotError::backend)
     }
 
     /// A white disc with a coloured rim.
-    pub fn ring(&self, at: (f64, f64), radius: f64, colour: RGBColor) -> Result<(), PlotError> {
+    pub fn ring(&self, at: (f64, f64), radius: f64, color: RGBColor) -> Result<(), PlotError> {
         self.disc(at, radius, palette::CARD)?;
-        let rim = colour.stroke_width(units(1.8) as u32);
+        let rim = color.stroke_width(units(1.8) as u32);
         let circle = Circle::new((units(at.0), units(at.1)), units(radius), rim);
         self.area.draw(&circle).map_err(PlotError::backend)
     }
 
     /// A filled square with its centre at a point.
-    pub fn square(&self, at: (f64, f64), half: f64, colour: RGBColor) -> Result<(), PlotError> {
+    pub fn square(&self, at: (f64, f64), half: f64, color: RGBColor) -> Result<(), PlotError> {
         self.rectangle(
             (at.0 - half, at.1 - half),
             (at.0 + half, at.1 + half),
-            colour,
+            color,
         )
     }
 
-    /// An SVG element as it stands, above everything the backend draws.
+    /// A raw SVG element, above everything that the backend draws.
     pub fn raw(&self, element: &str) {
         self.raw.borrow_mut().push_str(element);
     }

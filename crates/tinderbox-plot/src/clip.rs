@@ -1,10 +1,10 @@
-//! Lines cut to a rectangle, and lines of more points than a screen can show made short.
+//! Clips lines to a rectangle, and thins lines with more points than a screen can show.
 
 type Point = (f64, f64);
 
 /// The parts of a line inside a rectangle (Liang and Barsky 1984); `None` is a gap.
 ///
-/// A point between two gaps stays as a run of one.
+/// A point between two gaps is a run of one point.
 pub(crate) fn runs(
     points: impl Iterator<Item = Option<Point>>,
     corners: (Point, Point),
@@ -51,7 +51,7 @@ fn segment(
     ];
     for (run, room) in edges {
         if run == 0.0 {
-            // Rounding may put a point that lies on the edge just outside it.
+            // Rounding may move a point on the edge just outside.
             if room < -0.01 {
                 return None;
             }
@@ -73,7 +73,7 @@ fn segment(
 
 /// At most four points for each px from left to right: the first, the lowest, the highest, the last.
 ///
-/// What is drawn stays the same; a history of a million steps stays a small file.
+/// The drawing does not change, and a history of a million steps is a small file.
 pub(crate) fn thin(points: Vec<Point>) -> Vec<Point> {
     const ENOUGH: usize = 2_000;
     if points.len() <= ENOUGH {
@@ -105,14 +105,14 @@ mod tests {
     const SQUARE: (Point, Point) = ((0.0, 0.0), (10.0, 10.0));
 
     #[test]
-    fn a_line_leaves_and_comes_back() {
+    fn a_line_leaves_and_enters_again() {
         let line = [(5.0, 5.0), (5.0, 15.0), (8.0, 15.0), (8.0, 5.0)];
         let expected = vec![vec![(5.0, 5.0), (5.0, 10.0)], vec![(8.0, 10.0), (8.0, 5.0)]];
         assert_eq!(runs(line.into_iter().map(Some), SQUARE), expected);
     }
 
     #[test]
-    fn gaps_split_a_line_and_a_lone_point_stays() {
+    fn gaps_split_a_line_and_a_single_point_is_kept() {
         let line = [
             Some((1.0, 1.0)),
             Some((2.0, 1.0)),

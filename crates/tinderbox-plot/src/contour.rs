@@ -1,15 +1,15 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::axis::Extent;
 use crate::canvas::{Canvas, Label, render};
-use crate::frame::{Frame, Key, Mark, Room, SMALL};
+use crate::extent::Extent;
+use crate::frame::{Frame, Key, Margins, Mark, SMALL};
 use crate::surface::{Spacing, Surface};
 use crate::{Plot, PlotError, Scale, Series, palette, text};
 
 /// Level lines of a surface with the paths of optimizers on top.
 ///
-/// Each path begins at a ring and ends at a square; what leaves the surface is cut. About as
-/// many `levels` as asked for are drawn, 14 at most, from light (low) to dark (high), with their
+/// Each path begins with a ring and ends with a square, and is clipped to the surface. About `levels`
+/// level lines are drawn, 14 at most, from light (low) to dark (high), with their
 /// values on the right. Both axes are linear.
 ///
 /// # Errors
@@ -39,20 +39,20 @@ pub fn contour(
         whole: false,
     };
     // Level lines are blue, so paths begin with the second colour.
-    let colour = |index: usize| palette::series(1 + index % 6);
-    let entry = |name: &str, mark, colour| Key {
+    let color = |index: usize| palette::series(1 + index % 6);
+    let entry = |name: &str, mark, color| Key {
         name: name.to_owned(),
         mark,
-        colour,
+        color,
     };
     let mut keys: Vec<Key> = paths
         .iter()
         .enumerate()
-        .map(|(index, path)| entry(&path.name, Mark::Line(None), colour(index)))
+        .map(|(index, path)| entry(&path.name, Mark::Line(None), color(index)))
         .collect();
     if !paths.is_empty() {
         let ink = if paths.len() == 1 {
-            colour(0)
+            color(0)
         } else {
             palette::INK
         };
@@ -66,7 +66,7 @@ pub fn contour(
         .iter()
         .map(|name| text::width(name, SMALL))
         .fold(0.0, f64::max);
-    let room = Room {
+    let margins = Margins {
         names: None,
         right: if levels.is_empty() {
             0.0
@@ -75,7 +75,7 @@ pub fn contour(
         },
     };
     render(plot.width, plot.height, &plot.title, |canvas| {
-        let frame = Frame::draw(canvas, &plot, (any, any), &keys, room)?;
+        let frame = Frame::draw(canvas, &plot, (any, any), &keys, margins)?;
         let shade = |index: usize| {
             palette::ramp(0.38 + 0.62 * index as f64 / (levels.len() - 1).max(1) as f64)
         };
@@ -96,7 +96,7 @@ pub fn contour(
     })
 }
 
-/// The values of the levels, highest on top, as many as have room.
+/// The values of the levels, highest on top, as many as fit.
 fn level_key(
     canvas: &Canvas<'_>,
     frame: &Frame,
@@ -116,25 +116,25 @@ fn level_key(
 }
 
 fn path_of(canvas: &Canvas<'_>, frame: &Frame, path: &Series, key: &Key) -> Result<(), PlotError> {
-    // On short paths every step is seen.
+    // Short paths have a dot for every step.
     const FEW: usize = 60;
     frame.line(canvas, &path.points, key, 1.8)?;
-    let places: Vec<_> = path
+    let positions: Vec<_> = path
         .points
         .iter()
-        .filter_map(|point| frame.place_inside(*point))
+        .filter_map(|point| frame.position_inside(*point))
         .collect();
-    if places.len() <= FEW {
-        places
+    if positions.len() <= FEW {
+        positions
             .iter()
-            .try_for_each(|place| canvas.disc(*place, 2.4, key.colour))?;
+            .try_for_each(|position| canvas.disc(*position, 2.4, key.color))?;
     }
     let ends = (path.points.first(), path.points.last());
-    if let Some(start) = ends.0.and_then(|point| frame.place_inside(*point)) {
-        canvas.ring(start, 4.5, key.colour)?;
+    if let Some(start) = ends.0.and_then(|point| frame.position_inside(*point)) {
+        canvas.ring(start, 4.5, key.color)?;
     }
-    if let Some(end) = ends.1.and_then(|point| frame.place_inside(*point)) {
-        canvas.square(end, 4.0, key.colour)?;
+    if let Some(end) = ends.1.and_then(|point| frame.position_inside(*point)) {
+        canvas.square(end, 4.0, key.color)?;
     }
     Ok(())
 }

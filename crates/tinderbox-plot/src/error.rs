@@ -1,13 +1,13 @@
-/// Why a figure could not be drawn.
+/// The reason why a figure could not be drawn.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PlotError {
-    /// The data holds no finite value at all.
+    /// The data has no finite value.
     #[error(
         "{chart}: nothing to draw, no finite value in the data; check that it is not empty and not all NaN"
     )]
     NothingToDraw {
-        /// The kind of chart that was asked for.
+        /// The kind of chart.
         chart: &'static str,
     },
     /// Two lists that belong together differ in length.
@@ -15,29 +15,29 @@ pub enum PlotError {
     LengthMismatch {
         /// The list that has the wrong length.
         what: String,
-        /// The length it should have.
+        /// The expected length.
         expected: usize,
-        /// The length it has.
+        /// The actual length.
         got: usize,
     },
-    /// A figure smaller or larger than can be drawn.
-    #[error("figure of {width} x {height} px: both sides must be between {least} and {most} px")]
+    /// A figure that is too small or too large.
+    #[error("figure of {width} x {height} px: both sides must be between {min} and {max} px")]
     Size {
-        /// The width that was asked for, in px.
+        /// The given width in px.
         width: u32,
-        /// The height that was asked for, in px.
+        /// The given height in px.
         height: u32,
-        /// The least side, in px.
-        least: u32,
-        /// The greatest side, in px.
-        most: u32,
+        /// The smallest side in px.
+        min: u32,
+        /// The largest side in px.
+        max: u32,
     },
-    /// An axis range or another setting outside what it may be.
+    /// An invalid axis range or other setting.
     #[error("{what}: {message}")]
     Setting {
         /// The setting.
         what: &'static str,
-        /// What is wrong with it and what it should be.
+        /// The problem, and what to do.
         message: String,
     },
     /// The drawing backend failed.

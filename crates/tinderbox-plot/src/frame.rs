@@ -3,9 +3,10 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
 
-use crate::axis::{Axis, Extent};
+use crate::axis::Axis;
 use crate::canvas::{Canvas, Label, units};
 use crate::clip;
+use crate::extent::Extent;
 use crate::{Plot, PlotError, Series, palette, text};
 
 pub(crate) const TITLE: f64 = 15.0;
@@ -15,7 +16,7 @@ const EDGE: f64 = 12.0;
 const LEGEND_ROW: f64 = 18.0;
 const LEGEND_ROWS: usize = 5;
 
-/// The sign that a legend entry stands for.
+/// The mark of a legend entry.
 #[derive(Clone, Copy)]
 pub(crate) enum Mark {
     Line(Option<&'static str>),
@@ -29,12 +30,12 @@ pub(crate) enum Mark {
 pub(crate) struct Key {
     pub name: String,
     pub mark: Mark,
-    pub colour: RGBColor,
+    pub color: RGBColor,
 }
 
-/// Room that a chart needs for what is not an axis, in px.
+/// Space for other things than axes, in px.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Room {
+pub(crate) struct Margins {
     /// Left of the axis, instead of tick labels.
     pub names: Option<f64>,
     /// Right of the axis.
@@ -52,13 +53,13 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Draws title, legend above the data, axes with labels; returns where the data goes.
+    /// Draws the title, the legend above the data, and axes with labels; returns the area of the data.
     pub fn draw(
         canvas: &Canvas<'_>,
         plot: &Plot,
         (x, y): (Extent, Extent),
         keys: &[Key],
-        room: Room,
+        margins: Margins,
     ) -> Result<Self, PlotError> {
         let x = x.or_range("x_range", plot.x_range)?;
         let y = y.or_range("y_range", plot.y_range)?;
@@ -71,15 +72,15 @@ impl Frame {
         };
         let legend = Legend::new(keys, canvas.width - 2.0 * EDGE);
         let top = top + legend.height();
-        let y = match room.names {
+        let y = match margins.names {
             Some(_) => Axis::without_ticks(y),
             None => Axis::new(y, (((bottom - top) / 42.0) as usize).clamp(2, 10)),
         };
-        let label_room = room.names.unwrap_or(y.widest(SMALL)) + 12.0;
+        let label_room = margins.names.unwrap_or(y.widest(SMALL)) + 12.0;
         let left = EDGE + name_room + label_room;
-        let right = canvas.width - EDGE - room.right - 6.0;
+        let right = canvas.width - EDGE - margins.right - 6.0;
         let x = Axis::horizontal(x, (right - left).max(1.0), SMALL);
-        // Too small for its texts: better an error than axes inside out.
+        // Too small for its texts: an error instead of inverted axes.
         if right - left < 20.0 || bottom - top < 20.0 {
             let (width, height) = (canvas.width as u32, canvas.height as u32);
             let message = format!("no room for the data in {width} x {height} px; make it larger");
@@ -134,33 +135,33 @@ impl Frame {
             .map_err(PlotError::backend)
     }
 
-    /// Where a point lies, in px; `None` if it is not finite or not positive on a log axis.
-    pub fn place(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
+    /// The position of a point in px; `None` if it is not finite or not positive on a log axis.
+    pub fn position(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
         let (x, y) = (self.x.fraction(x)?, self.y.fraction(y)?);
         let (width, height) = (self.right - self.left, self.bottom - self.top);
         Some((self.left + x * width, self.bottom - y * height))
     }
 
-    /// Like [`Self::place`], `None` also outside the axes.
-    pub fn place_inside(&self, point: (f64, f64)) -> Option<(f64, f64)> {
+    /// Like [`Self::position`], `None` also outside the axes.
+    pub fn position_inside(&self, point: (f64, f64)) -> Option<(f64, f64)> {
         let inside = |(x, y): &(f64, f64)| {
             (self.left - 0.1..=self.right + 0.1).contains(x)
                 && (self.top - 0.1..=self.bottom + 0.1).contains(y)
         };
-        self.place(point).filter(inside)
+        self.position(point).filter(inside)
     }
 
-    /// The parts of a line that lie inside the axes, in px.
+    /// The parts of a line inside the axes, in px.
     pub fn runs(&self, points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
-        let places = points.iter().map(|point| self.place(*point));
+        let positions = points.iter().map(|point| self.position(*point));
         let corners = ((self.left, self.top), (self.right, self.bottom));
-        clip::runs(places, corners)
+        clip::runs(positions, corners)
             .into_iter()
             .map(clip::thin)
             .collect()
     }
 
-    /// A line with gaps where points have no place; a point between two gaps becomes a dot.
+    /// A line with gaps at points without a position; a point between two gaps is a dot.
     pub fn line(
         &self,
         canvas: &Canvas<'_>,
@@ -170,9 +171,9 @@ impl Frame {
     ) -> Result<(), PlotError> {
         for run in self.runs(points) {
             match (key.mark, run.as_slice()) {
-                (_, [only]) => canvas.disc(*only, width + 1.2, key.colour)?,
-                (Mark::Line(Some(dash)), run) => canvas.dashed(run, key.colour, width, dash),
-                (_, run) => canvas.path(run, key.colour, width)?,
+                (_, [only]) => canvas.disc(*only, width + 1.2, key.color)?,
+                (Mark::Line(Some(dash)), run) => canvas.dashed(run, key.color, width, dash),
+                (_, run) => canvas.path(run, key.color, width)?,
             }
         }
         Ok(())
@@ -203,12 +204,12 @@ pub(crate) fn keys(series: &[Series]) -> Vec<Key> {
     let key = |(index, series): (usize, &Series)| Key {
         name: series.name.clone(),
         mark: Mark::Line(palette::dash(index)),
-        colour: palette::series(index),
+        color: palette::series(index),
     };
     series.iter().enumerate().map(key).collect()
 }
 
-/// Rows of entries above the data, so that no entry ever hides a point.
+/// The legend above the data, in rows, so that it never hides a point.
 struct Legend {
     rows: Vec<Vec<(Key, f64)>>,
     hidden: usize,
@@ -222,7 +223,7 @@ impl Legend {
         let (mut rows, mut hidden) = (vec![Vec::new()], 0);
         let mut used = 0.0;
         for key in keys.iter().filter(|key| !key.name.is_empty()) {
-            // A name takes at most half a row; room stays for "and 12 more" in the last one.
+            // A name takes at most half a row; the last row keeps space for "and 12 more".
             let name = text::fit(&key.name, SMALL, (room - 80.0) / 2.0);
             let width = Self::SIGN + text::width(&name, SMALL) + Self::GAP;
             let last = rows.len() == LEGEND_ROWS;
@@ -268,11 +269,11 @@ impl Legend {
             for (key, width) in row {
                 let ends = [(x, y), (x + 20.0, y)];
                 match key.mark {
-                    Mark::Line(None) => canvas.path(&ends, key.colour, 2.5)?,
-                    Mark::Line(Some(dash)) => canvas.dashed(&ends, key.colour, 2.5, dash),
-                    Mark::Dot => canvas.disc((x + 10.0, y), 4.0, key.colour)?,
-                    Mark::Ring => canvas.ring((x + 10.0, y), 4.5, key.colour)?,
-                    Mark::Square => canvas.square((x + 10.0, y), 4.0, key.colour)?,
+                    Mark::Line(None) => canvas.path(&ends, key.color, 2.5)?,
+                    Mark::Line(Some(dash)) => canvas.dashed(&ends, key.color, 2.5, dash),
+                    Mark::Dot => canvas.disc((x + 10.0, y), 4.0, key.color)?,
+                    Mark::Ring => canvas.ring((x + 10.0, y), 4.5, key.color)?,
+                    Mark::Square => canvas.square((x + 10.0, y), 4.0, key.color)?,
                 }
                 canvas.text(&key.name, (x + Self::SIGN, y), style)?;
                 x += width;

@@ -4,39 +4,39 @@ use crate::canvas::{Canvas, Label, render};
 use crate::frame::{NAME, SMALL, heading};
 use crate::{Plot, PlotError, palette, text};
 
-/// How far a cell reaches under its neighbours, in px.
+/// The overlap of a cell with its neighbors in px.
 const SEAM: f64 = 0.6;
 
-/// A table of values with a name for every row and column.
+/// A matrix of values with a name for every row and column.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
-    /// Top to bottom.
+pub struct Matrix {
+    /// Row names from top to bottom.
     pub rows: Vec<String>,
-    /// Left to right.
+    /// Column names from left to right.
     pub columns: Vec<String>,
-    /// Row after row; a value that is not finite stays grey.
+    /// Values, row after row; the cell of a value that is not finite is gray.
     pub values: Vec<f64>,
 }
 
-/// A table as colours, light (low) to dark (high), with the values written where they fit.
+/// A matrix as colors, from light (low) to dark (high), with the values as text where they fit.
 ///
 /// # Errors
 /// [`PlotError::LengthMismatch`] if there are not rows x columns values,
 /// [`PlotError::NothingToDraw`] without a finite value, [`PlotError::Size`] or
 /// [`PlotError::Setting`] for a plot that cannot be drawn.
-pub fn heat_map(plot: &Plot, table: &Table) -> Result<String, PlotError> {
-    let labels = table
+pub fn heat_map(plot: &Plot, matrix: &Matrix) -> Result<String, PlotError> {
+    let labels = matrix
         .values
         .iter()
         .map(|value| text::number(*value))
         .collect();
-    cells(plot, table, labels, true)
+    cells(plot, matrix, labels, true)
 }
 
-/// How often each class (rows) was taken for each class (columns).
+/// A confusion matrix: how often examples of each class (rows) were predicted as each class (columns).
 ///
-/// `counts[actual][predicted]`; the colour is the share of the row, so that rare classes are seen as
-/// well as common ones.
+/// `counts[actual][predicted]`; the color is the fraction of the row, so that rare classes are as
+/// visible as common ones.
 ///
 /// # Errors
 /// As [`heat_map`]: there must be as many rows and columns as classes.
@@ -72,7 +72,7 @@ pub fn confusion_matrix(
         .iter()
         .map(|class| class.as_ref().to_owned())
         .collect();
-    let table = Table {
+    let matrix = Matrix {
         rows: names.clone(),
         columns: names,
         values: counts.iter().flat_map(share).collect(),
@@ -85,19 +85,24 @@ pub fn confusion_matrix(
         y_label: named(&plot.y_label, "actual"),
         ..plot.clone()
     };
-    cells(&plot, &table, labels, false)
+    cells(&plot, &matrix, labels, false)
 }
 
-fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<String, PlotError> {
-    let (rows, columns) = (table.rows.len(), table.columns.len());
-    if table.values.len() != rows * columns {
+fn cells(
+    plot: &Plot,
+    matrix: &Matrix,
+    labels: Vec<String>,
+    bar: bool,
+) -> Result<String, PlotError> {
+    let (rows, columns) = (matrix.rows.len(), matrix.columns.len());
+    if matrix.values.len() != rows * columns {
         return Err(PlotError::LengthMismatch {
-            what: format!("values of a table of {rows} x {columns}"),
+            what: format!("values of a matrix of {rows} x {columns}"),
             expected: rows * columns,
-            got: table.values.len(),
+            got: matrix.values.len(),
         });
     }
-    let finite = table
+    let finite = matrix
         .values
         .iter()
         .copied()
@@ -107,7 +112,7 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
     if low > high {
         return Err(PlotError::NothingToDraw { chart: "heat map" });
     }
-    // Shares begin at zero whatever the least share is.
+    // The color scale of fractions starts at zero.
     let (low, high) = if bar { (low, high) } else { (0.0, 1.0) };
     let bar = bar && low < high;
     let shade = |value: f64| {
@@ -124,17 +129,24 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
     };
     render(plot.width, plot.height, &plot.title, |canvas| {
         let top = heading(canvas, &plot.title)?;
-        let grid = Grid::new(canvas, plot, table, top, bar, [low, high].map(text::number))?;
-        grid.names(canvas, plot, table)?;
+        let grid = Grid::new(
+            canvas,
+            plot,
+            matrix,
+            top,
+            bar,
+            [low, high].map(text::number),
+        )?;
+        grid.names(canvas, plot, matrix)?;
         let widest = labels
             .iter()
             .map(|label| text::width(label, SMALL))
             .fold(0.0, f64::max);
         let written = widest + 4.0 <= grid.cell.0 && SMALL + 3.0 <= grid.cell.1;
-        for (index, (value, label)) in table.values.iter().zip(&labels).enumerate() {
+        for (index, (value, label)) in matrix.values.iter().zip(&labels).enumerate() {
             let (from, to) = grid.corners(index % columns, index / columns);
-            let colour = shade(*value);
-            canvas.rectangle(from, grid.overlap(to), colour)?;
+            let color = shade(*value);
+            canvas.rectangle(from, grid.overlap(to), color)?;
             if written {
                 let style = Label::new(SMALL, HPos::Center, VPos::Center);
                 let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
@@ -142,7 +154,7 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
                     label,
                     middle,
                     Label {
-                        colour: palette::on(colour),
+                        color: palette::on(color),
                         ..style
                     },
                 )?;
@@ -156,7 +168,7 @@ fn cells(plot: &Plot, table: &Table, labels: Vec<String>, bar: bool) -> Result<S
     })
 }
 
-/// Where the cells are, in px.
+/// The positions of the cells in px.
 struct Grid {
     left: f64,
     top: f64,
@@ -170,7 +182,7 @@ impl Grid {
     fn new(
         canvas: &Canvas<'_>,
         plot: &Plot,
-        table: &Table,
+        matrix: &Matrix,
         top: f64,
         bar: bool,
         ends: [String; 2],
@@ -182,15 +194,15 @@ impl Grid {
                 .fold(0.0, f64::max)
         };
         let name_room = |label: &str| if label.is_empty() { 0.0 } else { NAME + 8.0 };
-        let row_room = widest(&table.rows).min(0.3 * canvas.width);
+        let row_room = widest(&matrix.rows).min(0.3 * canvas.width);
         let bar_room = if bar { widest(&ends) + 36.0 } else { 6.0 };
         let left = 12.0 + name_room(&plot.y_label) + row_room + 8.0;
         let right = canvas.width - 12.0 - bar_room;
-        let width = (right - left) / table.columns.len() as f64;
-        // Names that do not fit side by side stand upright.
-        let upward = widest(&table.columns) + 6.0 > width;
+        let width = (right - left) / matrix.columns.len() as f64;
+        // Names that do not fit side by side are rotated.
+        let upward = widest(&matrix.columns) + 6.0 > width;
         let column_room = if upward {
-            widest(&table.columns).min(0.3 * canvas.height)
+            widest(&matrix.columns).min(0.3 * canvas.height)
         } else {
             SMALL
         };
@@ -205,7 +217,7 @@ impl Grid {
                 message,
             });
         }
-        let cell = (width, (bottom - top) / table.rows.len() as f64);
+        let cell = (width, (bottom - top) / matrix.rows.len() as f64);
         Ok(Self {
             left,
             top,
@@ -216,7 +228,7 @@ impl Grid {
         })
     }
 
-    /// A lower right corner moved under the next cells, so that no gap between them shines through.
+    /// The lower right corner, moved below the next cells, so that there is no visible gap between them.
     fn overlap(&self, (x, y): (f64, f64)) -> (f64, f64) {
         ((x + SEAM).min(self.right), (y + SEAM).min(self.bottom))
     }
@@ -231,7 +243,7 @@ impl Grid {
         (at(column, row), at(column + 1, row + 1))
     }
 
-    fn names(&self, canvas: &Canvas<'_>, plot: &Plot, table: &Table) -> Result<(), PlotError> {
+    fn names(&self, canvas: &Canvas<'_>, plot: &Plot, matrix: &Matrix) -> Result<(), PlotError> {
         let edge = 12.0;
         let row_names = if plot.y_label.is_empty() {
             edge
@@ -245,7 +257,7 @@ impl Grid {
         };
         let right = Label::new(SMALL, HPos::Right, VPos::Center);
         let every = ((SMALL + 2.0) / self.cell.1).ceil().max(1.0) as usize;
-        for (row, name) in table.rows.iter().enumerate().step_by(every) {
+        for (row, name) in matrix.rows.iter().enumerate().step_by(every) {
             let y = self.top + (row as f64 + 0.5) * self.cell.1;
             let name = text::fit(name, SMALL, self.left - 8.0 - row_names);
             canvas.text(&name, (self.left - 6.0, y), right)?;
@@ -257,7 +269,7 @@ impl Grid {
         let flat = Label::new(SMALL, HPos::Center, VPos::Center);
         let least = if self.upward { SMALL + 2.0 } else { 0.0 };
         let every = (least / self.cell.0).ceil().max(1.0) as usize;
-        for (column, name) in table.columns.iter().enumerate().step_by(every) {
+        for (column, name) in matrix.columns.iter().enumerate().step_by(every) {
             let x = self.left + (column as f64 + 0.5) * self.cell.0;
             if self.upward {
                 let room = canvas.height - self.bottom - 8.0 - column_names;
@@ -288,15 +300,15 @@ impl Grid {
         )
     }
 
-    /// The colours from low to high with both ends' values.
+    /// The color bar from low to high with the values of both ends.
     fn bar(&self, canvas: &Canvas<'_>, [low, high]: [String; 2]) -> Result<(), PlotError> {
         const STEPS: usize = 48;
         let left = self.right + 12.0;
         let at = |step: usize| self.bottom - (self.bottom - self.top) * step as f64 / STEPS as f64;
         for step in 0..STEPS {
-            let colour = palette::ramp(step as f64 / (STEPS - 1) as f64);
+            let color = palette::ramp(step as f64 / (STEPS - 1) as f64);
             let top = (at(step + 1) - SEAM).max(self.top);
-            canvas.rectangle((left, top), (left + 14.0, at(step)), colour)?;
+            canvas.rectangle((left, top), (left + 14.0, at(step)), color)?;
         }
         let style = Label::new(SMALL, HPos::Left, VPos::Center);
         canvas.text(&high, (left + 20.0, self.top + 6.0), style)?;

@@ -1,12 +1,12 @@
-use crate::axis::Extent;
 use crate::canvas::render;
-use crate::frame::{Frame, Room};
+use crate::extent::Extent;
+use crate::frame::{Frame, Margins};
 use crate::{Plot, PlotError, Scale, palette};
 
-/// How many values fall into each of equally wide bins.
+/// A histogram: the number of values in each of equally wide bins.
 ///
 /// Without a number of `bins`, the rule of Freedman and Diaconis (1981) chooses one between 5 and
-/// 60. Values that are not finite are left out. The last bin holds its upper end as well.
+/// 60. Values that are not finite are left out. The last bin includes its upper end.
 ///
 /// # Errors
 /// [`PlotError::NothingToDraw`] without a finite value, [`PlotError::Setting`] for no bins or more
@@ -20,7 +20,7 @@ pub fn histogram(plot: &Plot, values: &[f64], bins: Option<usize>) -> Result<Str
         });
     }
     let bins = Bins::new(values, bins).ok_or(PlotError::NothingToDraw { chart: "histogram" })?;
-    // A single bin gets room on both sides, so that it is seen as a bar.
+    // A single bin has space on both sides, so that it looks like a bar.
     let beside = if bins.counts.len() == 1 {
         bins.width
     } else {
@@ -44,7 +44,7 @@ pub fn histogram(plot: &Plot, values: &[f64], bins: Option<usize>) -> Result<Str
     // Bars stand on the axis.
     let y = Extent { low: 0.0, ..y };
     render(plot.width, plot.height, &plot.title, |canvas| {
-        let frame = Frame::draw(canvas, &plot, (x, y), &[], Room::default())?;
+        let frame = Frame::draw(canvas, &plot, (x, y), &[], Margins::default())?;
         for (index, count) in bins
             .counts
             .iter()
@@ -52,8 +52,8 @@ pub fn histogram(plot: &Plot, values: &[f64], bins: Option<usize>) -> Result<Str
             .filter(|(_, count)| **count > 0)
         {
             let corners = (
-                frame.place((bins.edge(index), *count as f64)),
-                frame.place((bins.edge(index + 1), 0.0)),
+                frame.position((bins.edge(index), *count as f64)),
+                frame.position((bins.edge(index + 1), 0.0)),
             );
             if let (Some(from), Some(to)) = corners {
                 let inside = |(x, y): (f64, f64)| {
@@ -63,7 +63,7 @@ pub fn histogram(plot: &Plot, values: &[f64], bins: Option<usize>) -> Result<Str
                     )
                 };
                 let (from, to) = (inside(from), inside(to));
-                // A thin line of the card between bars that are wide enough.
+                // A thin gap between bars that are wide enough.
                 let gap = if to.0 - from.0 > 4.0 { 0.5 } else { 0.0 };
                 canvas.rectangle(
                     (from.0 + gap, from.1),

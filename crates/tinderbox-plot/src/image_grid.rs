@@ -4,7 +4,7 @@ use crate::canvas::{Label, render, units};
 use crate::frame::{SMALL, heading};
 use crate::{PlotError, png, text};
 
-/// A picture with text above it; a line break in the text begins another line.
+/// An image with a title above it, of one or more lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     title: String,
@@ -15,12 +15,12 @@ pub struct Image {
 }
 
 impl Image {
-    /// A picture of one byte a pixel, 0 black, 255 white, row after row from the top left.
+    /// A grayscale image: one byte for each pixel, 0 black, 255 white, row after row from the top left.
     ///
     /// # Errors
     /// [`PlotError::LengthMismatch`] if there are not width x height bytes,
     /// [`PlotError::Setting`] if a side is 0.
-    pub fn grey(
+    pub fn gray(
         title: impl Into<String>,
         size: (u32, u32),
         samples: Vec<u8>,
@@ -28,10 +28,10 @@ impl Image {
         Self::new(title.into(), size, 1, samples)
     }
 
-    /// A picture of three bytes a pixel, red, green and blue, row after row from the top left.
+    /// An RGB image: three bytes for each pixel, row after row from the top left.
     ///
     /// # Errors
-    /// As [`Self::grey`], with 3 x width x height bytes.
+    /// As [`Self::gray`], with 3 x width x height bytes.
     pub fn rgb(
         title: impl Into<String>,
         size: (u32, u32),
@@ -71,7 +71,7 @@ impl Image {
         })
     }
 
-    /// The same picture with a frame around it, to mark it among others.
+    /// The same image with a frame, to mark it among others.
     #[must_use]
     pub fn framed(self) -> Self {
         Self {
@@ -89,13 +89,13 @@ impl Image {
     }
 }
 
-/// Pictures in rows of `columns`, each as large as fits into a square of `cell` px.
+/// A grid of images with `columns` columns, each scaled to fit into a square of `cell` px.
 ///
-/// Pixels stay sharp at any size; they are embedded uncompressed, so this is for small pictures.
-/// Titles are cut to the width of a cell, so wide ones want a larger `cell`.
+/// Pixels are not smoothed; images are embedded uncompressed, so this is for small ones. Titles are
+/// truncated to the width of a cell, so long titles need a larger `cell`.
 ///
 /// # Errors
-/// [`PlotError::NothingToDraw`] without pictures, [`PlotError::Setting`] for no columns or a cell
+/// [`PlotError::NothingToDraw`] without images, [`PlotError::Setting`] for no columns or a cell
 /// of less than 8 px, [`PlotError::Size`] for a grid that is too large.
 pub fn image_grid(
     title: &str,

@@ -1,9 +1,9 @@
-//! Figures as SVG: data in, SVG text out, nothing else.
+//! Figures as SVG: data in, SVG text out.
 //!
 //! Every function takes a [`Plot`] (title, axes, size) and data, and returns an SVG document. The
-//! same input gives the same bytes. Figures stand on an opaque white card, so they read on white and
-//! on black pages; colours are those of Okabe and Ito, told apart with any colour vision; legends
-//! stand above the data and never on it; text is the page's `sans-serif`.
+//! same input gives the same bytes. Figures have an opaque white background, so they are readable on light
+//! and dark pages; colors are those of Okabe and Ito, which are safe for color blindness; legends are
+//! above the data and never cover it; text is in the `sans-serif` font of the page.
 //!
 //! Points that are NaN or infinite leave a gap. Data without any finite value is an error.
 //!
@@ -23,6 +23,7 @@ mod canvas;
 mod clip;
 mod contour;
 mod error;
+mod extent;
 mod frame;
 mod heat_map;
 mod histogram;
@@ -41,11 +42,11 @@ mod ticks;
 pub use bars::bars;
 pub use contour::contour;
 pub use error::PlotError;
-pub use heat_map::{Table, confusion_matrix, heat_map};
+pub use heat_map::{Matrix, confusion_matrix, heat_map};
 pub use histogram::histogram;
 pub use image_grid::{Image, image_grid};
 pub use lines::{curves, learning_rates, line};
 pub use plot::{Plot, Scale, Series};
-pub use scatter::{predicted_against_actual, scatter};
+pub use scatter::{predicted_vs_actual, scatter};
 pub use sparkline::{spark_bars, spark_histogram, sparkline};
 pub use surface::{Spacing, Surface};

@@ -1,6 +1,6 @@
-use crate::axis::Extent;
 use crate::canvas::render;
-use crate::frame::{Frame, Key, Mark, Room, keys};
+use crate::extent::Extent;
+use crate::frame::{Frame, Key, Margins, Mark, keys};
 use crate::{Plot, PlotError, Series, palette, text};
 
 /// One or more lines: functions, tangents, densities, schedules.
@@ -31,10 +31,10 @@ pub fn curves(plot: &Plot, series: &[Series]) -> Result<String, PlotError> {
     lines("training curves", plot, series, (false, true))
 }
 
-/// The losses of a learning-rate search over their rates, with a mark at the suggested rate.
+/// The loss over the learning rate of a learning-rate finder, with a mark at the suggested rate.
 ///
-/// `losses` are (learning rate, loss). Unless `y_range` says otherwise, the losses up to the lowest
-/// one fill the figure, and the divergence behind it leaves it at the top. Smith (2017), "Cyclical
+/// `losses` are (learning rate, loss). Unless `y_range` is set, the losses up to the lowest one fill the
+/// figure, and the line leaves it at the top where training diverges. Smith (2017), "Cyclical
 /// Learning Rates", section 3.3.
 ///
 /// # Errors
@@ -49,7 +49,7 @@ pub fn learning_rates(
     let top = ceiling(losses);
     let shown = losses.iter().copied().filter(|(_, loss)| *loss <= top);
     let (_, y) = extents(chart, plot, shown, (true, false))?;
-    // The line leaves at the top, so that the divergence is seen.
+    // The line leaves at the top where training diverges.
     let extents = (
         x,
         if top.is_finite() {
@@ -61,9 +61,9 @@ pub fn learning_rates(
     let curve = Key {
         name: String::new(),
         mark: Mark::Line(None),
-        colour: palette::series(0),
+        color: palette::series(0),
     };
-    // The loss at the suggested rate, from the nearest one that was tried.
+    // The loss at the suggested rate: that of the nearest rate that was tried.
     let ratio = |x: f64, rate: f64| (x / rate).ln().abs();
     let suggested = suggested.filter(|rate| rate.is_finite() && *rate > 0.0);
     let marked = suggested.and_then(|rate| {
@@ -76,13 +76,13 @@ pub fn learning_rates(
     let mark = |rate: f64| Key {
         name: format!("suggested: {}", text::number(rate)),
         mark: Mark::Ring,
-        colour: palette::series(1),
+        color: palette::series(1),
     };
     let keys: Vec<Key> = marked.map(|point| mark(point.0)).into_iter().collect();
     render(plot.width, plot.height, &plot.title, |canvas| {
-        let frame = Frame::draw(canvas, plot, extents, &keys, Room::default())?;
+        let frame = Frame::draw(canvas, plot, extents, &keys, Margins::default())?;
         frame.line(canvas, losses, &curve, 2.0)?;
-        if let Some(at) = marked.and_then(|point| frame.place_inside(point)) {
+        if let Some(at) = marked.and_then(|point| frame.position_inside(point)) {
             let upright = [(at.0, frame.top), (at.0, frame.bottom)];
             canvas.path(&upright, palette::series(1), 1.2)?;
             canvas.ring(at, 5.0, palette::series(1))?;
@@ -91,7 +91,7 @@ pub fn learning_rates(
     })
 }
 
-/// Half as far again above the lowest loss as the highest loss before it.
+/// 1.5 times the distance from the lowest loss to the highest loss before it, above the lowest.
 fn ceiling(losses: &[(f64, f64)]) -> f64 {
     let mut finite: Vec<_> = losses
         .iter()
@@ -125,7 +125,7 @@ fn lines(
     let extents = extents(chart, plot, points, auto_log)?;
     let keys = keys(series);
     render(plot.width, plot.height, &plot.title, |canvas| {
-        let frame = Frame::draw(canvas, plot, extents, &keys, Room::default())?;
+        let frame = Frame::draw(canvas, plot, extents, &keys, Margins::default())?;
         series
             .iter()
             .zip(&keys)
@@ -133,7 +133,7 @@ fn lines(
     })
 }
 
-/// The ranges of the points of which both coordinates are finite.
+/// The ranges of the points with two finite coordinates.
 pub(crate) fn extents(
     chart: &'static str,
     plot: &Plot,
@@ -144,7 +144,7 @@ pub(crate) fn extents(
     let nothing = || PlotError::NothingToDraw { chart };
     let x =
         Extent::of(finite.clone().map(|p| p.0), plot.x_scale, auto_log.0).ok_or_else(nothing)?;
-    // Where the user chose a part of the horizontal axis, the vertical one shows that part.
+    // If the user set the horizontal range, the vertical range is that of the points in it.
     let (low, high) = plot.x_range.unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
     let shown = finite
         .clone()
@@ -153,6 +153,6 @@ pub(crate) fn extents(
     let y = Extent::of(shown, plot.y_scale, auto_log.1)
         .or_else(|| Extent::of(finite.map(|p| p.1), plot.y_scale, auto_log.1))
         .ok_or_else(nothing)?;
-    // Whole numbers matter along x (epochs); a loss that happens to be whole may have half ticks.
+    // Only x has whole numbers (epochs); losses that are whole by chance may have half ticks.
     Ok((x, Extent { whole: false, ..y }))
 }

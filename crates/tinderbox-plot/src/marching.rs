@@ -4,34 +4,34 @@ use std::collections::BTreeMap;
 
 type Point = (f64, f64);
 
-/// The lines on which a grid takes the value `level`, in grid coordinates (column, row).
+/// The lines on which a grid has the value `level`, in grid coordinates (column, row).
 ///
-/// `values` holds rows of `columns` values. Cells with a corner that is not finite are left out. A
-/// closed line ends where it began.
+/// `values` has rows of `columns` values. Cells with a corner that is not finite are left out. A
+/// closed line ends at its first point.
 pub(crate) fn level_lines(values: &[f64], columns: usize, level: f64) -> Vec<Vec<Point>> {
     let rows = values.len().checked_div(columns).unwrap_or(0);
-    let mut neighbours: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    let mut neighbors: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for row in 0..rows.saturating_sub(1) {
         for column in 0..columns.saturating_sub(1) {
             for (a, b) in segments(values, columns, (column, row), level) {
-                neighbours.entry(a).or_default().push(b);
-                neighbours.entry(b).or_default().push(a);
+                neighbors.entry(a).or_default().push(b);
+                neighbors.entry(b).or_default().push(a);
             }
         }
     }
-    // Open lines first, from their ends; what is left then are closed ones.
-    let ends: Vec<usize> = neighbours
+    // Open lines first, from their ends; the remaining lines are closed.
+    let ends: Vec<usize> = neighbors
         .iter()
         .filter(|(_, next)| next.len() == 1)
         .map(|(edge, _)| *edge)
         .collect();
-    let all: Vec<usize> = neighbours.keys().copied().collect();
+    let all: Vec<usize> = neighbors.keys().copied().collect();
     let mut lines = Vec::new();
     for start in ends.into_iter().chain(all) {
         let mut line = vec![start];
         let mut edge = start;
-        while let Some(next) = neighbours.get_mut(&edge).and_then(Vec::pop) {
-            if let Some(back) = neighbours.get_mut(&next)
+        while let Some(next) = neighbors.get_mut(&edge).and_then(Vec::pop) {
+            if let Some(back) = neighbors.get_mut(&next)
                 && let Some(index) = back.iter().position(|other| *other == edge)
             {
                 back.swap_remove(index);
@@ -75,7 +75,7 @@ fn segments(
         .collect();
     match crossed.as_slice() {
         [a, b] => vec![(*a, *b)],
-        // A saddle: the mean of the corners says which two corners are connected.
+        // A saddle: the mean of the corners decides which two corners are connected.
         [a, b, c, d] => {
             let middle = corners.iter().map(|value| value / 4.0).sum::<f64>() >= level;
             if middle == above[0] {
@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_saddle_connects_the_corners_on_the_side_of_its_mean() {
-        // High corners top left and bottom right; the mean 0.5 lies above the level.
+        // High corners top left and bottom right; the mean 0.5 is above the level.
         let lines = level_lines(&[1.0, 0.0, 0.0, 1.0], 2, 0.4);
         assert_eq!(lines.len(), 2);
         for line in lines {

@@ -1,8 +1,8 @@
-//! Colours that people with any colour vision tell apart, on an opaque white card.
+//! Colors that are safe for color blindness, on an opaque white background.
 
 use plotters::style::RGBColor;
 
-/// Okabe and Ito (2008), without yellow, which white paper hides; strongest contrasts first.
+/// Okabe and Ito (2008), without yellow, which is hard to see on white; strongest contrast first.
 const SERIES: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -19,12 +19,12 @@ pub(crate) const INK: RGBColor = RGBColor(34, 34, 34);
 pub(crate) const AXIS: RGBColor = RGBColor(110, 110, 110);
 /// Grid lines.
 pub(crate) const GRID: RGBColor = RGBColor(228, 228, 228);
-/// The card under every figure.
+/// The background of every figure.
 pub(crate) const CARD: RGBColor = RGBColor(255, 255, 255);
-/// What has no value.
+/// Cells without a value.
 pub(crate) const MISSING: RGBColor = RGBColor(200, 200, 200);
 
-/// The colour of series `index`; they repeat after seven (the dash pattern then differs).
+/// The color of series `index`; colors repeat after seven, with another dash pattern.
 pub(crate) fn series(index: usize) -> RGBColor {
     SERIES[index % SERIES.len()]
 }
@@ -51,7 +51,7 @@ pub(crate) fn ramp(t: f64) -> RGBColor {
     RGBColor(mix(a.0, b.0), mix(a.1, b.1), mix(a.2, b.2))
 }
 
-/// Black or white, whichever reads better on `background` (WCAG's contrast ratio).
+/// Black or white, whichever has more contrast on `background` (WCAG's contrast ratio).
 pub(crate) fn on(background: RGBColor) -> RGBColor {
     let linear = |c: u8| (f64::from(c) / 255.0).powf(2.2);
     let RGBColor(r, g, b) = background;

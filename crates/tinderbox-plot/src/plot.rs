@@ -3,20 +3,19 @@ use crate::PlotError;
 /// How values map to positions along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
-    /// The chart's own choice: linear, but logarithmic for training curves whose values are all
-    /// positive and span more than two decades, and for the rates of a learning-rate search.
+    /// Chosen by the chart: linear, but logarithmic for training curves whose values are all positive
+    /// and span more than two decades, and for the rates of a learning-rate finder.
     #[default]
     Auto,
     /// Equal steps.
     Linear,
-    /// Equal ratios; linear all the same if a value is zero or negative.
+    /// Equal ratios; linear if a value is zero or negative.
     Log,
 }
 
-/// What surrounds the data of a figure: texts, scales, size.
+/// The settings of a figure apart from its data: texts, scales, size.
 ///
-/// Scales and ranges are those of numbers along an axis; tables ([`heat_map`](crate::heat_map)) have
-/// none and leave them aside.
+/// Scales and ranges are for numeric axes; a [`heat_map`](crate::heat_map) has none and ignores them.
 ///
 /// ```
 /// use tinderbox_plot::Plot;
@@ -26,23 +25,23 @@ pub enum Scale {
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Plot {
-    /// Above the figure; none if empty.
+    /// The title above the figure; none if empty.
     pub title: String,
-    /// Below the horizontal axis; none if empty.
+    /// The label below the horizontal axis; none if empty.
     pub x_label: String,
-    /// Beside the vertical axis; none if empty.
+    /// The label of the vertical axis; none if empty.
     pub y_label: String,
-    /// The horizontal axis.
+    /// The scale of the horizontal axis.
     pub x_scale: Scale,
-    /// The vertical axis.
+    /// The scale of the vertical axis.
     pub y_scale: Scale,
-    /// Low and high end of the horizontal axis; by default all data fits.
+    /// Low and high end of the horizontal axis; the range of the data by default.
     pub x_range: Option<(f64, f64)>,
-    /// Low and high end of the vertical axis; by default all data fits.
+    /// Low and high end of the vertical axis; the range of the data by default.
     pub y_range: Option<(f64, f64)>,
-    /// px.
+    /// Width in px.
     pub width: u32,
-    /// px; [`bars`](crate::bars) grow beyond it.
+    /// Height in px; [`bars`](crate::bars) may be higher.
     pub height: u32,
 }
 
@@ -71,7 +70,7 @@ impl Plot {
         }
     }
 
-    /// The same plot with its axes named.
+    /// The same plot with axis labels.
     #[must_use]
     pub fn labels(self, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
         Self {
@@ -82,10 +81,10 @@ impl Plot {
     }
 }
 
-/// Named points: a line, or a cloud in a [`scatter`](crate::scatter).
+/// Points with a name: a line, or the points of a [`scatter`](crate::scatter) plot.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Series {
-    /// What the legend says; no legend entry if empty.
+    /// The text of the legend entry; no entry if empty.
     pub name: String,
     /// (x, y). A point that is NaN or infinite leaves a gap.
     pub points: Vec<(f64, f64)>,
@@ -100,7 +99,7 @@ impl Series {
         }
     }
 
-    /// The values of epochs 1, 2, 3, …
+    /// The values at epochs 1, 2, 3, …
     pub fn by_epoch(name: impl Into<String>, values: impl IntoIterator<Item = f64>) -> Self {
         let epochs = values.into_iter().enumerate();
         Self::new(
@@ -109,7 +108,7 @@ impl Series {
         )
     }
 
-    /// A function at `count` evenly spaced places from `low` to `high`, both included.
+    /// A function at `count` evenly spaced points from `low` to `high`, both included.
     pub fn function(
         name: impl Into<String>,
         (low, high): (f64, f64),

@@ -1,4 +1,4 @@
-//! PNG files without compression, as data addresses: small images need no more.
+//! PNG files without compression, as data URLs, for small images.
 
 /// `data:image/png;base64,…` of 8-bit samples, 1 (grey) or 3 (RGB) for each pixel, row after row.
 pub(crate) fn data_address(width: u32, channels: usize, samples: &[u8]) -> String {

@@ -3,17 +3,17 @@ use std::collections::BTreeSet;
 use plotters::style::Color;
 
 use crate::canvas::{Canvas, render};
-use crate::frame::{Frame, Key, Mark, Room, keys};
+use crate::frame::{Frame, Key, Margins, Mark, keys};
 use crate::lines::extents;
 use crate::{Plot, PlotError, Series};
 
-/// Clouds of points, with lines (a fit, a tangent) above them.
+/// A scatter plot: series of points, with lines (a fit, a tangent) above them.
 ///
 /// # Errors
 /// [`PlotError::NothingToDraw`] without a finite point, [`PlotError::Size`] or
 /// [`PlotError::Setting`] for a plot that cannot be drawn.
-pub fn scatter(plot: &Plot, clouds: &[Series], lines: &[Series]) -> Result<String, PlotError> {
-    let all = clouds.iter().chain(lines);
+pub fn scatter(plot: &Plot, points: &[Series], lines: &[Series]) -> Result<String, PlotError> {
+    let all = points.iter().chain(lines);
     let extents = extents(
         "scatter",
         plot,
@@ -28,15 +28,15 @@ pub fn scatter(plot: &Plot, clouds: &[Series], lines: &[Series]) -> Result<Strin
         .collect();
     let mut keys = keys(&all);
     keys.iter_mut()
-        .take(clouds.len())
+        .take(points.len())
         .for_each(|key| key.mark = Mark::Dot);
     render(plot.width, plot.height, &plot.title, |canvas| {
-        let frame = Frame::draw(canvas, plot, extents, &keys, Room::default())?;
-        let (dots, curves) = keys.split_at(clouds.len());
-        clouds
+        let frame = Frame::draw(canvas, plot, extents, &keys, Margins::default())?;
+        let (dots, curves) = keys.split_at(points.len());
+        points
             .iter()
             .zip(dots)
-            .try_for_each(|(cloud, key)| cloud_of(canvas, &frame, cloud, key))?;
+            .try_for_each(|(series, key)| dots_of(canvas, &frame, series, key))?;
         lines
             .iter()
             .zip(curves)
@@ -44,14 +44,14 @@ pub fn scatter(plot: &Plot, clouds: &[Series], lines: &[Series]) -> Result<Strin
     })
 }
 
-/// Predicted over actual values, with the diagonal on which every point of a perfect model lies.
+/// Predicted over actual values, with the diagonal of a perfect model.
 ///
-/// `actual` and `predicted` hold one value for each example, in the unit of the target. Both axes
-/// show the same range.
+/// `actual` and `predicted` have one value for each example, in the unit of the target. Both axes have
+/// the same range.
 ///
 /// # Errors
 /// As [`scatter`], and [`PlotError::LengthMismatch`] if the two differ in length.
-pub fn predicted_against_actual(
+pub fn predicted_vs_actual(
     plot: &Plot,
     actual: &[f64],
     predicted: &[f64],
@@ -87,14 +87,8 @@ pub fn predicted_against_actual(
     scatter(&plot, &[cloud], &[diagonal])
 }
 
-/// Many points become smaller and let others shine through; those within 2 px of each other are
-/// drawn once.
-fn cloud_of(
-    canvas: &Canvas<'_>,
-    frame: &Frame,
-    cloud: &Series,
-    key: &Key,
-) -> Result<(), PlotError> {
+/// Many points are drawn smaller and transparent; points within 2 px of each other are drawn once.
+fn dots_of(canvas: &Canvas<'_>, frame: &Frame, cloud: &Series, key: &Key) -> Result<(), PlotError> {
     let many = cloud.points.len() > 2_000;
     let (radius, opacity) = match cloud.points.len() {
         0..=100 => (3.5, 0.85),
@@ -103,11 +97,11 @@ fn cloud_of(
     };
     let mut seen = BTreeSet::new();
     for point in &cloud.points {
-        let Some(at) = frame.place_inside(*point) else {
+        let Some(at) = frame.position_inside(*point) else {
             continue;
         };
         if !many || seen.insert(((at.0 / 2.0).round() as i32, (at.1 / 2.0).round() as i32)) {
-            canvas.disc(at, radius, key.colour.mix(opacity))?;
+            canvas.disc(at, radius, key.color.mix(opacity))?;
         }
     }
     Ok(())

@@ -63,7 +63,7 @@ pub fn spark_histogram(values: &[f64]) -> Result<String, PlotError> {
     spark_bars(&counts)
 }
 
-/// Counts (of categories, say) as bars of 120 x 24 px without axes, for a table cell.
+/// Counts (of categories, for example) as bars of 120 x 24 px without axes, for a table cell.
 ///
 /// # Errors
 /// [`PlotError::NothingToDraw`] if all counts are 0.
@@ -81,7 +81,7 @@ pub fn spark_bars(counts: &[u64]) -> Result<String, PlotError> {
     render(WIDTH, HEIGHT, "", |canvas| {
         for (index, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
             let left = EDGE + index as f64 * step;
-            // A single example among millions is still seen.
+            // A single example among millions is still visible.
             let tall = (*count as f64 / most as f64 * height).max(1.0);
             let bottom = EDGE + height;
             canvas.rectangle(

@@ -1,5 +1,6 @@
 use crate::PlotError;
-use crate::axis::{Axis, Extent, GREATEST};
+use crate::axis::Axis;
+use crate::extent::{Extent, GREATEST};
 use crate::marching::level_lines;
 
 /// How the levels of a contour plot are spaced.
@@ -8,7 +9,7 @@ pub enum Spacing {
     /// Equal steps, at round numbers.
     #[default]
     Linear,
-    /// Equal ratios of the height above the lowest value: shows the floor of a narrow valley.
+    /// Equal ratios of the height above the lowest value, for narrow valleys.
     Log,
 }
 
@@ -24,11 +25,11 @@ pub struct Surface {
 impl Surface {
     const NODES: usize = 121;
 
-    /// Samples a function at 121 x 121 places; where it is not finite there are no level lines.
+    /// A function sampled at 121 x 121 points; there are no level lines where it is not finite.
     ///
     /// # Errors
     /// [`PlotError::Setting`] if a range is not finite or its low end is not below its high end.
-    pub fn of(
+    pub fn from_fn(
         x_range: (f64, f64),
         y_range: (f64, f64),
         f: impl Fn(f64, f64) -> f64,
@@ -42,11 +43,11 @@ impl Surface {
         Self::from_grid(x_range, y_range, Self::NODES, values)
     }
 
-    /// Values on a grid of `columns` places along x; rows follow each other with growing y.
+    /// Values on a grid with `columns` points along x; rows are in the order of ascending y.
     ///
     /// # Errors
     /// [`PlotError::LengthMismatch`] if the last row is not full, [`PlotError::Setting`] for fewer
-    /// than 2 x 2 places or a range as in [`Self::of`].
+    /// than 2 x 2 places or a range as in [`Self::from_fn`].
     pub fn from_grid(
         x_range: (f64, f64),
         y_range: (f64, f64),
@@ -78,7 +79,7 @@ impl Surface {
         };
         whole.or_range("x_range of the surface", Some(x_range))?;
         whole.or_range("y_range of the surface", Some(y_range))?;
-        // Differences of greater values overflow.
+        // Differences of larger values overflow.
         let drawable = |value: f64| {
             if value.abs() <= GREATEST {
                 value
@@ -128,7 +129,7 @@ impl Surface {
                         .filter(|level| low < *level && *level < high)
                         .collect()
                 };
-                // The finest round step that gives no more levels than asked for.
+                // The smallest round step with at most the requested number of levels.
                 let fitting = (1..=2 * count)
                     .rev()
                     .map(levels)
@@ -163,7 +164,7 @@ fn two_digits(value: f64) -> f64 {
     format!("{value:.1e}").parse().unwrap_or(value)
 }
 
-/// The level at two digits, unless that moves it by more than a tenth of its height.
+/// The level rounded to two digits, unless that changes it by more than a tenth of its height.
 fn round_level(level: f64, height: f64) -> f64 {
     let round = two_digits(level);
     if (round - level).abs() < 0.1 * height {

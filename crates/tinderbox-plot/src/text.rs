@@ -1,7 +1,7 @@
-//! Widths of texts, and numbers as text.
+//! The width of texts, and numbers as text.
 //!
 //! A library that writes SVG cannot know the reader's font. The widths here follow DejaVu Sans, one of
-//! the widest `sans-serif` fonts in use, so that a margin is rather too wide than too narrow.
+//! the widest `sans-serif` fonts in use, so that margins are too wide rather than too narrow.
 
 /// The width of `text` in px at a font size in px.
 pub(crate) fn width(text: &str, size: f64) -> f64 {
@@ -20,9 +20,9 @@ fn em(c: char) -> f64 {
     }
 }
 
-/// `text` if it fits into `room` px, else as much of it as fits with an ellipsis.
+/// `text`, truncated with an ellipsis if it does not fit into `room` px.
 pub(crate) fn fit(text: &str, size: f64, room: f64) -> String {
-    // A room computed from this very width differs from it by rounding.
+    // A `room` computed from this width differs from it by rounding.
     if width(text, size) <= room + 0.01 {
         return text.to_owned();
     }
@@ -56,7 +56,7 @@ pub(crate) fn escape(text: &str) -> String {
     escaped
 }
 
-/// A text on one line without the control characters that no XML document may hold.
+/// A text on one line without the control characters that XML forbids.
 pub(crate) fn printable(text: &str) -> String {
     let replace = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
@@ -66,7 +66,7 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(replace).collect()
 }
 
-/// A number for people: four significant digits, scientific outside 0.001 to 1,000,000.
+/// A number with four significant digits, scientific outside 0.001 to 1,000,000.
 pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if value == 0.0 {
@@ -81,7 +81,7 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-/// A number with `decimals` places of its mantissa, trailing zeros cut: `2.5e-7`.
+/// A number with `decimals` places in its mantissa, without trailing zeros: `2.5e-7`.
 pub(crate) fn scientific(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$e}");
     match text.split_once('e') {
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_short_and_exact_where_people_look() {
+    fn numbers_are_short_and_exact_in_the_usual_range() {
         let shown = [
             0.0,
             1.0,
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_text_fits_and_says_that_it_is_cut() {
+    fn a_truncated_text_fits_and_ends_with_an_ellipsis() {
         let cut = fit(
             "a very long name of a column that nobody wants",
             11.0,
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_breaks_the_document() {
+    fn texts_are_escaped() {
         assert_eq!(
             escape("a<b & \"c\"\u{1}\n"),
             "a&lt;b &amp; &quot;c&quot;\u{fffd} "

@@ -1,6 +1,6 @@
 //! Ticks: round numbers within a range, and their labels.
 
-use crate::axis::Extent;
+use crate::extent::Extent;
 use crate::text;
 
 /// Multiples of 1, 2, 2.5 or 5 times a power of ten.
@@ -8,9 +8,9 @@ pub(crate) fn linear_ticks(
     Extent {
         low, high, whole, ..
     }: Extent,
-    most: usize,
+    max_ticks: usize,
 ) -> Vec<(f64, String)> {
-    let rough = (high - low) / most.max(1) as f64;
+    let rough = (high - low) / max_ticks.max(1) as f64;
     let mut exponent = rough.log10().floor() as i32;
     if whole {
         exponent = exponent.max(0);
@@ -51,18 +51,18 @@ pub(crate) fn linear_ticks(
 }
 
 /// Powers of ten, with 2 and 5 times them on short ranges.
-pub(crate) fn log_ticks(extent: Extent, most: usize) -> Vec<(f64, String)> {
+pub(crate) fn log_ticks(extent: Extent, max_ticks: usize) -> Vec<(f64, String)> {
     let (low, high) = (extent.low, extent.high);
     let (first, last) = (low.log10().floor() as i32, high.log10().ceil() as i32);
     let inside = (high.log10().floor() - low.log10().ceil()).max(0.0) as usize + 1;
-    let stride = inside.div_ceil(most.max(1));
-    // With a stride, 1 is among the ticks wherever it lies on the axis.
+    let stride = inside.div_ceil(max_ticks.max(1));
+    // With a stride, 1 is a tick if it is on the axis.
     let first = first - first.rem_euclid(stride as i32);
     let within = |factors: &[f64], stride: usize| -> Vec<(f64, String)> {
         (first..=last)
             .step_by(stride)
             .flat_map(|exponent| factors.iter().map(move |factor| (factor, exponent)))
-            // Parsing gives the nearest double, powi does not.
+            // Parsing returns the nearest double, powi does not.
             .filter_map(|(factor, exponent)| format!("{factor}e{exponent}").parse::<f64>().ok())
             .filter(|value| (low..=high).contains(value))
             .map(|value| (value, text::number(value)))
@@ -79,9 +79,9 @@ pub(crate) fn log_ticks(extent: Extent, most: usize) -> Vec<(f64, String)> {
                 whole: false,
                 ..extent
             },
-            most,
+            max_ticks,
         ),
-        n if n > most => decades,
+        n if n > max_ticks => decades,
         _ => finer,
     }
 }

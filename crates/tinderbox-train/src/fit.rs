@@ -8,8 +8,8 @@ use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_nn::{own_copy, seed_backend};
-use tinderbox_optim::{Ema, GradientMean, GroupRates, group_below};
+use tinderbox_nn::{deep_copy, seed_backend};
+use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group};
 
 use crate::checkpoint::{self, BestState};
 use crate::evaluate::measure;
@@ -86,7 +86,7 @@ where
         let device = device.autodiff();
         let config = &trainer.config;
         let model = model.train();
-        let frozen = group_below(&model, &config.freeze)?;
+        let frozen = frozen_group(&model, &config.freeze)?;
         let model = model.freeze_group(frozen.clone());
         let groups = &config.groups;
         let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
@@ -163,7 +163,7 @@ where
     fn outcome(&self) -> M {
         match &self.average {
             Some(average) => average.apply(self.model()),
-            None => own_copy(self.model()),
+            None => deep_copy(self.model()),
         }
     }
 

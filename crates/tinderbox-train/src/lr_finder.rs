@@ -1,8 +1,8 @@
 use burn::module::Module;
 use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_nn::{own_copy, seed_backend};
-use tinderbox_optim::group_below;
+use tinderbox_nn::{deep_copy, seed_backend};
+use tinderbox_optim::frozen_group;
 use tinderbox_plot::Plot;
 
 use crate::step::{gradients, take_step};
@@ -94,8 +94,8 @@ impl LrFinder {
             .next()
             .unwrap_or_default()
             .autodiff();
-        let model = own_copy(model).train();
-        let frozen = group_below(&model, &config.freeze)?;
+        let model = deep_copy(model).train();
+        let frozen = frozen_group(&model, &config.freeze)?;
         let mut model = model.freeze_group(frozen);
         let groups = &config.groups;
         let (mut optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;

@@ -43,7 +43,7 @@ pub fn prediction_grid(
         let size = (width as u32, height as u32);
         let pixels = images.pixels(index);
         let picture = if channels == 1 {
-            Image::grey(name, size, pixels.to_vec())?
+            Image::gray(name, size, pixels.to_vec())?
         } else {
             let plane = height * width;
             let mixed = (0..3 * plane).map(|at| pixels[at % 3 * plane + at / 3]);

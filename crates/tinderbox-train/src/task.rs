@@ -117,11 +117,9 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression 
         model.check_inputs(&batch.inputs)?;
         let predicted = model.forward(batch.inputs);
         let count = predicted.dims()[0];
-        let mean = self.loss.forward(
-            predicted.clone(),
-            batch.targets.clone(),
-            Reduction::MeanOverExamples,
-        )?;
+        let mean = self
+            .loss
+            .forward(predicted.clone(), batch.targets.clone(), Reduction::Mean)?;
         Ok(Step::mean(mean, count).with_output(Predictions {
             predicted,
             targets: batch.targets,

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batches;
-use tinderbox_optim::{Ema, Group, OptimizerConfig, RateSchedule};
+use tinderbox_optim::{Ema, OptimizerConfig, ParameterGroup, RateSchedule};
 
 use crate::fit::Fit;
 use crate::{
@@ -35,7 +35,7 @@ pub struct TrainConfig {
     /// What divides the sum of the losses of a batch.
     pub divide: Divide,
     /// Parameters that are optimized in their own way: a new head with ten times the rate.
-    pub groups: Vec<Group>,
+    pub groups: Vec<ParameterGroup>,
     /// Averages the weights over about `1 / (1 - decay)` steps ([`Ema`]): 0.99, 0.999; `None` for no
     /// average.
     ///

@@ -12,7 +12,7 @@ use burn_store::{
     PyTorchToBurnAdapter, SafetensorsStore, bridge,
 };
 use tinderbox_core::write_atomic;
-use tinderbox_nn::own_copy;
+use tinderbox_nn::deep_copy;
 
 use crate::{Result, TrainError};
 
@@ -145,7 +145,7 @@ pub fn save_weights<M: Module>(model: &M, path: impl AsRef<Path>) -> Result<()> 
         .skip_enum_variants(true)
         .clear_metadata();
     // Burn keeps the last update of running statistics aside; a copy has taken it over.
-    own_copy(model)
+    deep_copy(model)
         .save_into(&mut store)
         .map_err(|error| fault(path, error))?;
     let bytes = store.get_bytes().map_err(|error| fault(path, error))?;
@@ -206,7 +206,7 @@ fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>,
 }
 
 fn apply<M: Module>(model: &M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> Result<M> {
-    let mut model = own_copy(model);
+    let mut model = deep_copy(model);
     let device = model.devices().into_iter().next().unwrap_or_default();
     let float: DType = device.settings().float_dtype.into();
     let adapter = PyTorchToBurnAdapter.chain(FloatCastAdapter::to(float));

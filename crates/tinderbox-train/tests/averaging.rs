@@ -57,7 +57,7 @@ fn config(epochs: usize, ema_decay: Option<f64>) -> TrainConfig {
     TrainConfig {
         epochs,
         learning_rate: 0.05,
-        optimizer: OptimizerConfig::by_name("adam").unwrap(),
+        optimizer: OptimizerConfig::adam().into(),
         ema_decay,
         ..TrainConfig::default()
     }

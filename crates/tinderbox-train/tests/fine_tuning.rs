@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::{Loader, Rows, synthetic};
 use tinderbox_nn::{Dropout, Initializer, LinearInit, Network, linear};
-use tinderbox_optim::{Group, OptimizerConfig, Select};
+use tinderbox_optim::{OptimizerConfig, ParameterGroup, Select};
 use tinderbox_train::*;
 
 /// A backbone with everything that changes while training, and a head.
@@ -63,7 +63,7 @@ fn config(epochs: usize) -> TrainConfig {
     TrainConfig {
         epochs,
         learning_rate: 0.01,
-        optimizer: OptimizerConfig::by_name("sgd").unwrap(),
+        optimizer: OptimizerConfig::sgd().into(),
         ..TrainConfig::default()
     }
 }
@@ -144,10 +144,7 @@ fn the_learning_rate_finder_takes_the_steps_of_the_training() {
     };
     let plain = losses(0.001, &net(), &config(1));
     // Half the rate for all, from twice the rate on.
-    let half = |part: &str| Group {
-        rate_factor: 0.5,
-        ..Group::new(Select::Prefix(part.into()))
-    };
+    let half = |part: &str| ParameterGroup::new(Select::Prefix(part.into())).rate_factor(0.5);
     let halved = TrainConfig {
         groups: ["backbone", "head"].map(half).to_vec(),
         ..config(1)
@@ -192,10 +189,7 @@ fn a_part_of_a_frozen_part_can_be_frozen_and_all_of_it_thaws() {
 #[test]
 fn the_rate_of_the_head_is_multiplied_and_no_other() {
     let step = |factor: f64| {
-        let head = Group {
-            rate_factor: factor,
-            ..Group::new(Select::Prefix("head".into()))
-        };
+        let head = ParameterGroup::new(Select::Prefix("head".into())).rate_factor(factor);
         let loader = Loader::new(data(), 40).unwrap();
         let config = TrainConfig {
             groups: vec![head],
@@ -222,11 +216,8 @@ fn the_rate_of_the_head_is_multiplied_and_no_other() {
 #[test]
 fn groups_and_frozen_parts_are_resumed_and_cannot_be_exchanged() {
     let config = |epochs| TrainConfig {
-        optimizer: OptimizerConfig::by_name("adam").unwrap(),
-        groups: vec![Group {
-            rate_factor: 10.0,
-            ..Group::new(Select::Prefix("head".into()))
-        }],
+        optimizer: OptimizerConfig::adam().into(),
+        groups: vec![ParameterGroup::new(Select::Prefix("head".into())).rate_factor(10.0)],
         freeze: vec!["backbone.linear".into()],
         ..config(epochs)
     };

@@ -127,7 +127,7 @@ fn train(folder: &Path) -> Result<Ended, TrainError> {
         epochs: EPOCHS,
         learning_rate: 0.01,
         seed: 4,
-        optimizer: tinderbox_optim::OptimizerConfig::by_name("adam")?,
+        optimizer: tinderbox_optim::OptimizerConfig::adam().into(),
         ..TrainConfig::default()
     };
     let run = Run::open(folder)?;

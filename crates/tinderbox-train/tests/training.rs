@@ -420,7 +420,7 @@ fn resuming_is_invisible(#[case] device: &str) {
         let train = Loader::new(course(), 96).unwrap().shuffle(Seed::new(2));
         let valid = Loader::for_evaluation(course(), 100).unwrap();
         let config = TrainConfig {
-            optimizer: tinderbox_optim::OptimizerConfig::by_name("adam").unwrap(),
+            optimizer: tinderbox_optim::OptimizerConfig::adam().into(),
             ..config(epochs, 0.03)
         };
         Trainer::new(config)

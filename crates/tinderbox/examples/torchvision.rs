@@ -5,7 +5,7 @@
 //! the gradients; `torchvision import FOLDER NAME` loads a state dict of torchvision and compares
 //! the logits.
 
-#[path = "../../tinderbox-models/tests/torchvision/mod.rs"]
+#[path = "../../tinderbox-models/tests/suite/torchvision.rs"]
 #[allow(dead_code)] // what the tests alone use
 mod torchvision;
 
@@ -16,7 +16,7 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
-use tinderbox_models::{Entry, find};
+use tinderbox_models::{ModelEntry, find};
 use tinderbox_nn::Network;
 use tinderbox_train::{load_weights, save_weights};
 
@@ -38,7 +38,7 @@ impl ModuleMapper for AsParameters<'_> {
     }
 }
 
-fn export(folder: &Path, entry: &Entry) -> Result<(), Box<dyn Error>> {
+fn export(folder: &Path, entry: &ModelEntry) -> Result<(), Box<dyn Error>> {
     let path = |what: &str| folder.join(format!("{what}.safetensors"));
     let (logits, trained, gradients) = torchvision::forward_and_backward(entry);
     save_weights(&torchvision::model(entry), path("model"))?;
@@ -53,7 +53,7 @@ fn export(folder: &Path, entry: &Entry) -> Result<(), Box<dyn Error>> {
 }
 
 /// Prints the error of the logits, relative to their size.
-fn import(folder: &Path, entry: &Entry) -> Result<(), Box<dyn Error>> {
+fn import(folder: &Path, entry: &ModelEntry) -> Result<(), Box<dyn Error>> {
     let device = Device::flex();
     let model = torchvision::config(entry).init(Seed::new(1), &device)?;
     let model = load_weights(model, folder.join("theirs.pth"))?;

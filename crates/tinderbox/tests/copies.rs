@@ -5,8 +5,8 @@ use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_data::images::Images;
 use tinderbox_data::{Classes, Loader};
-use tinderbox_models::{Entry, ImageModel, registry};
-use tinderbox_nn::{Network, count_parameters, own_copy, parameters};
+use tinderbox_models::{ImageModel, ModelEntry, registry};
+use tinderbox_nn::{Network, count_parameters, deep_copy, parameters};
 use tinderbox_optim::Ema;
 use tinderbox_train::{
     Bundle, Classification, LrFinder, Resume, Run, TrainConfig, Trainer, Watch, evaluate,
@@ -35,13 +35,13 @@ fn has_batch_norm(model: &ImageModel) -> bool {
     parameters(model).iter().any(|parameter| parameter.running)
 }
 
-fn init(entry: &Entry, seed: u64) -> ImageModel {
+fn init(entry: &ModelEntry, seed: u64) -> ImageModel {
     let config = (entry.config)([entry.input[0], entry.small, entry.small], 2);
     config.init(Seed::new(seed), &Device::flex()).unwrap()
 }
 
 /// Two pictures, one of each class.
-fn pictures(entry: &Entry) -> Images {
+fn pictures(entry: &ModelEntry) -> Images {
     let shape = [entry.input[0], entry.small, entry.small];
     let pixels = (0..2 * shape.iter().product::<usize>()).map(|i| (37 * i % 256) as u8);
     let names = ["a", "b"].map(String::from).to_vec();
@@ -65,7 +65,7 @@ fn every_model_with_batch_norm_stays_as_it_is() {
     }
 }
 
-fn stays(entry: &Entry) {
+fn stays(entry: &ModelEntry) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let images = Loader::new(pictures(entry), 2).unwrap();
@@ -116,9 +116,9 @@ fn stays(entry: &Entry) {
     let again = mine.load_into(other).unwrap();
     assert!(bits(&again) == before, "{}: all of it is saved", entry.name);
 
-    let copy = own_copy(&model);
+    let copy = deep_copy(&model);
     copy.forward(x);
-    check("own_copy", Some(&copy));
+    check("deep_copy", Some(&copy));
     evaluate(&model, &task, &images, &mut []).unwrap();
     model
         .valid()

@@ -156,7 +156,7 @@ fn a_category_without_training_rows_predicts_as_if_there_were_no_column() {
     let train = TrainConfig {
         epochs: 20,
         learning_rate: 0.1,
-        optimizer: OptimizerConfig::by_name("adamw").unwrap(),
+        optimizer: OptimizerConfig::adamw().into(),
         ..TrainConfig::default()
     };
     let network = TableConfig::Mlp(config.clone())

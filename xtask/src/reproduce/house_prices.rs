@@ -86,7 +86,7 @@ fn fit(data: &Rows, seed: Seed, device: &Device) -> Result<LinearRegression> {
     let config = TrainConfig {
         epochs: 100,
         learning_rate: 5.0,
-        optimizer: OptimizerConfig::by_name("adam")?,
+        optimizer: OptimizerConfig::adam().into(),
         ..TrainConfig::default()
     };
     Ok(Trainer::new(config)?

@@ -5,7 +5,6 @@
 use anyhow::Result;
 use tinderbox::models::ImageConfig;
 use tinderbox::models::image::LeNetConfig;
-use tinderbox::optim::ChainPart;
 use tinderbox::prelude::*;
 
 use super::images::{ImageTraining, Model, Settings, full, quick, train};
@@ -144,10 +143,10 @@ const fn lenet_with(learning_rate: f64, schedule: fn() -> Schedule) -> Work {
 /// epoch: the first epoch has the optimizer's own rate, and each later one that of the epoch before it.
 fn an_epoch_late(index: usize) -> Schedule {
     let (_, _, shape) = lesson::course().swap_remove(index);
-    let part = |length, schedule| ChainPart { length, schedule };
-    Schedule::Chain {
-        parts: vec![part(1, Schedule::Constant), part(lesson::EPOCHS, shape)],
-    }
+    Schedule::chain()
+        .part(1, Schedule::Constant)
+        .part(lesson::EPOCHS, shape)
+        .into()
 }
 
 /// Weights from U(±1/√inputs), PyTorch's default, which the section does not change.

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, Result};
 use tinderbox::data::synthetic;
-use tinderbox::optim::{GradientsParams, Group, Reduction};
+use tinderbox::optim::{GradientsParams, ParameterGroup, Reduction};
 use tinderbox::prelude::*;
 
 use super::{Experiment, SeedRun, Work, at_most, band};
@@ -101,17 +101,16 @@ fn fit(
     } else {
         0.0
     };
-    let optimizer = OptimizerConfig::default().with_weight_decay(in_optimizer);
+    let optimizer = OptimizerConfig::from(OptimizerConfig::sgd().weight_decay(in_optimizer));
     let (mut optimizer, rates) =
-        optimizer.build_with_groups(&[Group::no_decay_on_vectors()], &model)?;
+        optimizer.build_with_groups(&[ParameterGroup::no_decay_on_vectors()], &model)?;
     for epoch in 0..100 {
         for batch in loader.epoch(epoch, 0, &device)? {
             let Batch { inputs, targets } = batch?;
             let predicted = model.forward(inputs);
-            let mut loss =
-                version
-                    .loss()
-                    .forward(predicted, targets, Reduction::MeanOverExamples)?;
+            let mut loss = version
+                .loss()
+                .forward(predicted, targets, Reduction::Mean)?;
             if version == Version::Scratch {
                 loss = loss + model.linear.weight.val().square().sum() * (0.5 * decay);
             }
@@ -137,6 +136,6 @@ fn loss(model: &LinearRegression, data: &Rows, version: Version, device: &Device
     let targets = data.targets().clone().into_tensor(device);
     let loss = version
         .loss()
-        .forward(predicted, targets, Reduction::MeanOverExamples)?;
+        .forward(predicted, targets, Reduction::Mean)?;
     Ok(loss.try_into_scalar()?)
 }

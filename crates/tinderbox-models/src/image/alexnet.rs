@@ -13,16 +13,16 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width with one pixel left after three poolings.
+/// The smallest height and width with one pixel left after three poolings.
 pub(crate) const SMALLEST: usize = 65;
 
-/// The shape of an AlexNet and how its weights start.
+/// The settings of an AlexNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlexNetConfig {
     /// Channels, height and width of an image; the paper's is 3 x 224 x 224.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Units of the two hidden linear layers.
     #[serde(default = "width")]
@@ -30,7 +30,7 @@ pub struct AlexNetConfig {
     /// Dropout after each of them.
     #[serde(default = "half")]
     pub dropout: f64,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -60,7 +60,7 @@ pub struct AlexNet {
     pub fc1: Linear,
     /// To the second hidden units.
     pub fc2: Linear,
-    /// To the classes.
+    /// The output layer.
     pub fc3: Linear,
     /// After each of the hidden linear layers.
     pub dropout: Dropout,
@@ -82,10 +82,10 @@ impl AlexNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or a number that makes no sense.
+    /// A size of 0, images that are too small, or an invalid number.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<AlexNet, ModelError> {
         let model = "AlexNet";
         check::image(model, self.input, self.classes, SMALLEST)?;

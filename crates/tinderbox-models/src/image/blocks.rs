@@ -27,7 +27,7 @@ pub(super) fn conv_norm(init: &Init, conv: Conv, activation: Activation) -> Conv
 }
 
 /// Implements `Network<4>` for a model with the fields `input` and `classes` and the method
-/// `logits`, which says what the model computes.
+/// `logits`, which documents the computation.
 macro_rules! image_network {
     ($model:ty) => {
         impl tinderbox_nn::Network<4> for $model {

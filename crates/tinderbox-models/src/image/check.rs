@@ -36,7 +36,7 @@ pub(super) fn positive(
     Ok(())
 }
 
-/// A probability of leaving something out.
+/// A dropout probability.
 pub(super) fn dropout(
     model: &'static str,
     field: &'static str,
@@ -72,7 +72,7 @@ pub(super) fn divides(
     })
 }
 
-/// An initialiser that a user wrote.
+/// An initializer of the user.
 pub(super) fn initializer(
     model: &'static str,
     initializer: tinderbox_nn::Initializer,

@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
     Activation, ChannelOrder, Conv, DropPath, Init, Initializer, Layer, LayerNorm2d,
-    adaptive_avg_pool, flatten, one_of, trace,
+    adaptive_avg_pool, flatten, layer_enum, trace,
 };
 
 use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: the stem quarters it, three layers halve it.
+/// The smallest height and width: the stem quarters it, three layers halve it.
 pub(crate) const SMALLEST: usize = 32;
 
 /// Blocks of a stage and their channels.
 const STAGES: [(usize, usize); 4] = [(3, 96), (3, 192), (9, 384), (3, 768)];
 
-/// What is added to a variance before its root is taken.
+/// Added to the variance under the square root.
 const EPSILON: f64 = 1e-6;
 
-/// The shape of a ConvNeXt-T.
+/// The settings of a ConvNeXt-T.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConvNextConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
-    /// Probability to leave out the last block in training; rises from 0 along the blocks.
+    /// Drop probability of the last block in training; it rises linearly from 0 over the blocks.
     #[serde(default = "tenth")]
     pub stochastic_depth: f64,
 }
@@ -97,8 +97,8 @@ impl Layer<4> for ConvNextBlock {
     }
 }
 
-one_of! {
-    /// What the feature extractor is made of: the stem, the stages, and what halves the size.
+layer_enum! {
+    /// The layers of the feature extractor: the stem, the stages, and the downsampling between them.
     pub enum ConvNextLayer {
         Stem((Conv2d, LayerNorm2d)),
         Stage(Vec<ConvNextBlock>),
@@ -139,7 +139,7 @@ impl ConvNextConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, images that are too small, or a probability outside 0 to 1.

@@ -12,20 +12,20 @@ use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: the stem quarters it, three transitions halve it.
+/// The smallest height and width: the stem quarters it, three transitions halve it.
 pub(crate) const SMALLEST: usize = 29;
 
-/// The shape of a DenseNet.
+/// The settings of a DenseNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DenseNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Layers in each of the four blocks.
     pub layers: [usize; 4],
-    /// Channels that a layer adds.
+    /// Channels that each layer adds (growth rate).
     pub growth: usize,
     /// Channels of the stem.
     pub stem: usize,
@@ -44,7 +44,7 @@ pub struct DenseLayer {
     pub conv2: Conv2d,
 }
 
-/// The input and what the layer adds, joined.
+/// The input and the output of the layer, concatenated.
 impl Layer<4> for DenseLayer {
     fn apply(&self, input: Tensor<4>) -> Tensor<4> {
         let maps = self.conv1.apply(relu(self.norm1.apply(input.clone())));
@@ -99,7 +99,7 @@ pub struct DenseFeatures {
 pub struct DenseNet {
     /// Everything but the linear layer.
     pub features: DenseFeatures,
-    /// To the classes.
+    /// The output layer.
     pub classifier: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -119,7 +119,7 @@ impl DenseNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, or images that are too small.

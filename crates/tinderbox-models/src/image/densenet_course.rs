@@ -13,24 +13,24 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: the stem quarters it, three transitions halve it.
+/// The smallest height and width: the stem quarters it, three transitions halve it.
 pub(crate) const SMALLEST: usize = 29;
 
-/// The shape of the course's DenseNet and how its weights start.
+/// The settings of the course's DenseNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CourseDenseNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Layers in each of the blocks.
     #[serde(default = "four_of_four")]
     pub layers: Vec<usize>,
-    /// Channels that a layer adds.
+    /// Channels that each layer adds (growth rate).
     #[serde(default = "growth")]
     pub growth: usize,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -67,7 +67,7 @@ impl Layer<4> for NormConv {
     }
 }
 
-/// Layers that each see the input and what all layers before them made.
+/// Layers whose input is the concatenation of the block's input and all earlier outputs.
 #[derive(Module, Debug)]
 pub struct DenseBlock {
     /// The layers, each of 3 x 3.
@@ -112,7 +112,7 @@ pub struct CourseDenseNet {
     pub transitions: Vec<NormConv>,
     /// After the last block.
     pub last_norm: BatchNorm,
-    /// To the classes.
+    /// The output layer.
     pub fc: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -132,10 +132,10 @@ impl CourseDenseNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or an initialiser that makes no sense.
+    /// A size of 0, images that are too small, or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<CourseDenseNet, ModelError> {
         let model = "the course's DenseNet";
         check::positive(model, "the number of blocks", self.layers.len())?;

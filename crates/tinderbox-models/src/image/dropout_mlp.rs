@@ -12,13 +12,13 @@ use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
-/// The shape of the perceptron and how much it drops.
+/// The settings of the perceptron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DropoutMlpConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Units of the two hidden layers; the course uses 256 and 256.
     #[serde(default = "widths")]
@@ -26,7 +26,7 @@ pub struct DropoutMlpConfig {
     /// Dropout after each hidden layer; the course uses 0.2 and 0.5.
     #[serde(default = "probabilities")]
     pub dropout: [f64; 2],
-    /// How the weights start; the course's choice is N(0, 0.01).
+    /// The initializer of the weights; the course uses N(0, 0.01).
     #[serde(default = "small_normal")]
     pub initializer: Initializer,
 }
@@ -63,7 +63,7 @@ pub struct DropoutMlp {
 }
 
 impl DropoutMlpConfig {
-    /// With the course's widths and probabilities.
+    /// The course's widths and probabilities.
     pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self {
             input,
@@ -74,10 +74,10 @@ impl DropoutMlpConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, a probability outside 0 to 1, or an initialiser that makes no sense.
+    /// A size of 0, a probability outside 0 to 1, or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<DropoutMlp, ModelError> {
         let model = "dropout MLP";
         check::image(model, self.input, self.classes, 1)?;

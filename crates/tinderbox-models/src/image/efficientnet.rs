@@ -8,25 +8,25 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
     Activation, Conv, DropPath, Dropout, Init, Initializer, Layer, adaptive_avg_pool,
-    global_avg_pool, one_of,
+    global_avg_pool, layer_enum,
 };
 
 use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, image_network};
 use super::check;
 use crate::ModelError;
 
-/// The shape of an EfficientNet-B0.
+/// The settings of an EfficientNet-B0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EfficientNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Dropout before the linear layer.
     #[serde(default = "fifth")]
     pub dropout: f64,
-    /// Probability to leave out the last block in training; rises from 0 along the blocks.
+    /// Drop probability of the last block in training; it rises linearly from 0 over the blocks.
     #[serde(default = "fifth")]
     pub stochastic_depth: f64,
 }
@@ -63,7 +63,7 @@ impl Layer<4> for SqueezeExcite {
     }
 }
 
-one_of! {
+layer_enum! {
     /// What a block is made of.
     pub enum MbPart { ConvNorm(ConvNorm), SqueezeExcite(SqueezeExcite) }
 }
@@ -135,7 +135,7 @@ impl Layer<4> for MbConv {
     }
 }
 
-one_of! {
+layer_enum! {
     /// What the feature extractor is made of: the first and the last layer, and the stages.
     pub enum EfficientLayer { ConvNorm(ConvNorm), Stage(Vec<MbConv>) }
 }
@@ -173,7 +173,7 @@ impl EfficientNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, or a probability outside 0 to 1.

@@ -13,15 +13,15 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The shape of a GoogLeNet and how its weights start.
+/// The settings of a GoogLeNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GoogLeNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -105,7 +105,7 @@ pub struct GoogLeNet {
     pub inception4: Vec<Inception>,
     /// Two blocks.
     pub inception5: Vec<Inception>,
-    /// To the classes.
+    /// The output layer.
     pub fc: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -123,10 +123,10 @@ impl GoogLeNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0 or an initialiser that makes no sense.
+    /// A size of 0 or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<GoogLeNet, ModelError> {
         let model = "GoogLeNet";
         check::image(model, self.input, self.classes, 1)?;

@@ -13,22 +13,22 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: 2 after each of two poolings and a 5 x 5 convolution.
+/// The smallest height and width: 2 after each of two poolings and a 5 x 5 convolution.
 pub(crate) const SMALLEST: usize = 12;
 
-/// The shape of a LeNet and how its weights start.
+/// The settings of a LeNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LeNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// ReLU and max-pooling instead of sigmoid and mean: the variant of the course's section on
     /// learning-rate schedules.
     #[serde(default)]
     pub modern: bool,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -44,7 +44,7 @@ pub struct LeNet {
     pub fc1: Linear,
     /// To 84 units.
     pub fc2: Linear,
-    /// To the classes.
+    /// The output layer.
     pub fc3: Linear,
     activation: Activation,
     pool: Pool,
@@ -65,10 +65,10 @@ impl LeNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or an initialiser that makes no sense.
+    /// A size of 0, images that are too small, or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<LeNet, ModelError> {
         let model = "LeNet";
         check::image(model, self.input, self.classes, SMALLEST)?;

@@ -13,18 +13,18 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: 1 after two 5 x 5 convolutions, each halved.
+/// The smallest height and width: 1 after two 5 x 5 convolutions, each halved.
 pub(crate) const SMALLEST: usize = 16;
 
-/// The shape of the network and how its weights start.
+/// The settings of a LeNet with batch norm.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BatchNormLeNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -48,7 +48,7 @@ pub struct BatchNormLeNet {
     pub fc2: Linear,
     /// After `fc2`.
     pub bn4: BatchNorm,
-    /// To the classes.
+    /// The output layer.
     pub fc3: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -66,10 +66,10 @@ impl BatchNormLeNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or an initialiser that makes no sense.
+    /// A size of 0, images that are too small, or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<BatchNormLeNet, ModelError> {
         let model = "batch-norm LeNet";
         check::image(model, self.input, self.classes, SMALLEST)?;

@@ -12,18 +12,18 @@ use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
-/// The shape of a multilayer perceptron and how its weights start.
+/// The settings of a multilayer perceptron.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MlpConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Units of the hidden layer; the course uses 256.
     #[serde(default = "width")]
     pub hidden: usize,
-    /// How the weights start; the course's choice is N(0, 0.01).
+    /// The initializer of the weights; the course uses N(0, 0.01).
     #[serde(default = "small_normal")]
     pub initializer: Initializer,
 }
@@ -60,10 +60,10 @@ impl MlpConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0 or an initialiser with a number that makes no sense.
+    /// A size of 0 or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<Mlp, ModelError> {
         let model = "MLP";
         check::image(model, self.input, self.classes, 1)?;

@@ -6,19 +6,21 @@ use burn::nn::{BatchNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, global_avg_pool, one_of};
+use tinderbox_nn::{
+    Activation, Conv, Dropout, Init, Initializer, Layer, global_avg_pool, layer_enum,
+};
 
 use super::blocks::{ConvNorm, KAIMING_OUT, conv_norm, image_network};
 use super::check;
 use crate::ModelError;
 
-/// The shape of a MobileNetV2.
+/// The settings of a MobileNetV2.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MobileNetV2Config {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Dropout before the linear layer.
     #[serde(default = "probability")]
@@ -40,7 +42,7 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
     (6, 320, 1, 1),
 ];
 
-one_of! {
+layer_enum! {
     /// What an inverted residual block is made of.
     pub enum InvertedPart { ConvNorm(ConvNorm), Conv(Conv2d), Norm(BatchNorm) }
 }
@@ -103,8 +105,8 @@ impl Layer<4> for InvertedResidual {
     }
 }
 
-one_of! {
-    /// What the feature extractor is made of.
+layer_enum! {
+    /// The layers of the feature extractor.
     pub enum MobileLayer { ConvNorm(ConvNorm), Block(InvertedResidual) }
 }
 
@@ -140,7 +142,7 @@ impl MobileNetV2Config {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, or a dropout probability outside 0 to 1.

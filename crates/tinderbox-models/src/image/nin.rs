@@ -12,21 +12,21 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width with one pixel left after three poolings.
+/// The smallest height and width with one pixel left after three poolings.
 pub(crate) const SMALLEST: usize = 67;
 
-/// The shape of a network in network and how its weights start.
+/// The settings of a network in network.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NinConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Dropout before the last block.
     #[serde(default = "half")]
     pub dropout: f64,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
@@ -95,10 +95,10 @@ impl NinConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or a number that makes no sense.
+    /// A size of 0, images that are too small, or an invalid number.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<Nin, ModelError> {
         let model = "NiN";
         check::image(model, self.input, self.classes, SMALLEST)?;

@@ -33,13 +33,13 @@ impl Residual {
     }
 }
 
-/// The shape of a ResNet.
+/// The settings of a ResNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// The kind of block.
     pub block: Residual,
@@ -154,7 +154,7 @@ pub struct ResNet {
     pub layer3: Vec<ResidualBlock>,
     /// Fourth stage, at an eighth.
     pub layer4: Vec<ResidualBlock>,
-    /// To the classes.
+    /// The output layer.
     pub fc: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -209,7 +209,7 @@ impl ResNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, or groups in basic blocks, which have none.

@@ -13,20 +13,20 @@ use super::blocks::{image_network, xavier};
 use super::check;
 use crate::ModelError;
 
-/// The shape of the course's ResNet and how its weights start.
+/// The settings of the course's ResNet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CourseResNetConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
-    /// How the weights start; the course's choice is Xavier-uniform.
+    /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
 }
 
-/// Two 3 x 3 convolutions around which the input is added.
+/// Two 3 x 3 convolutions with a residual connection.
 #[derive(Module, Debug)]
 pub struct CourseResidual {
     /// First convolution.
@@ -73,7 +73,7 @@ pub struct CourseResNet {
     pub bn1: BatchNorm,
     /// Eight blocks; the third, fifth and seventh halve the size.
     pub blocks: Vec<CourseResidual>,
-    /// To the classes.
+    /// The output layer.
     pub fc: Linear,
     #[module(skip)]
     input: [usize; 3],
@@ -91,10 +91,10 @@ impl CourseResNetConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0 or an initialiser that makes no sense.
+    /// A size of 0 or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<CourseResNet, ModelError> {
         let model = "the course's ResNet-18";
         check::image(model, self.input, self.classes, 1)?;

@@ -12,15 +12,15 @@ use super::blocks::image_network;
 use super::check;
 use crate::ModelError;
 
-/// The shape of a softmax regression and how its weights start.
+/// The settings of a softmax regression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SoftmaxRegressionConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
-    /// How the weights start; the course's choice is N(0, 0.01).
+    /// The initializer of the weights; the course uses N(0, 0.01).
     #[serde(default = "small_normal")]
     pub initializer: Initializer,
 }
@@ -41,7 +41,7 @@ pub struct SoftmaxRegression {
 }
 
 impl SoftmaxRegressionConfig {
-    /// With the course's initialiser.
+    /// The course's settings.
     pub fn new(input: [usize; 3], classes: usize) -> Self {
         Self {
             input,
@@ -50,10 +50,10 @@ impl SoftmaxRegressionConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0 or an initialiser with a number that makes no sense.
+    /// A size of 0 or an invalid initializer.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<SoftmaxRegression, ModelError> {
         let model = "softmax regression";
         check::image(model, self.input, self.classes, 1)?;

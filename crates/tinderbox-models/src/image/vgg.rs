@@ -8,26 +8,27 @@ use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
-    Activation, Conv, Dropout, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten, one_of,
+    Activation, Conv, Dropout, Init, Initializer, Layer, Pool, adaptive_avg_pool, flatten,
+    layer_enum,
 };
 
 use super::blocks::{KAIMING_OUT, XAVIER, image_network};
 use super::check;
 use crate::ModelError;
 
-/// The least height and width: five poolings halve it.
+/// The smallest height and width: five poolings halve it.
 pub(crate) const SMALLEST: usize = 32;
 
 /// Height and width before the linear layers.
 const POOLED: usize = 7;
 
-/// The shape of a VGG and how its weights start.
+/// The settings of a VGG.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VggConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Convolutions in each of the five blocks.
     pub convolutions: [usize; 5],
@@ -40,13 +41,13 @@ pub struct VggConfig {
     /// Dropout after each of them.
     #[serde(default = "half")]
     pub dropout: f64,
-    /// How the convolutions start; torchvision's choice is Kaiming-normal by the outputs.
+    /// The initializer of the convolutions; torchvision uses Kaiming-normal with fan-out.
     #[serde(default = "kaiming")]
     pub convolution_initializer: Initializer,
-    /// How the linear layers start; torchvision's choice is N(0, 0.01).
+    /// The initializer of the linear layers; torchvision uses N(0, 0.01).
     #[serde(default = "small_normal")]
     pub linear_initializer: Initializer,
-    /// How all biases start; torchvision's choice is 0.
+    /// The initializer of all biases; torchvision uses 0.
     #[serde(default = "zeros")]
     pub bias_initializer: Initializer,
 }
@@ -75,8 +76,8 @@ fn small_normal() -> Initializer {
     Initializer::Normal { std: 0.01 }
 }
 
-one_of! {
-    /// What the feature extractor is made of.
+layer_enum! {
+    /// The layers of the feature extractor.
     pub enum VggLayer { Conv(Conv2d), Activation(Activation), Pool(Pool) }
 }
 
@@ -115,7 +116,7 @@ pub struct Vgg {
 }
 
 impl VggConfig {
-    /// With torchvision's width and initialisers.
+    /// With torchvision's width and initializers.
     pub fn new(input: [usize; 3], classes: usize, convolutions: [usize; 5]) -> Self {
         Self {
             input,
@@ -160,7 +161,7 @@ impl VggConfig {
         }
     }
 
-    /// What the course trains: its VGG-11 with a quarter of the channels.
+    /// The network that the course trains: its VGG-11 with a quarter of the channels.
     pub fn course_narrow(input: [usize; 3], classes: usize) -> Self {
         Self {
             channels: full_width().map(|channels| channels / 4),
@@ -168,10 +169,10 @@ impl VggConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
-    /// A size of 0, images that are too small, or a number that makes no sense.
+    /// A size of 0, images that are too small, or an invalid number.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<Vgg, ModelError> {
         let model = "VGG";
         check::image(model, self.input, self.classes, SMALLEST)?;

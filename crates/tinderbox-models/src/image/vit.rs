@@ -13,13 +13,13 @@ use super::blocks::{XAVIER, image_network};
 use super::check;
 use crate::ModelError;
 
-/// The shape of a vision transformer.
+/// The settings of a vision transformer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VitConfig {
     /// Channels, height and width of an image.
     pub input: [usize; 3],
-    /// Classes to choose from.
+    /// Number of classes.
     pub classes: usize,
     /// Height and width of a patch; must divide height and width of the image.
     pub patch: usize,
@@ -137,14 +137,14 @@ impl Layer<3> for VitBlock {
     }
 }
 
-/// Patches as words, a class token, transformer blocks, and a linear layer on the token.
+/// Patches as tokens, a class token, transformer blocks, and a linear layer on the class token.
 #[derive(Module, Debug)]
 pub struct Vit {
-    /// A patch to its features.
+    /// The patch embedding.
     pub patch_embedding: Conv2d,
-    /// The token that gathers what decides the class. Shape `[1, 1, features]`.
+    /// The class token. Shape `[1, 1, features]`.
     pub cls_token: Param<Tensor<3>>,
-    /// What tells positions apart. Shape `[1, patches + 1, features]`.
+    /// The position embedding. Shape `[1, patches + 1, features]`.
     pub pos_embedding: Param<Tensor<3>>,
     /// Of the embeddings.
     pub dropout: Dropout,
@@ -173,7 +173,7 @@ impl VitConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed).
+    /// The model with its initial weights: a pure function of (config, seed).
     ///
     /// # Errors
     /// A size of 0, a patch or a number of heads that does not divide, or a dropout probability

@@ -9,7 +9,7 @@
 Each saved file must load with strict=True; logits and every gradient must agree within 1e-4,
 relative, with torchvision in double precision. The other way, a .pth file of a model that
 torchvision drew must load into ours and give the same logits. With --write the numbers that
-tests/parity.rs compares with are written to tests/reference/torchvision.json.
+tests/suite/parity.rs compares with are written to tests/reference/torchvision.json.
 """
 
 import json
@@ -29,7 +29,7 @@ NAMES = """vgg11 vgg13 vgg16 vgg19 resnet18 resnet34 resnet50 resnet101 resnet15
 
 
 def fnv(text):
-    """64-bit FNV-1a, as in tests/parity.rs."""
+    """64-bit FNV-1a, as in tests/suite/parity.rs."""
     value = 0xCBF29CE484222325
     for byte in text.encode():
         value = ((value ^ byte) * 0x100000001B3) % 2**64

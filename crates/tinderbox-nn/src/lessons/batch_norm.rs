@@ -1,6 +1,6 @@
 use burn::tensor::Tensor;
 
-/// The running mean and variance that a batch norm learns for prediction.
+/// The running mean and variance of a batch norm, for prediction.
 ///
 /// # Shapes
 /// `[channels]` both.
@@ -12,12 +12,11 @@ pub struct BatchStatistics {
     pub variance: Tensor<1>,
 }
 
-/// Batch normalisation from scratch (course, "Batch Normalization"; Ioffe and Szegedy 2015).
+/// Batch normalization from scratch (course, "Batch Normalization"; Ioffe and Szegedy 2015).
 ///
-/// In training it normalises with the mean and variance of the batch and moves the running
-/// statistics `momentum` of the way towards them; else it normalises with the running ones.
-/// `momentum` is the weight of the *new* value, as in PyTorch (0.1); the course's own code writes
-/// the weight of the old one (0.9).
+/// In training it normalizes with the mean and variance of the batch and updates the running
+/// statistics; otherwise it normalizes with the running statistics. `momentum` is the weight of the
+/// *new* value, as in PyTorch (0.1); the course's own code has the weight of the old one (0.9).
 ///
 /// # Shapes
 /// `[batch, channels, height, width]` in and out; use height and width 1 for rows of features.
@@ -48,8 +47,8 @@ pub fn batch_norm(
         let BatchStatistics { mean, variance } = running.clone();
         (broadcast(mean), broadcast(variance))
     };
-    let normalised = (input - mean) / (variance + epsilon).sqrt();
-    broadcast(gamma) * normalised + broadcast(beta)
+    let normalized = (input - mean) / (variance + epsilon).sqrt();
+    broadcast(gamma) * normalized + broadcast(beta)
 }
 
 #[cfg(test)]
@@ -71,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_normalised_as_the_course_prints() {
+    fn columns_are_normalized_as_the_course_prints() {
         let device = Device::flex();
         let (gamma, beta, mut running) = start(2, &device);
         let input = Tensor::<2>::from_data([[1.0f32, 2.0], [2.0, 3.0]], &device);

@@ -40,7 +40,7 @@ pub(super) fn output_size(
 /// The 2-D cross-correlation, which deep learning calls convolution (course, "Convolutions for
 /// Images"): `Y[i, j] = Σ X[i + a, j + b] K[a, b]`.
 ///
-/// Written as one shifted copy of the input for each number of the kernel.
+/// Computed as a sum of shifted copies of the input, one for each number of the kernel.
 ///
 /// # Shapes
 /// `[height, width]` and `[rows, columns]` to `[height - rows + 1, width - columns + 1]`.
@@ -87,7 +87,7 @@ pub fn corr2d_multi_in(input: Tensor<3>, kernel: Tensor<3>) -> Result<Tensor<2>,
     Ok(output)
 }
 
-/// Cross-correlation of several channels with several kernels, one an output channel.
+/// Cross-correlation of several channels with several kernels, one for each output channel.
 ///
 /// # Shapes
 /// `[channels, height, width]` and `[outputs, channels, rows, columns]` to

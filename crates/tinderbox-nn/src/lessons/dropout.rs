@@ -2,7 +2,7 @@ use burn::tensor::{Tensor, TensorData};
 use tinderbox_core::Seed;
 
 /// Inverted dropout from scratch (course, "Dropout"; Srivastava et al. 2014): each number is set
-/// to 0 with this probability, and what is left is divided by the probability to stay.
+/// to 0 with this probability, and the others are divided by the probability to be kept.
 ///
 /// The probability is clamped to 0 (identity) to 1 (all zeros).
 ///

@@ -3,7 +3,7 @@ use burn::tensor::Tensor;
 use super::WindowError;
 use super::convolution::output_size;
 
-/// What pooling keeps of a window.
+/// The kind of pooling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pooling {
     /// The largest number.

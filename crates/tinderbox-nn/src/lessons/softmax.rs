@@ -2,7 +2,7 @@ use burn::tensor::{Int, Tensor};
 
 /// Softmax from scratch: exponentials, divided by their sum in each row.
 ///
-/// The largest number of the row is taken off first, which changes nothing but keeps the
+/// The largest number of the row is subtracted first, which does not change the result but keeps the
 /// exponentials finite (course, "Concise Implementation of Softmax Regression").
 ///
 /// # Shapes
@@ -23,7 +23,7 @@ pub fn cross_entropy(probabilities: Tensor<2>, labels: Tensor<1, Int>) -> Tensor
     -picked.log().squeeze_dim(1)
 }
 
-/// The share of rows whose largest number is that of the true class.
+/// The fraction of rows whose largest number is that of the true class.
 ///
 /// # Shapes
 /// `[batch, classes]` and `[batch]`.

@@ -1,9 +1,7 @@
 use super::OptimizerConfig;
 use crate::elementwise::Elementwise;
 use crate::error::Result;
-use crate::lamb::Lamb;
-use crate::muon::Muon;
-use crate::rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Rmsprop, Sgd, Yogi};
+use crate::optimizers::{Lamb, Muon, RmsProp};
 use burn::module::ParamGroup;
 use burn::optim::{ModuleOptimizer, Optimizer};
 
@@ -14,7 +12,7 @@ impl OptimizerConfig {
     /// Those of [`OptimizerConfig::check`].
     pub fn build(&self) -> Result<ModuleOptimizer> {
         self.check()?;
-        Ok(self.place(Whole))
+        Ok(self.install(WholeModule))
     }
 
     /// Adds this optimizer to `optimizer` for the parameters of one group.
@@ -24,188 +22,54 @@ impl OptimizerConfig {
         group: ParamGroup,
     ) -> Result<ModuleOptimizer> {
         self.check()?;
-        Ok(self.place(Part { optimizer, group }))
+        Ok(self.install(OneGroup { optimizer, group }))
     }
 
-    fn place(&self, place: impl Place) -> ModuleOptimizer {
-        match *self {
-            Self::Sgd {
-                momentum,
-                nesterov,
-                weight_decay,
-                dampening,
-            } => {
-                let rule = Sgd {
-                    momentum,
-                    dampening,
-                    nesterov,
-                    weight_decay,
-                };
-                if momentum == 0.0 {
-                    place.put(Elementwise::<_, 0>(rule))
-                } else {
-                    place.put(Elementwise::<_, 1>(rule))
-                }
-            }
-            Self::Adagrad {
-                rate_decay,
-                epsilon,
-                weight_decay,
-            } => place.put(Elementwise(Adagrad {
-                rate_decay,
-                epsilon,
-                weight_decay,
-            })),
-            Self::Rmsprop {
-                alpha,
-                epsilon,
-                momentum,
-                centered,
-                weight_decay,
-            } => {
-                let plain = Rmsprop::<false> {
-                    alpha,
-                    epsilon,
-                    momentum,
-                    weight_decay,
-                };
-                let central = Rmsprop::<true> {
-                    alpha,
-                    epsilon,
-                    momentum,
-                    weight_decay,
-                };
-                match (centered, momentum > 0.0) {
-                    (false, false) => place.put(Elementwise::<_, 1>(plain)),
-                    (false, true) => place.put(Elementwise::<_, 2>(plain)),
-                    (true, false) => place.put(Elementwise::<_, 2>(central)),
-                    (true, true) => place.put(Elementwise::<_, 3>(central)),
-                }
-            }
-            Self::Adadelta {
-                rho,
-                epsilon,
-                weight_decay,
-            } => place.put(Elementwise(Adadelta {
-                rho,
-                epsilon,
-                weight_decay,
-            })),
-            Self::Adam {
-                beta_1,
-                beta_2,
-                epsilon,
-                amsgrad,
-                weight_decay,
-            } => {
-                let rule = Adam {
-                    beta_1,
-                    beta_2,
-                    epsilon,
-                    weight_decay,
-                };
-                if amsgrad {
-                    place.put(Elementwise::<_, 3>(rule))
-                } else {
-                    place.put(Elementwise::<_, 2>(rule))
-                }
-            }
-            Self::AdamW {
-                beta_1,
-                beta_2,
-                epsilon,
-                amsgrad,
-                weight_decay,
-            } => {
-                let rule = AdamW(Adam {
-                    beta_1,
-                    beta_2,
-                    epsilon,
-                    weight_decay,
-                });
-                if amsgrad {
-                    place.put(Elementwise::<_, 3>(rule))
-                } else {
-                    place.put(Elementwise::<_, 2>(rule))
-                }
-            }
-            Self::Yogi {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => place.put(Elementwise(Yogi {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            })),
-            Self::Lion {
-                beta_1,
-                beta_2,
-                weight_decay,
-            } => place.put(Elementwise(Lion {
-                beta_1,
-                beta_2,
-                weight_decay,
-            })),
-            Self::Lamb {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            } => place.put(Lamb {
-                beta_1,
-                beta_2,
-                epsilon,
-                weight_decay,
-            }),
-            Self::Muon {
-                momentum,
-                nesterov,
-                iterations,
-                scale,
-                weight_decay,
-                beta_1,
-                beta_2,
-                epsilon,
-            } => place.put(Muon {
-                momentum,
-                nesterov,
-                iterations,
-                weight_decay,
-                scale,
-                vectors: Elementwise(AdamW(Adam {
-                    beta_1,
-                    beta_2,
-                    epsilon,
-                    weight_decay,
-                })),
-            }),
+    /// Makes the optimizer of the settings; the number of its state tensors depends on them.
+    fn install(&self, target: impl Target) -> ModuleOptimizer {
+        match self.clone() {
+            Self::Sgd(sgd) if sgd.momentum == 0.0 => target.install(Elementwise::<_, 0>(sgd)),
+            Self::Sgd(sgd) => target.install(Elementwise::<_, 1>(sgd)),
+            Self::Adagrad(adagrad) => target.install(Elementwise(adagrad)),
+            Self::RmsProp(rmsprop) => match (rmsprop.centered, rmsprop.momentum > 0.0) {
+                (false, false) => target.install(Elementwise::<_, 1>(RmsProp::<false>(rmsprop))),
+                (false, true) => target.install(Elementwise::<_, 2>(RmsProp::<false>(rmsprop))),
+                (true, false) => target.install(Elementwise::<_, 2>(RmsProp::<true>(rmsprop))),
+                (true, true) => target.install(Elementwise::<_, 3>(RmsProp::<true>(rmsprop))),
+            },
+            Self::Adadelta(adadelta) => target.install(Elementwise(adadelta)),
+            Self::Adam(adam) if adam.amsgrad => target.install(Elementwise::<_, 3>(adam)),
+            Self::Adam(adam) => target.install(Elementwise::<_, 2>(adam)),
+            Self::AdamW(adamw) if adamw.amsgrad => target.install(Elementwise::<_, 3>(adamw)),
+            Self::AdamW(adamw) => target.install(Elementwise::<_, 2>(adamw)),
+            Self::Yogi(yogi) => target.install(Elementwise(yogi)),
+            Self::Lion(lion) => target.install(Elementwise(lion)),
+            Self::Lamb(lamb) => target.install(Lamb(lamb)),
+            Self::Muon(muon) => target.install(Muon::new(muon)),
         }
     }
 }
 
-/// Where an optimizer goes: one type of optimizer cannot be returned, each is its own.
-trait Place {
-    fn put<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer;
+/// What an optimizer is for. Each optimizer is a type of its own, so a function cannot return it.
+trait Target {
+    fn install<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer;
 }
 
-struct Whole;
+struct WholeModule;
 
-impl Place for Whole {
-    fn put<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer {
+impl Target for WholeModule {
+    fn install<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer {
         optimizer.into()
     }
 }
 
-struct Part {
+struct OneGroup {
     optimizer: ModuleOptimizer,
     group: ParamGroup,
 }
 
-impl Place for Part {
-    fn put<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer {
+impl Target for OneGroup {
+    fn install<O: Optimizer>(self, optimizer: O) -> ModuleOptimizer {
         self.optimizer.with_group(self.group, optimizer, None)
     }
 }

@@ -1,14 +1,14 @@
-use super::Schedule;
+use super::{Chain, Cosine, Factor, OneCycle, PolynomialDecay, Schedule, WarmRestarts, Warmup};
 use crate::error::{
     OptimError, Result, require, require_count, require_not_negative, require_positive,
 };
 
 impl Schedule {
-    /// Checks every setting, so that [`Schedule::rate`] means something for every count.
+    /// Checks every setting, so that [`Schedule::rate`] is meaningful for every count.
     ///
     /// # Errors
-    /// Zero lengths, factors and rates that are negative or not finite, milestones that do not
-    /// rise, an empty chain; parts of a chain and what follows a warm-up included.
+    /// Zero lengths, factors and rates that are negative or not finite, milestones that are not
+    /// ascending, an empty chain; also in the parts of a chain and in the schedule after a warm-up.
     pub fn check(&self) -> Result<()> {
         match self {
             Self::Constant | Self::SquareRoot => Ok(()),
@@ -28,44 +28,48 @@ impl Schedule {
                 }
                 Ok(())
             }
-            Self::Factor { factor, floor } => {
+            Self::Factor(Factor { factor, min_rate }) => {
                 require_positive("factor", "factor", *factor)?;
-                require_not_negative("factor", "floor", *floor)
+                require_not_negative("factor", "min_rate", *min_rate)
             }
             Self::Polynomial { beta, power } => {
                 require_not_negative("polynomial", "beta", *beta)?;
                 require_not_negative("polynomial", "power", *power)
             }
-            Self::PolynomialDecay { length, power, end } => {
+            Self::PolynomialDecay(PolynomialDecay { length, power, end }) => {
                 require_count("polynomial_decay", "length", *length)?;
                 require_positive("polynomial_decay", "power", *power)?;
                 require_not_negative("polynomial_decay", "end", *end)
             }
-            Self::Linear { length, from, to } => {
+            Self::Linear {
+                length,
+                start_factor,
+                end_factor,
+            } => {
                 require_count("linear", "length", *length)?;
-                require_not_negative("linear", "from", *from)?;
-                require_not_negative("linear", "to", *to)
+                require_not_negative("linear", "start_factor", *start_factor)?;
+                require_not_negative("linear", "end_factor", *end_factor)
             }
-            Self::Cosine { length, end } => {
+            Self::Cosine(Cosine { length, end }) => {
                 require_count("cosine", "length", *length)?;
                 require_not_negative("cosine", "end", *end)
             }
-            Self::Warmup {
+            Self::Warmup(Warmup {
                 length,
                 begin,
                 then,
-            } => {
+            }) => {
                 require_count("warmup", "length", *length)?;
                 require_not_negative("warmup", "begin", *begin)?;
                 then.check()
             }
-            Self::OneCycle {
+            Self::OneCycle(OneCycle {
                 length,
                 rise,
                 start_divisor,
                 end_divisor,
                 cosine: _,
-            } => {
+            }) => {
                 require_count("one_cycle", "length", *length)?;
                 require("one_cycle", "rise", *rise, "in [0, 1]", |v| {
                     (0.0..=1.0).contains(&v)
@@ -73,16 +77,16 @@ impl Schedule {
                 require_positive("one_cycle", "start_divisor", *start_divisor)?;
                 require_positive("one_cycle", "end_divisor", *end_divisor)
             }
-            Self::WarmRestarts {
+            Self::WarmRestarts(WarmRestarts {
                 period,
                 multiplier,
                 end,
-            } => {
+            }) => {
                 require_count("warm_restarts", "period", *period)?;
                 require_count("warm_restarts", "multiplier", *multiplier)?;
                 require_not_negative("warm_restarts", "end", *end)
             }
-            Self::Chain { parts } => {
+            Self::Chain(Chain { parts }) => {
                 let Some((_, before_last)) = parts.split_last() else {
                     return Err(OptimError::EmptyChain);
                 };
@@ -97,66 +101,44 @@ impl Schedule {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ChainPart;
     use super::*;
 
-    fn message(schedule: Schedule) -> String {
-        schedule.check().unwrap_err().to_string()
+    fn message(schedule: impl Into<Schedule>) -> String {
+        schedule.into().check().unwrap_err().to_string()
     }
 
     #[test]
     fn wrong_settings_are_named() {
-        let cosine = |length, end| Schedule::Cosine { length, end };
-        assert!(message(cosine(0, 0.0)).contains("cosine: `length` is 0"));
-        assert!(message(cosine(3, -0.5)).contains("`end` is -0.5"));
-        assert!(message(cosine(3, f64::NAN)).contains("`end` is NaN"));
-        assert!(message(cosine(0, 0.0).after_warmup(2, 0.0)).contains("cosine: `length`"));
-        assert!(message(cosine(2, 0.0).after_warmup(0, 0.0)).contains("warmup: `length`"));
-        assert!(
-            message(Schedule::Step {
-                size: 0,
-                gamma: 0.5
-            })
-            .contains("step: `size`")
-        );
-        let infinite = Schedule::Factor {
-            factor: f64::INFINITY,
-            floor: 0.0,
-        };
-        assert!(message(infinite).contains("`factor` is inf"));
-        let milestones = Schedule::MultiStep {
-            milestones: vec![5, 10, 10],
-            gamma: 0.5,
-        };
+        let cosine = Schedule::cosine;
+        assert!(message(cosine(0)).contains("cosine: `length` is 0"));
+        assert!(message(cosine(3).end(-0.5)).contains("`end` is -0.5"));
+        assert!(message(cosine(3).end(f64::NAN)).contains("`end` is NaN"));
+        assert!(message(cosine(0).after_warmup(2)).contains("cosine: `length`"));
+        assert!(message(cosine(2).after_warmup(0)).contains("warmup: `length`"));
+        assert!(message(cosine(2).after_warmup(1).begin(-1.0)).contains("warmup: `begin`"));
+        assert!(message(Schedule::step(0, 0.5)).contains("step: `size`"));
+        assert!(message(Schedule::factor(f64::INFINITY)).contains("`factor` is inf"));
+        assert!(message(Schedule::factor(0.5).min_rate(-1.0)).contains("`min_rate` is -1"));
+        let milestones = Schedule::multi_step([5, 10, 10], 0.5);
         assert!(message(milestones).contains("milestone 10 comes after 10"));
+        assert!(message(Schedule::linear(3, -1.0, 0.0)).contains("linear: `start_factor`"));
+        assert!(message(Schedule::one_cycle(9).rise(1.5)).contains("`rise` is 1.5"));
+        assert!(message(Schedule::warm_restarts(0)).contains("`period` is 0"));
     }
 
     #[test]
     fn chains_are_checked_to_the_bottom() {
-        assert!(message(Schedule::Chain { parts: vec![] }).contains("at least one part"));
-        let part = |length| ChainPart {
-            length,
-            schedule: Schedule::Constant,
-        };
-        // The last part goes on for ever, so its length does not matter.
-        Schedule::Chain {
-            parts: vec![part(3), part(0)],
-        }
-        .check()
-        .unwrap();
-        assert!(
-            message(Schedule::Chain {
-                parts: vec![part(0), part(3)]
-            })
-            .contains("chain: `length`")
-        );
-        let inner = Schedule::Chain { parts: vec![] };
-        let outer = Schedule::Chain {
-            parts: vec![ChainPart {
-                length: 1,
-                schedule: inner,
-            }],
-        };
+        assert!(message(Schedule::chain()).contains("at least one part"));
+        let constant = || Schedule::Constant;
+        // The last part has no end, so its length does not matter.
+        let last: Schedule = Schedule::chain()
+            .part(3, constant())
+            .part(0, constant())
+            .into();
+        last.check().unwrap();
+        let first = Schedule::chain().part(0, constant()).part(3, constant());
+        assert!(message(first).contains("chain: `length`"));
+        let outer: Schedule = Schedule::chain().part(1, Schedule::chain()).into();
         assert!(matches!(outer.check(), Err(OptimError::EmptyChain)));
     }
 }

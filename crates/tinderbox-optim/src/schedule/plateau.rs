@@ -1,53 +1,41 @@
 use crate::error::{Result, require, require_not_negative};
+use crate::settings::settings;
 use serde::{Deserialize, Serialize};
 
-/// Which way a metric gets better.
+/// Whether a smaller or a larger metric is better.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Better {
-    /// Lower is better: a loss, an error.
+pub enum PlateauMode {
+    /// Smaller is better: a loss, an error.
     #[default]
-    Lower,
-    /// Higher is better: an accuracy.
-    Higher,
+    Min,
+    /// Larger is better: an accuracy.
+    Max,
 }
 
-/// Settings of [`Plateau`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct PlateauConfig {
-    /// Which way the metric gets better.
-    pub better: Better,
-    /// What the rate is multiplied with at a cut, in (0, 1).
-    pub factor: f64,
-    /// Observations without improvement that are still allowed; the next one cuts.
-    pub patience: usize,
-    /// An improvement counts when the metric is better by this part of the best value.
-    pub threshold: f64,
-    /// Observations after a cut that do not count.
-    pub cooldown: usize,
-    /// The rate never falls below this.
-    pub floor: f64,
-}
-
-impl Default for PlateauConfig {
-    fn default() -> Self {
-        Self {
-            better: Better::Lower,
-            factor: 0.1,
-            patience: 10,
-            threshold: 1e-4,
-            cooldown: 0,
-            floor: 0.0,
-        }
+settings! {
+    /// Settings of [`Plateau`]; the defaults are PyTorch's.
+    PlateauConfig {
+        /// Whether a smaller or a larger metric is better.
+        mode: PlateauMode = PlateauMode::Min,
+        /// The factor of each cut, in (0, 1).
+        factor: f64 = 0.1,
+        /// Observations without improvement that are still allowed; the next one cuts.
+        patience: usize = 10,
+        /// An improvement counts when the metric is better by this fraction of the best value.
+        threshold: f64 = 1e-4,
+        /// Observations after a cut that do not count.
+        cooldown: usize = 0,
+        /// The smallest learning rate.
+        min_rate: f64 = 0.0,
     }
 }
 
-/// Cuts the rate when a metric stops getting better (`ReduceLROnPlateau` with a relative
+/// Cuts the learning rate when a metric stops improving (`ReduceLROnPlateau` with a relative
 /// threshold).
 ///
-/// The only schedule with a memory: save it with the run (it is serialisable) and the resumed run
-/// goes on as if nothing had happened. It multiplies whatever rate another schedule gives.
+/// The only schedule with state: save it with the run (it implements serde's traits) and the resumed
+/// run continues as if it had never stopped. It multiplies the learning rate of any other schedule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plateau {
     config: PlateauConfig,
@@ -59,16 +47,16 @@ pub struct Plateau {
 }
 
 impl Plateau {
-    /// Starts with no cut and no observation.
+    /// Starts without observations and cuts.
     ///
     /// # Errors
-    /// A factor outside (0, 1), a negative threshold or floor.
+    /// A factor outside (0, 1), a negative threshold or smallest learning rate.
     pub fn new(config: PlateauConfig) -> Result<Self> {
         require("plateau", "factor", config.factor, "in (0, 1)", |v| {
             v > 0.0 && v < 1.0
         })?;
         require_not_negative("plateau", "threshold", config.threshold)?;
-        require_not_negative("plateau", "floor", config.floor)?;
+        require_not_negative("plateau", "min_rate", config.min_rate)?;
         Ok(Self {
             config,
             best: None,
@@ -78,9 +66,9 @@ impl Plateau {
         })
     }
 
-    /// Takes the metric of an epoch (or of whatever is counted) and cuts when it is time.
+    /// Observes the metric of an epoch (or of another interval), and cuts when the patience has run out.
     ///
-    /// Returns whether the rate was cut. NaN counts as no improvement.
+    /// Returns whether the learning rate was cut. NaN counts as no improvement.
     pub fn observe(&mut self, metric: f64) -> bool {
         if self.improves(metric) {
             self.best = Some(metric);
@@ -101,13 +89,13 @@ impl Plateau {
         false
     }
 
-    /// The rate after the cuts so far: `max(floor, rate * factor^cuts)`, and never more than
+    /// The learning rate after the cuts so far: `max(min_rate, rate * factor^cuts)`, and never more than
     /// `rate`.
     pub fn rate(&self, rate: f64) -> f64 {
-        (rate * self.config.factor.powi(self.cuts as i32)).max(self.config.floor.min(rate))
+        (rate * self.config.factor.powi(self.cuts as i32)).max(self.config.min_rate.min(rate))
     }
 
-    /// How often the rate was cut.
+    /// The number of cuts so far.
     pub fn cuts(&self) -> u32 {
         self.cuts
     }
@@ -116,9 +104,9 @@ impl Plateau {
         let Some(best) = self.best else {
             return !metric.is_nan();
         };
-        match self.config.better {
-            Better::Lower => metric < best * (1.0 - self.config.threshold),
-            Better::Higher => metric > best * (1.0 + self.config.threshold),
+        match self.config.mode {
+            PlateauMode::Min => metric < best * (1.0 - self.config.threshold),
+            PlateauMode::Max => metric > best * (1.0 + self.config.threshold),
         }
     }
 }
@@ -127,21 +115,14 @@ impl Plateau {
 mod tests {
     use super::*;
 
-    fn plateau(better: Better) -> Plateau {
-        Plateau::new(PlateauConfig {
-            better,
-            factor: 0.5,
-            patience: 1,
-            cooldown: 2,
-            floor: 0.1,
-            ..Default::default()
-        })
-        .unwrap()
+    fn plateau(mode: PlateauMode) -> Plateau {
+        let config = PlateauConfig::default().mode(mode).factor(0.5).patience(1);
+        Plateau::new(config.cooldown(2).min_rate(0.1)).unwrap()
     }
 
     #[test]
-    fn cuts_after_patience_waits_for_cooldown_and_stops_at_the_floor() {
-        let mut plateau = plateau(Better::Lower);
+    fn cuts_after_patience_waits_for_cooldown_and_stops_at_the_smallest_rate() {
+        let mut plateau = plateau(PlateauMode::Min);
         let metrics = [
             1.0,
             0.9,
@@ -161,13 +142,17 @@ mod tests {
         ];
         assert_eq!(cuts, expected);
         assert_eq!(plateau.rate(1.0), 0.25);
-        assert!(plateau.rate(0.3) == 0.1, "floor");
-        assert_eq!(plateau.rate(0.05), 0.05, "a floor never raises the rate");
+        assert!(plateau.rate(0.3) == 0.1, "min_rate");
+        assert_eq!(
+            plateau.rate(0.05),
+            0.05,
+            "a smallest rate never raises the rate"
+        );
     }
 
     #[test]
-    fn higher_can_be_better() {
-        let mut plateau = plateau(Better::Higher);
+    fn larger_can_be_better() {
+        let mut plateau = plateau(PlateauMode::Max);
         assert!([0.5, 0.6, 0.7, 0.7].iter().all(|&m| !plateau.observe(m)));
         assert!(
             plateau.observe(0.70001),
@@ -176,10 +161,10 @@ mod tests {
     }
 
     #[test]
-    fn a_saved_plateau_goes_on_where_it_stopped() {
+    fn a_saved_plateau_continues_where_it_stopped() {
         let metrics = [1.0, 1.0, f64::NAN, 1.0, 1.0, 1.0, 1.0, 0.2, 0.3, 0.4, 0.5];
-        let mut whole = plateau(Better::Lower);
-        let mut first = plateau(Better::Lower);
+        let mut whole = plateau(PlateauMode::Min);
+        let mut first = plateau(PlateauMode::Min);
         for (index, &metric) in metrics.iter().enumerate() {
             let json = serde_json::to_string(&first).unwrap();
             first = serde_json::from_str(&json).unwrap();
@@ -191,12 +176,10 @@ mod tests {
 
     #[test]
     fn wrong_settings_are_named() {
-        let config = |factor| PlateauConfig {
-            factor,
-            ..Default::default()
-        };
         for factor in [0.0, 1.0, -1.0, f64::NAN] {
-            let error = Plateau::new(config(factor)).unwrap_err().to_string();
+            let error = Plateau::new(PlateauConfig::default().factor(factor))
+                .unwrap_err()
+                .to_string();
             assert!(error.contains("plateau: `factor`"), "{error}");
         }
     }

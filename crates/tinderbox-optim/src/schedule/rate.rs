@@ -1,11 +1,13 @@
-use super::{ChainPart, Schedule};
+use super::{
+    Chain, ChainPart, Cosine, Factor, OneCycle, PolynomialDecay, Schedule, WarmRestarts, Warmup,
+};
 use std::f64::consts::PI;
 
 impl Schedule {
-    /// The rate at count `t` (from 0) for the base rate `base`.
+    /// The learning rate at count `t` (from 0) for the base learning rate `base`.
     ///
-    /// Defined for every `t`; a schedule that did not pass [`Schedule::check`] gives numbers
-    /// without meaning, but no panic.
+    /// Defined for every `t`; a schedule that [`Schedule::check`] refuses gives meaningless numbers, but
+    /// never panics.
     pub fn rate(&self, t: usize, base: f64) -> f64 {
         let time = t as f64;
         match self {
@@ -14,35 +16,39 @@ impl Schedule {
             Self::MultiStep { milestones, gamma } => {
                 base * power(*gamma, milestones.iter().filter(|&&m| m <= t).count())
             }
-            Self::Factor { factor, floor } => (base * power(*factor, t)).max(*floor),
+            Self::Factor(Factor { factor, min_rate }) => (base * power(*factor, t)).max(*min_rate),
             Self::Polynomial { beta, power } => base * (1.0 + beta * time).powf(-power),
-            Self::PolynomialDecay { length, power, end } => {
+            Self::PolynomialDecay(PolynomialDecay { length, power, end }) => {
                 end + (base - end) * (1.0 - fraction(t, *length)).powf(*power)
             }
             Self::SquareRoot => base / (time + 1.0).sqrt(),
-            Self::Linear { length, from, to } => base * (from + (to - from) * fraction(t, *length)),
-            Self::Cosine { length, end } => half_cosine(base, *end, fraction(t, *length)),
-            Self::Warmup {
+            Self::Linear {
+                length,
+                start_factor,
+                end_factor,
+            } => base * (start_factor + (end_factor - start_factor) * fraction(t, *length)),
+            Self::Cosine(Cosine { length, end }) => half_cosine(base, *end, fraction(t, *length)),
+            Self::Warmup(Warmup {
                 length,
                 begin,
                 then,
-            } => {
+            }) => {
                 if t < *length {
                     begin + (base - begin) * fraction(t, *length)
                 } else {
                     then.rate(t - length, base)
                 }
             }
-            Self::OneCycle {
+            Self::OneCycle(OneCycle {
                 length,
                 rise,
                 start_divisor,
                 end_divisor,
                 cosine,
-            } => {
+            }) => {
                 let start = base / start_divisor;
                 let end = start / end_divisor;
-                // The peak lies on a real number of counts, as in the reference.
+                // The peak is at a fractional count, as in PyTorch.
                 let last = length.saturating_sub(1) as f64;
                 let peak = rise * *length as f64 - 1.0;
                 let anneal = if *cosine { half_cosine } else { straight };
@@ -53,11 +59,11 @@ impl Schedule {
                     anneal(base, end, down.min(1.0))
                 }
             }
-            Self::WarmRestarts {
+            Self::WarmRestarts(WarmRestarts {
                 period,
                 multiplier,
                 end,
-            } => {
+            }) => {
                 let (mut left, mut length) = (t, (*period).max(1));
                 if *multiplier <= 1 {
                     left %= length;
@@ -68,11 +74,11 @@ impl Schedule {
                 }
                 half_cosine(base, *end, fraction(left, length))
             }
-            Self::Chain { parts } => chained(parts, t, base),
+            Self::Chain(Chain { parts }) => chained(parts, t, base),
         }
     }
 
-    /// The rates at `0..count`: what a plot of the schedule shows.
+    /// The learning rates at `0..count`, for a plot of the schedule.
     pub fn curve(&self, count: usize, base: f64) -> Vec<f64> {
         (0..count).map(|t| self.rate(t, base)).collect()
     }
@@ -94,7 +100,7 @@ fn power(factor: f64, count: usize) -> f64 {
     factor.powf(count as f64)
 }
 
-/// How far `t` is on its way to `length`: 0 to 1.
+/// `t / length`, at most 1.
 fn fraction(t: usize, length: usize) -> f64 {
     if t >= length {
         1.0
@@ -119,7 +125,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn close(schedule: Schedule, base: f64, expected: &[(usize, f64)]) {
+    fn close(schedule: impl Into<Schedule>, base: f64, expected: &[(usize, f64)]) {
+        let schedule = schedule.into();
         schedule.check().unwrap();
         for &(t, rate) in expected {
             let found = schedule.rate(t, base);
@@ -133,115 +140,125 @@ mod tests {
     /// The values of the course's learning-rate chapter, computed from its formulas.
     #[test]
     fn the_courses_schedules() {
-        close(
-            Schedule::SquareRoot,
-            0.1,
-            &[(0, 0.1), (3, 0.05), (99, 0.01)],
-        );
-        let factor = Schedule::Factor {
-            factor: 0.9,
-            floor: 0.01,
-        };
-        close(factor, 2.0, &[(0, 2.0), (1, 1.8), (2, 1.62), (1000, 0.01)]);
-        let multi_step = Schedule::MultiStep {
-            milestones: vec![15, 30],
-            gamma: 0.5,
-        };
-        close(
-            multi_step,
-            0.5,
-            &[(0, 0.5), (14, 0.5), (15, 0.25), (29, 0.25), (30, 0.125)],
-        );
-        let cosine = Schedule::Cosine {
-            length: 20,
-            end: 0.01,
-        };
-        close(
-            cosine,
-            0.3,
-            &[(0, 0.3), (10, 0.155), (20, 0.01), (29, 0.01)],
-        );
-        let warm = Schedule::Cosine {
-            length: 15,
-            end: 0.01,
-        }
-        .after_warmup(5, 0.0);
-        close(
-            warm,
-            0.3,
-            &[
-                (0, 0.0),
-                (1, 0.06),
-                (4, 0.24),
-                (5, 0.3),
-                (20, 0.01),
-                (29, 0.01),
-            ],
-        );
-        let polynomial = Schedule::Polynomial {
-            beta: 0.1,
-            power: 0.5,
-        };
-        close(polynomial, 1.0, &[(0, 1.0), (30, 0.5)]);
+        let square_root = [(0, 0.1), (3, 0.05), (99, 0.01)];
+        close(Schedule::SquareRoot, 0.1, &square_root);
+        let factor = [(0, 2.0), (1, 1.8), (2, 1.62), (1000, 0.01)];
+        close(Schedule::factor(0.9).min_rate(0.01), 2.0, &factor);
+        let multi_step = [(0, 0.5), (14, 0.5), (15, 0.25), (29, 0.25), (30, 0.125)];
+        close(Schedule::multi_step([15, 30], 0.5), 0.5, &multi_step);
+        let cosine = [(0, 0.3), (10, 0.155), (20, 0.01), (29, 0.01)];
+        close(Schedule::cosine(20).end(0.01), 0.3, &cosine);
+        let warm = [
+            (0, 0.0),
+            (1, 0.06),
+            (4, 0.24),
+            (5, 0.3),
+            (20, 0.01),
+            (29, 0.01),
+        ];
+        close(Schedule::cosine(15).end(0.01).after_warmup(5), 0.3, &warm);
+        let polynomial = [(0, 1.0), (30, 0.5)];
+        close(Schedule::polynomial(0.1, 0.5), 1.0, &polynomial);
     }
 
     #[test]
-    fn a_chain_starts_each_part_at_zero_and_ends_never() {
-        let chain = Schedule::Chain {
-            parts: vec![
-                ChainPart {
-                    length: 2,
-                    schedule: Schedule::Constant,
-                },
-                ChainPart {
-                    length: 3,
-                    schedule: Schedule::SquareRoot,
-                },
-                ChainPart {
-                    length: 1,
-                    schedule: Schedule::Factor {
-                        factor: 0.5,
-                        floor: 0.0,
-                    },
-                },
-            ],
-        };
-        let half = 0.5f64.sqrt();
+    fn a_warm_up_begins_where_it_is_told_to() {
+        let schedule = Schedule::Constant.after_warmup(4).begin(0.1);
         close(
-            chain,
-            1.0,
-            &[
-                (0, 1.0),
-                (1, 1.0),
-                (2, 1.0),
-                (3, half),
-                (5, 1.0),
-                (6, 0.5),
-                (8, 0.125),
-            ],
+            schedule,
+            0.5,
+            &[(0, 0.1), (1, 0.2), (3, 0.4), (4, 0.5), (9, 0.5)],
         );
     }
 
+    #[test]
+    fn a_chain_starts_each_part_at_zero_and_has_no_end() {
+        let chain = Schedule::chain()
+            .part(2, Schedule::Constant)
+            .part(3, Schedule::SquareRoot)
+            .part(1, Schedule::factor(0.5));
+        let half = 0.5f64.sqrt();
+        let expected = [
+            (0, 1.0),
+            (1, 1.0),
+            (2, 1.0),
+            (3, half),
+            (5, 1.0),
+            (6, 0.5),
+            (8, 0.125),
+        ];
+        close(chain, 1.0, &expected);
+    }
+
+    /// Configuration files keep their form; what is left out has the default of the function.
     #[test]
     fn a_schedule_reads_from_the_form_that_users_write() {
-        let read: Schedule = serde_json::from_str(
-            r#"{"name": "warmup", "length": 5, "then": {"name": "one_cycle", "length": 10}}"#,
-        )
-        .unwrap();
-        let written = serde_json::to_string(&read).unwrap();
-        assert_eq!(serde_json::from_str::<Schedule>(&written).unwrap(), read);
-        assert!(serde_json::from_str::<Schedule>(r#"{"name": "cosine", "lenght": 5}"#).is_err());
+        let read = |json: &str| serde_json::from_str::<Schedule>(json);
+        for (json, schedule) in [
+            (r#"{"name": "constant"}"#, Schedule::Constant),
+            (
+                r#"{"name": "step", "size": 3, "gamma": 0.5}"#,
+                Schedule::step(3, 0.5),
+            ),
+            (
+                r#"{"name": "factor", "factor": 0.5}"#,
+                Schedule::factor(0.5).into(),
+            ),
+            (
+                r#"{"name": "polynomial_decay", "length": 5}"#,
+                Schedule::polynomial_decay(5).into(),
+            ),
+            (
+                r#"{"name": "cosine", "length": 5, "end": 0.25}"#,
+                Schedule::cosine(5).end(0.25).into(),
+            ),
+            (
+                r#"{"name": "warmup", "length": 5, "then": {"name": "one_cycle", "length": 10}}"#,
+                Schedule::one_cycle(10).after_warmup(5).into(),
+            ),
+            (
+                r#"{"name": "warm_restarts", "period": 5}"#,
+                Schedule::warm_restarts(5).into(),
+            ),
+            (
+                r#"{"name": "chain", "parts": [{"length": 1, "schedule": {"name": "square_root"}}]}"#,
+                Schedule::chain().part(1, Schedule::SquareRoot).into(),
+            ),
+        ] {
+            assert_eq!(read(json).unwrap(), schedule, "{json}");
+            let written = serde_json::to_string(&schedule).unwrap();
+            assert_eq!(read(&written).unwrap(), schedule, "{written}");
+        }
+        assert!(read(r#"{"name": "cosine", "lenght": 5}"#).is_err());
+        assert!(read(r#"{"name": "cosine", "length": 5, "ende": 5}"#).is_err());
+    }
+
+    #[test]
+    fn setters_set_what_their_names_say() {
+        let cycle = Schedule::one_cycle(8)
+            .rise(0.5)
+            .start_divisor(2.0)
+            .end_divisor(4.0)
+            .cosine(false);
+        let expected = r#"{"name": "one_cycle", "length": 8, "rise": 0.5, "start_divisor": 2.0,
+            "end_divisor": 4.0, "cosine": false}"#;
+        let read: Schedule = serde_json::from_str(expected).unwrap();
+        assert_eq!(read, cycle.into());
+        let restarts = Schedule::warm_restarts(3).multiplier(2).end(0.5);
+        assert_eq!((restarts.multiplier, restarts.end), (2, 0.5));
+        let decay = Schedule::polynomial_decay(3).power(2.0).end(0.5);
+        assert_eq!((decay.power, decay.end), (2.0, 0.5));
     }
 
     proptest! {
         #[test]
         fn decreasing_schedules_never_rise(t in 0usize..500, length in 1usize..400, end in 0.0f64..0.1) {
             for schedule in [
-                Schedule::Cosine { length, end },
-                Schedule::PolynomialDecay { length, power: 2.0, end },
+                Schedule::cosine(length).end(end).into(),
+                Schedule::polynomial_decay(length).power(2.0).end(end).into(),
                 Schedule::SquareRoot,
-                Schedule::Step { size: length, gamma: 0.5 },
-                Schedule::Factor { factor: 0.99, floor: end },
+                Schedule::step(length, 0.5),
+                Schedule::factor(0.99).min_rate(end).into(),
             ] {
                 let (now, next) = (schedule.rate(t, 0.1), schedule.rate(t + 1, 0.1));
                 prop_assert!(next <= now + 1e-15, "{schedule:?} at {t}: {now} then {next}");
@@ -251,7 +268,7 @@ mod tests {
 
         #[test]
         fn restarts_begin_at_the_base_rate(period in 1usize..50, multiplier in 1usize..4, count in 0usize..5) {
-            let schedule = Schedule::WarmRestarts { period, multiplier, end: 0.0 };
+            let schedule = Schedule::from(Schedule::warm_restarts(period).multiplier(multiplier));
             let start: usize = (0..count).map(|k| period * multiplier.pow(k as u32)).sum();
             prop_assert_eq!(schedule.rate(start, 0.7), 0.7);
         }

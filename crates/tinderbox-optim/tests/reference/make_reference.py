@@ -136,7 +136,7 @@ def schedules():
         ({"name": "multi_step", "milestones": [3, 4, 20], "gamma": 0.3}, lambda o: s.MultiStepLR(o, [3, 4, 20], 0.3)),
         ({"name": "factor", "factor": 0.9}, lambda o: s.ExponentialLR(o, 0.9)),
         ({"name": "polynomial_decay", "length": 25, "power": 2.0}, lambda o: s.PolynomialLR(o, 25, 2.0)),
-        ({"name": "linear", "length": 12, "from": 0.25, "to": 1.0}, lambda o: s.LinearLR(o, 0.25, 1.0, 12)),
+        ({"name": "linear", "length": 12, "start_factor": 0.25, "end_factor": 1.0}, lambda o: s.LinearLR(o, 0.25, 1.0, 12)),
         ({"name": "cosine", "length": 39, "end": 0.01}, lambda o: s.CosineAnnealingLR(o, 39, 0.01)),
         ({"name": "warm_restarts", "period": 5, "multiplier": 2, "end": 0.01},
          lambda o: s.CosineAnnealingWarmRestarts(o, 5, 2, 0.01)),
@@ -145,7 +145,7 @@ def schedules():
         ({"name": "one_cycle", "length": 37, "rise": 0.4, "start_divisor": 10.0, "end_divisor": 100.0, "cosine": False},
          lambda o: s.OneCycleLR(o, 0.5, 37, pct_start=0.4, div_factor=10, final_div_factor=100, anneal_strategy="linear")),
         ({"name": "chain", "parts": [
-            {"length": 5, "schedule": {"name": "linear", "length": 5, "from": 0.1, "to": 1.0}},
+            {"length": 5, "schedule": {"name": "linear", "length": 5, "start_factor": 0.1, "end_factor": 1.0}},
             {"length": 10, "schedule": {"name": "constant"}},
             {"length": 1, "schedule": {"name": "factor", "factor": 0.8}}]},
          lambda o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 5), s.ConstantLR(o, 1.0, 1), s.ExponentialLR(o, 0.8)], [5, 15])),
@@ -181,8 +181,8 @@ def plateaus():
                 plateau.step(value)
                 rates.append(optimizer.param_groups[0]["lr"])
             cases.append({
-                "config": {"better": "lower" if mode == "min" else "higher", "factor": 0.3, "patience": patience,
-                           "threshold": 1e-3, "cooldown": cooldown, "floor": 0.01},
+                "config": {"mode": mode, "factor": 0.3, "patience": patience,
+                           "threshold": 1e-3, "cooldown": cooldown, "min_rate": 0.01},
                 "base": 0.5, "metrics": values, "rates": rates})
     return cases
 

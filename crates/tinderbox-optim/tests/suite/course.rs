@@ -1,8 +1,8 @@
-//! The traces that the course prints (*Dive into Deep Learning*, chapter "Optimization
+//! The trajectories that the course prints (*Dive into Deep Learning*, chapter "Optimization
 //! algorithms"), to the last printed digit.
 
 use std::f64::consts::PI;
-use tinderbox_optim::{Method, Trace, minimise, newton};
+use tinderbox_optim::{Method, Trajectory, minimize, newton};
 
 const EPSILON: f64 = 1e-6;
 
@@ -10,7 +10,7 @@ fn six(value: f64) -> String {
     format!("{value:.6}")
 }
 
-fn pair(trace: Trace<2>) -> [String; 2] {
+fn pair(trace: Trajectory<2>) -> [String; 2] {
     trace.last().map(six)
 }
 
@@ -38,19 +38,19 @@ fn narrow_slope([x, y]: [f64; 2]) -> [f64; 2] {
 }
 
 fn on_narrow(method: Method) -> [String; 2] {
-    pair(minimise(method, narrow, narrow_slope, [-5.0, -2.0], 20).unwrap())
+    pair(minimize(method, narrow, narrow_slope, [-5.0, -2.0], 20).unwrap())
 }
 
 #[test]
 fn gradient_descent_in_one_dimension() {
     for (rate, printed) in [(0.2, "0.060466"), (0.05, "3.486784"), (1.1, "61.917364")] {
         let method = Method::GradientDescent { rate };
-        let trace = minimise(method, |[x]| x * x, |[x]| [2.0 * x], [10.0], 10).unwrap();
+        let trace = minimize(method, |[x]| x * x, |[x]| [2.0 * x], [10.0], 10).unwrap();
         assert_eq!(six(trace.last()[0]), printed);
         assert_eq!((trace.points.len(), trace.values[0]), (11, 100.0));
     }
     let method = Method::GradientDescent { rate: 2.0 };
-    let trace = minimise(method, wave, wave_slope, [10.0], 10).unwrap();
+    let trace = minimize(method, wave, wave_slope, [10.0], 10).unwrap();
     assert_eq!(six(trace.last()[0]), "-1.528166");
 }
 
@@ -59,7 +59,7 @@ fn gradient_descent_in_two_dimensions() {
     let method = Method::GradientDescent { rate: 0.1 };
     let bowl = |[x, y]: [f64; 2]| x * x + 2.0 * y * y;
     let slope = |[x, y]: [f64; 2]| [2.0 * x, 4.0 * y];
-    let trace = minimise(method, bowl, slope, [-5.0, -2.0], 20).unwrap();
+    let trace = minimize(method, bowl, slope, [-5.0, -2.0], 20).unwrap();
     assert_eq!(pair(trace), ["-0.057646", "-0.000073"]);
     assert_eq!(
         on_narrow(Method::GradientDescent { rate: 0.4 }),
@@ -102,7 +102,7 @@ fn momentum_adagrad_and_rmsprop() {
     };
     assert_eq!(adagrad(0.4), ["-2.382563", "-0.158591"]);
     assert_eq!(adagrad(2.0), ["-0.002295", "-0.000000"]);
-    let rmsprop = Method::Rmsprop {
+    let rmsprop = Method::RmsProp {
         rate: 0.4,
         gamma: 0.9,
         epsilon: EPSILON,
@@ -119,7 +119,7 @@ fn adam() {
         beta_2: 0.999,
         epsilon: EPSILON,
     };
-    let trace = minimise(method, narrow, narrow_slope, [-5.0, -2.0], 400).unwrap();
+    let trace = minimize(method, narrow, narrow_slope, [-5.0, -2.0], 400).unwrap();
     let [x, y] = trace.points[1];
     assert!((x + 4.9).abs() < 1e-5 && (y + 1.9).abs() < 1e-5, "{x} {y}");
     assert!(trace.values[400] < 1e-3 && !trace.diverged());

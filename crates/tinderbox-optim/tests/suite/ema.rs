@@ -8,7 +8,7 @@ fn steps(
     dtype: DType,
     mut each: impl FnMut(&Pair),
 ) -> Pair {
-    let mut optimizer = OptimizerConfig::default().build().unwrap();
+    let mut optimizer = OptimizerConfig::sgd().build().unwrap();
     let mut model = Pair::new(device, dtype);
     for step in 0..count {
         let grads = model.gradients(step);
@@ -180,7 +180,7 @@ fn bad_decay_and_foreign_averages_are_refused() {
         message.contains("[4]") && message.contains("[5]"),
         "{message}"
     );
-    let optimizer = OptimizerConfig::default().build().unwrap();
+    let optimizer = OptimizerConfig::sgd().build().unwrap();
     let state = tinderbox_optim::save_state(&optimizer, &model).unwrap();
     assert!(
         Ema::load(&state, &model)

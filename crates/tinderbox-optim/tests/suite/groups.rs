@@ -1,9 +1,9 @@
 use crate::common::*;
 use burn::tensor::DType;
-use tinderbox_optim::{Group, OptimizerConfig, Select};
+use tinderbox_optim::{OptimizerConfig, ParameterGroup, Select};
 
 fn sgd(weight_decay: f64) -> OptimizerConfig {
-    OptimizerConfig::default().with_weight_decay(weight_decay)
+    OptimizerConfig::sgd().weight_decay(weight_decay).into()
 }
 
 /// One step of SGD by hand: `p - rate * (g + decay * p)`.
@@ -20,11 +20,8 @@ fn groups_have_their_own_decay_rate_and_optimizer() {
     for device in devices() {
         let model = Pair::new(&device, DType::F32);
         let groups = [
-            Group::no_decay_on_vectors(),
-            Group {
-                rate_factor: 0.5,
-                ..Group::new(Select::Prefix("matrix".into()))
-            },
+            ParameterGroup::no_decay_on_vectors(),
+            ParameterGroup::new(Select::Prefix("matrix".into())).rate_factor(0.5),
         ];
         let (mut optimizer, rates) = sgd(0.3).build_with_groups(&groups, &model).unwrap();
         let grads = model.gradients(0);
@@ -38,10 +35,8 @@ fn groups_have_their_own_decay_rate_and_optimizer() {
         );
         assert_close(&vector, &by_hand(4, 0.1, 0.0), 1e-6, "full rate, no decay");
 
-        let lion = Group {
-            optimizer: Some(OptimizerConfig::by_name("lion").unwrap()),
-            ..Group::new(Select::Contains("vec".into()))
-        };
+        let lion =
+            ParameterGroup::new(Select::Contains("vec".into())).optimizer(OptimizerConfig::lion());
         let model = Pair::new(&device, DType::F32);
         let (mut optimizer, rates) = sgd(0.0).build_with_groups(&[lion], &model).unwrap();
         let grads = model.gradients(0);
@@ -61,14 +56,8 @@ fn a_later_group_wins_and_no_group_changes_nothing() {
     let device = &devices()[0];
     let model = Pair::new(device, DType::F32);
     let groups = [
-        Group {
-            rate_factor: 0.5,
-            ..Group::new(Select::Vectors)
-        },
-        Group {
-            rate_factor: 0.0,
-            ..Group::new(Select::Prefix("vector".into()))
-        },
+        ParameterGroup::new(Select::Vectors).rate_factor(0.5),
+        ParameterGroup::new(Select::Prefix("vector".into())).rate_factor(0.0),
     ];
     let (mut optimizer, rates) = sgd(0.0).build_with_groups(&groups, &model).unwrap();
     let grads = model.gradients(0);
@@ -86,7 +75,7 @@ fn a_later_group_wins_and_no_group_changes_nothing() {
 fn a_group_without_parameters_is_a_mistake() {
     let model = Pair::new(&devices()[0], DType::F32);
     let refuse = |select| {
-        let group = Group::new(select);
+        let group = ParameterGroup::new(select);
         sgd(0.0)
             .build_with_groups(&[group], &model)
             .err()
@@ -99,10 +88,7 @@ fn a_group_without_parameters_is_a_mistake() {
         "{message}"
     );
     refuse(Select::Contains("bias".into()));
-    let negative = Group {
-        rate_factor: -1.0,
-        ..Group::new(Select::Vectors)
-    };
+    let negative = ParameterGroup::new(Select::Vectors).rate_factor(-1.0);
     let message = sgd(0.0)
         .build_with_groups(&[negative], &model)
         .err()

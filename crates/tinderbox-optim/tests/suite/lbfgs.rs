@@ -20,12 +20,10 @@ fn rosenbrock(x: Point) -> (f64, GradientsParams) {
 }
 
 fn config(line_search: bool) -> LbfgsConfig {
-    LbfgsConfig {
-        iterations: 4,
-        history: 5,
-        line_search,
-        ..Default::default()
-    }
+    LbfgsConfig::default()
+        .max_iterations(4)
+        .history_size(5)
+        .line_search(line_search)
 }
 
 #[test]
@@ -48,11 +46,7 @@ fn steps_are_pytorchs() {
 
 #[test]
 fn the_minimum_is_found() {
-    let mut optimizer = Lbfgs::new(LbfgsConfig {
-        line_search: true,
-        ..Default::default()
-    })
-    .unwrap();
+    let mut optimizer = Lbfgs::new(LbfgsConfig::default().line_search(true)).unwrap();
     let mut x = point(&devices()[0].clone().autodiff());
     let mut loss = f64::NAN;
     for _ in 0..5 {
@@ -113,22 +107,10 @@ fn a_parameter_without_gradient_stays() {
 fn what_is_wrong_is_refused() {
     let device = devices()[0].clone().autodiff();
     for bad in [
-        LbfgsConfig {
-            iterations: 0,
-            ..Default::default()
-        },
-        LbfgsConfig {
-            evaluations: Some(0),
-            ..Default::default()
-        },
-        LbfgsConfig {
-            history: 0,
-            ..Default::default()
-        },
-        LbfgsConfig {
-            tolerance_change: -1.0,
-            ..Default::default()
-        },
+        LbfgsConfig::default().max_iterations(0),
+        LbfgsConfig::default().max_evaluations(Some(0)),
+        LbfgsConfig::default().history_size(0),
+        LbfgsConfig::default().tolerance_change(-1.0),
     ] {
         assert!(Lbfgs::new(bad).err().unwrap().to_string().contains("lbfgs"));
     }
@@ -162,7 +144,7 @@ fn what_is_wrong_is_refused() {
     );
 
     let model = Pair::new(&device, DType::F32);
-    let mut adam = OptimizerConfig::by_name("adam").unwrap().build().unwrap();
+    let mut adam = OptimizerConfig::adam().build().unwrap();
     let grads = model.gradients(0);
     let model = adam.step(0.1, model, grads);
     let foreign = save_state(&adam, &model).unwrap();

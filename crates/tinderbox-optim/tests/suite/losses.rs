@@ -11,7 +11,7 @@ fn values_and_gradients_are_pytorchs() {
             let prediction = tensor(&gradient(2, 6), [3, 2], &device, DType::F64).require_grad();
             let target = tensor(&gradient(4, 6), [3, 2], &device, DType::F64);
             let value = loss
-                .forward(prediction.clone(), target, Reduction::MeanOverExamples)
+                .forward(prediction.clone(), target, Reduction::Mean)
                 .unwrap();
             let grads = value.backward();
             assert_close(
@@ -38,7 +38,7 @@ fn a_short_batch_is_divided_by_its_own_length() {
                 .forward(ones.clone(), zeros.clone(), reduction)
                 .unwrap())
         };
-        assert_eq!(half(Reduction::MeanOverExamples), [0.5]);
+        assert_eq!(half(Reduction::Mean), [0.5]);
         assert_eq!(half(Reduction::Sum), [0.5 * examples as f64]);
     }
 }

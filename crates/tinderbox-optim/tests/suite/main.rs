@@ -1,4 +1,4 @@
-//! What users of the crate do, held against PyTorch, the papers and the course.
+//! The public API, compared with PyTorch, the papers and the course.
 
 mod common;
 

@@ -1,9 +1,10 @@
 //! Every optimizer, step by step, on both devices. In `f32` the fused loop runs, in `f64` the tensor
-//! operations that other devices use, so both forms of each formula are held against PyTorch.
+//! operations of other devices, so both forms of each formula are compared with PyTorch.
 
 use crate::common::*;
 use burn::tensor::{DType, Tensor};
-use tinderbox_optim::{GradientsParams, MuonScale, OptimizerConfig};
+use tinderbox_optim::optimizers::MuonScale;
+use tinderbox_optim::{GradientsParams, OptimizerConfig};
 
 const PRECISIONS: [(DType, f64); 2] = [(DType::F32, 1e-5), (DType::F64, 1e-12)];
 
@@ -33,16 +34,10 @@ fn every_optimizer_of_pytorch_gives_pytorchs_numbers() {
 fn muon_gives_pytorchs_numbers() {
     for (device, (dtype, tolerance)) in pairs() {
         for case in reference("muon.json") {
-            let config = OptimizerConfig::Muon {
-                momentum: 0.9,
-                nesterov: case["nesterov"].as_bool().unwrap(),
-                iterations: 5,
-                scale: serde_json::from_value::<MuonScale>(case["scale"].clone()).unwrap(),
-                weight_decay: 0.1,
-                beta_1: 0.9,
-                beta_2: 0.999,
-                epsilon: 1e-8,
-            };
+            let config = OptimizerConfig::muon()
+                .momentum(0.9)
+                .nesterov(case["nesterov"].as_bool().unwrap())
+                .scale(serde_json::from_value::<MuonScale>(case["scale"].clone()).unwrap());
             let [rows, columns]: [usize; 2] =
                 serde_json::from_value(case["shape"].clone()).unwrap();
             let flipped =
@@ -67,14 +62,12 @@ fn muon_gives_pytorchs_numbers() {
     }
 }
 
-/// What is no matrix takes AdamW's step, and a convolution is a matrix of `[outputs, rest]`.
+/// Vectors take AdamW's step, and a convolution is a matrix of `[outputs, rest]`.
 #[test]
 fn muon_treats_every_rank() {
     let device = &devices()[0];
-    let muon = OptimizerConfig::by_name("muon").unwrap();
-    let adamw = OptimizerConfig::by_name("adamw")
-        .unwrap()
-        .with_weight_decay(0.1);
+    let muon: OptimizerConfig = OptimizerConfig::muon().into();
+    let adamw = OptimizerConfig::adamw().weight_decay(0.1).into();
     let run = |config: &OptimizerConfig| {
         let (mut optimizer, mut model) = (config.build().unwrap(), Pair::new(device, DType::F32));
         for step in 0..3 {
@@ -107,7 +100,7 @@ fn muon_treats_every_rank() {
     );
 }
 
-/// Steps from 1 with rate 0.1 whose numbers come out by hand.
+/// Steps from 1 with a learning rate of 0.1, computed by hand.
 #[test]
 fn steps_worked_out_by_hand() {
     let cases: [(&str, [f64; 3], [f64; 3]); 8] = [
@@ -267,7 +260,7 @@ fn lamb_follows_its_paper() {
 #[test]
 fn lamb_moves_a_parameter_of_zeros_and_survives_a_gradient_of_zeros() {
     for (device, (dtype, _)) in pairs() {
-        let mut optimizer = OptimizerConfig::by_name("lamb").unwrap().build().unwrap();
+        let mut optimizer = OptimizerConfig::lamb().build().unwrap();
         let step = |optimizer: &mut tinderbox_optim::ModuleOptimizer, value: f64| {
             let zeros = trained(Tensor::<1>::zeros([3], (&device, dtype)));
             let mut grads = GradientsParams::new();
@@ -279,14 +272,13 @@ fn lamb_moves_a_parameter_of_zeros_and_survives_a_gradient_of_zeros() {
     }
 }
 
-/// A parameter as large as a real layer is cut into pieces for the threads: the numbers stay those
-/// of the small one.
+/// A parameter as large as a real layer is divided among threads, with the same results as a small one.
 #[test]
 fn large_parameters_take_the_same_steps_as_small_ones() {
     let count = 140_003;
     for device in devices() {
         for config in all_optimizers() {
-            // These look at the whole tensor, so a longer one is another problem.
+            // These use the whole tensor, so a longer one has other results.
             if ["lamb", "muon"].contains(&config.name()) {
                 continue;
             }
@@ -313,7 +305,7 @@ fn large_parameters_take_the_same_steps_as_small_ones() {
     }
 }
 
-/// Where Burn's own optimizers mean the same, they give the same, within their `f32` coefficients.
+/// Burn's own optimizers give the same, up to their `f32` coefficients.
 #[test]
 fn burns_own_optimizers_agree() {
     use burn::optim::{AdamConfig, AdamWConfig, LionConfig, RmsPropConfig, SgdConfig};
@@ -323,38 +315,38 @@ fn burns_own_optimizers_agree() {
         dampening: 0.0,
         nesterov: true,
     };
-    let ours = |json: &str| {
-        serde_json::from_str::<OptimizerConfig>(json)
-            .unwrap()
-            .build()
-            .unwrap()
-    };
+    let ours = |config: OptimizerConfig| config.build().unwrap();
+    let sgd = OptimizerConfig::sgd().momentum(0.9).nesterov(true);
+    let rmsprop = OptimizerConfig::rmsprop().alpha(0.9).momentum(0.8);
     let decay = Some(WeightDecayConfig::new(0.1));
     let pairs: Vec<(ModuleOptimizer, ModuleOptimizer)> = vec![
         (
-            ours(r#"{"name": "sgd", "momentum": 0.9, "nesterov": true, "weight_decay": 0.1}"#),
+            ours(sgd.weight_decay(0.1).into()),
             SgdConfig::new()
                 .with_momentum(Some(momentum))
                 .with_weight_decay(decay.clone())
                 .init(),
         ),
         (
-            ours(r#"{"name": "adam", "weight_decay": 0.1}"#),
+            ours(OptimizerConfig::adam().weight_decay(0.1).into()),
             AdamConfig::new()
                 .with_epsilon(1e-8)
                 .with_weight_decay(decay)
                 .init(),
         ),
         (
-            ours(r#"{"name": "adamw", "weight_decay": 0.1}"#),
+            ours(OptimizerConfig::adamw().weight_decay(0.1).into()),
             AdamWConfig::new()
                 .with_epsilon(1e-8)
                 .with_weight_decay(0.1)
                 .init(),
         ),
-        (ours(r#"{"name": "lion"}"#), LionConfig::new().init()),
         (
-            ours(r#"{"name": "rmsprop", "alpha": 0.9, "momentum": 0.8, "centered": true}"#),
+            ours(OptimizerConfig::lion().into()),
+            LionConfig::new().init(),
+        ),
+        (
+            ours(rmsprop.centered(true).into()),
             RmsPropConfig::new()
                 .with_alpha(0.9)
                 .with_centered(true)

@@ -39,18 +39,15 @@ fn a_plateau_cuts_where_pytorchs_does() {
     }
 }
 
-/// Per step or per epoch is said in the configuration and makes a difference.
+/// The configuration says whether steps or epochs are counted.
 #[test]
 fn what_is_counted_is_explicit() {
-    let halved = Schedule::Step {
-        size: 2,
-        gamma: 0.5,
-    };
+    let halved = Schedule::step(2, 0.5);
     let json = r#"{"per": "step", "schedule": {"name": "step", "size": 2, "gamma": 0.5}}"#;
     let steps: RateSchedule = serde_json::from_str(json).unwrap();
     assert_eq!(steps, RateSchedule::per_step(halved.clone()));
     let epochs = RateSchedule::per_epoch(halved);
-    // Ten steps an epoch; step 25 lies in epoch 2.
+    // Ten steps per epoch; step 25 is in epoch 2.
     assert_eq!(epochs.rate(25, 2, 1.0), 0.5);
     assert_eq!(steps.rate(5, 0, 1.0), 0.25);
 }

@@ -1,14 +1,14 @@
-//! Saving and restoring: stopping must leave no trace in the numbers.
+//! Saving and restoring: a resumed run must have the same numbers.
 
 use crate::common::*;
 use burn::module::Module;
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{DType, Device, Tensor};
 use tinderbox_optim::{
-    GradientsParams, Group, ModuleOptimizer, OptimizerConfig, load_state, save_state,
+    GradientsParams, ModuleOptimizer, OptimizerConfig, ParameterGroup, load_state, save_state,
 };
 
-/// The training of a small network with autodiff: `steps` from `first` on.
+/// Trains a small network with autodiff for `steps` steps, from step `first`.
 fn train(mut model: Linear, optimizer: &mut ModuleOptimizer, first: usize, steps: usize) -> Linear {
     let device = model.weight.val().device();
     for step in first..first + steps {
@@ -20,7 +20,7 @@ fn train(mut model: Linear, optimizer: &mut ModuleOptimizer, first: usize, steps
     model
 }
 
-/// The same numbers and new identities, as in another process.
+/// The same numbers with new parameter ids, as in another process.
 fn model(device: &Device, values: Option<&Linear>) -> Linear {
     let fresh = LinearConfig::new(3, 2).init(device);
     let set = |count: usize, from: Option<Vec<f64>>| from.unwrap_or_else(|| start(count));
@@ -66,11 +66,9 @@ fn resuming_is_invisible_for_every_optimizer() {
 #[test]
 fn groups_find_their_state_again() {
     let device = devices()[0].clone().autodiff();
-    let config = OptimizerConfig::by_name("adam").unwrap();
-    let group = Group {
-        optimizer: Some(OptimizerConfig::by_name("nesterov").unwrap()),
-        ..Group::no_decay_on_vectors()
-    };
+    let config: OptimizerConfig = OptimizerConfig::adam().into();
+    let group = ParameterGroup::no_decay_on_vectors()
+        .optimizer(OptimizerConfig::sgd().momentum(0.9).nesterov(true));
     let build = |model: &Linear| {
         config
             .build_with_groups(std::slice::from_ref(&group), model)
@@ -93,14 +91,14 @@ fn groups_find_their_state_again() {
 #[test]
 fn a_state_before_the_first_step_is_empty_and_fits() {
     let device = devices()[0].clone().autodiff();
-    let optimizer = OptimizerConfig::by_name("adam").unwrap().build().unwrap();
+    let optimizer = OptimizerConfig::adam().build().unwrap();
     let fresh = model(&device, None);
     let saved = save_state(&optimizer, &fresh).unwrap();
     let mut loaded = load_state(optimizer, &saved, &fresh).unwrap();
     train(fresh, &mut loaded, 0, 1);
 }
 
-/// All pairs of optimizers with different memories refuse each other's.
+/// An optimizer refuses the state of another one.
 #[test]
 fn the_state_of_another_optimizer_is_refused() {
     let device = devices()[0].clone().autodiff();
@@ -149,7 +147,7 @@ fn the_state_of_another_optimizer_is_refused() {
 #[test]
 fn another_shape_another_model_and_damage_are_refused() {
     let device = devices()[0].clone().autodiff();
-    let config = OptimizerConfig::by_name("adam").unwrap();
+    let config: OptimizerConfig = OptimizerConfig::adam().into();
     let mut optimizer = config.build().unwrap();
     let trained = train(model(&device, None), &mut optimizer, 0, 2);
     let saved = save_state(&optimizer, &trained).unwrap();
@@ -181,11 +179,11 @@ fn another_shape_another_model_and_damage_are_refused() {
         &trained,
     );
     assert!(text.contains("cannot be read"), "{text}");
-    // Burn's own record is no state of ours: its keys mean nothing in another process.
+    // Burn's own record is refused: its keys are parameter ids of one process.
     let record = optimizer.into_bytes().unwrap();
     assert!(message(&record, &trained).contains("format"));
-    // And the state of a parameter that a module does not have cannot be saved for it.
+    // The state of a parameter that the module does not have cannot be saved.
     let stranger = trained.clone().fork(&device);
-    let _ = save_state(&optimizer, &stranger).unwrap(); // a fork keeps its identities
+    let _ = save_state(&optimizer, &stranger).unwrap(); // a fork keeps its ids
     assert!(save_state(&optimizer, &pair).is_err());
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::store::ModuleRecord;
 use burn::tensor::{Bool, Bytes, Int, Tensor};
-use tinderbox_nn::own_copy;
+use tinderbox_nn::deep_copy;
 use tinderbox_optim::{Ema, load_state, save_state};
 
 use super::{Fit, at_epoch, identity};
@@ -149,7 +149,7 @@ where
 pub(super) fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
     // Burn keeps the last update of running statistics aside until the next forward pass, and a record
     // would leave it out: the copy has taken it over.
-    let bytes = own_copy(model).into_record().into_bytes();
+    let bytes = deep_copy(model).into_record().into_bytes();
     let bytes = bytes.map_err(|error| TrainError::Bundle {
         path: path.to_path_buf(),
         reason: error.to_string(),
@@ -159,7 +159,7 @@ pub(super) fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> 
 
 pub(super) fn load_model<M: Module>(model: &M, bytes: Vec<u8>, path: &Path) -> Result<M> {
     let record = ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
-    let loaded = record.and_then(|record| own_copy(model).try_load_record(record));
+    let loaded = record.and_then(|record| deep_copy(model).try_load_record(record));
     loaded.map_err(|error| TrainError::ForeignCheckpoint {
         path: path.to_path_buf(),
         reason: error.to_string(),

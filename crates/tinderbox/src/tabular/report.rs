@@ -1,7 +1,7 @@
 use burn::module::Module;
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_plot::{Plot, bars, predicted_against_actual, spark_bars, spark_histogram};
+use tinderbox_plot::{Plot, bars, predicted_vs_actual, spark_bars, spark_histogram};
 use tinderbox_tables::{
     ColumnSpec, ColumnSummary, Distribution, Encode, FeatureSpec, Step, Targets, TensorTable, take,
 };
@@ -102,7 +102,7 @@ impl TableReport<'_> {
                         let plot = Plot::new(name.as_str()).labels("actual", "predicted");
                         let (actual, predicted) =
                             (column(truth.as_slice()), column(values.as_slice()));
-                        let svg = predicted_against_actual(&plot, &actual, &predicted)?;
+                        let svg = predicted_vs_actual(&plot, &actual, &predicted)?;
                         Ok::<_, TabularError>(page.figure(&svg))
                     })?
             }

@@ -1,5 +1,5 @@
 use tinderbox_data::{Classes, Values};
-use tinderbox_optim::{F32_TOLERANCE, least_squares_within};
+use tinderbox_optim::{F32_TOLERANCE, least_squares_with_tolerance};
 use tinderbox_tables::{Targets, TensorTable};
 use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics, TrainError};
 
@@ -93,7 +93,7 @@ pub fn exact_linear(
     };
     let width = train.features.width();
     let features = train.features.to_wide();
-    let solved = least_squares_within(&features, width, &targets, outputs, F32_TOLERANCE);
+    let solved = least_squares_with_tolerance(&features, width, &targets, outputs, F32_TOLERANCE);
     let solved = solved.map_err(TrainError::from)?;
     let scores = |table: &&TensorTable| {
         let predicted = solved

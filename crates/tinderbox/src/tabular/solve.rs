@@ -4,7 +4,9 @@ use tinderbox_core::Seed;
 use tinderbox_data::{Classes, Target, Values};
 use tinderbox_models::{LinearRegression, LinearRegressionConfig};
 use tinderbox_nn::{Initializer, Network};
-use tinderbox_optim::{F32_TOLERANCE, GradientsParams, Lbfgs, LbfgsConfig, least_squares_within};
+use tinderbox_optim::{
+    F32_TOLERANCE, GradientsParams, Lbfgs, LbfgsConfig, least_squares_with_tolerance,
+};
 use tinderbox_tables::{Targets, TensorTable};
 use tinderbox_train::TrainError;
 
@@ -57,7 +59,8 @@ fn numbers(
 ) -> Result<LinearRegression, TabularError> {
     let (width, outputs) = (features.width(), targets.width());
     let features = features.to_wide();
-    let solved = least_squares_within(&features, width, targets.as_slice(), outputs, F32_TOLERANCE);
+    let solved =
+        least_squares_with_tolerance(&features, width, targets.as_slice(), outputs, F32_TOLERANCE);
     let solved = solved.map_err(TrainError::from)?;
     Ok(LinearRegression::from_weights(
         &solved.weights,
@@ -81,12 +84,10 @@ fn classes(
     let inputs = features.clone().into_tensor(&device);
     let targets = classes.clone().into_tensor(&device);
     let cross_entropy = CrossEntropyLossConfig::new().init(&device);
-    let config = LbfgsConfig {
-        iterations: ITERATIONS,
-        history: 20,
-        line_search: true,
-        ..LbfgsConfig::default()
-    };
+    let config = LbfgsConfig::default()
+        .max_iterations(ITERATIONS)
+        .history_size(20)
+        .line_search(true);
     let mut optimizer = Lbfgs::new(config).map_err(TrainError::from)?;
     let mut before = f64::INFINITY;
     for _ in 0..ROUNDS {
