@@ -119,7 +119,7 @@ impl ImageTraining {
     pub fn train(
         &self,
         model: ImageModel,
-        batches: &dyn Batches<Batch = Batch<4, Tensor<1, Int>>>,
+        batches: &dyn Batches<Batch = Batch<Tensor<4>, Tensor<1, Int>>>,
         epochs: usize,
     ) -> std::result::Result<Fitted<ImageModel>, TrainError> {
         let config = TrainConfig {

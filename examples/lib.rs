@@ -103,7 +103,7 @@ impl Common {
             .resume(self.resume())
             .stop_flag(StopFlag::on_ctrl_c()?);
         if let Some(steps) = self.checkpoint_steps {
-            trainer = trainer.checkpoint(tinderbox::train::Every::Steps(steps), 2);
+            trainer = trainer.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
         }
         Ok(trainer)
     }

@@ -15,7 +15,7 @@ use clap::Parser;
 use examples::{expected, say, unless_interrupted};
 use tinderbox::prelude::*;
 use tinderbox::train::{
-    Goal, Range, Search, SearchStrategy, SettingValue, Space, StepError, Trial,
+    MonitorMode, Range, Search, SearchStrategy, SettingValue, Space, StepError, Trial,
 };
 
 #[derive(Parser)]
@@ -119,7 +119,7 @@ fn main() -> Result<()> {
     search.data = format!("{} of {}", args.figure, args.example);
     search.stop = stop.clone();
     if args.largest {
-        search.goal = Goal::Maximize;
+        search.mode = MonitorMode::Maximize;
     }
     let options = |trial: &Trial<'_>| -> Result<Vec<String>> {
         let names = space.ranges().iter().map(|(name, _)| name);

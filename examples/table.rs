@@ -8,7 +8,7 @@ use polars::prelude::DataFrame;
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise, take};
 use tinderbox::tabular::{Scores, TableNetwork, TableReport, exact_linear, role, solve_linear};
-use tinderbox::train::{Accuracy, Auc, Every, LogLoss, Task, evaluate};
+use tinderbox::train::{Accuracy, Auc, Interval, LogLoss, Task, evaluate};
 
 use crate::{Common, say, unless_interrupted};
 
@@ -197,10 +197,10 @@ pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<T
         _ => None,
     };
     let run = common.run(plan.name)?;
-    let mut watch = Watch::smallest("valid_loss");
+    let mut watch = Monitor::min("valid_loss");
     watch.patience = settings.patience;
     // A checkpoint may take longer than an epoch of a small table.
-    let every = Every::Epochs(settings.config.epochs.div_ceil(20));
+    let every = Interval::Epochs(settings.config.epochs.div_ceil(20));
     let (order, evaluated) = (seed.child("order"), 1024);
     let (fitted, network) = if let Targets::Classes(_) = train_table.targets {
         let loader = Loader::new(train_table.clone().classification()?, settings.batch_size)?;
@@ -214,7 +214,7 @@ pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<T
             .metric(Accuracy::default())
             .metric(LogLoss::default())
             .metric(Auc::default())
-            .watch(watch)
+            .monitor(watch)
             .fit(
                 network,
                 &task,
@@ -234,7 +234,7 @@ pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<T
         let task = Regression::default();
         let fitted = trainer
             .metric(RegressionMetrics::new(&[RegressionMetric::R2]))
-            .watch(watch)
+            .monitor(watch)
             .fit(
                 network,
                 &task,

@@ -319,7 +319,7 @@ fn batches<T: Target>(rows: &Arc<Rows<T>>, size: usize, order: Seed) -> Result<L
     Ok(Loader::new(Arc::clone(rows), size)?.shuffle(order))
 }
 
-fn train<T: Target, K: Task<TableNetwork, Batch<2, T::Tensor>>>(
+fn train<T: Target, K: Task<TableNetwork, Batch<Tensor<2>, T::Tensor>>>(
     config: TrainConfig,
     model: TableNetwork,
     task: &K,

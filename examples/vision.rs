@@ -424,7 +424,7 @@ pub fn train(
         trainer = trainer.metric(TopK::new(5)?);
     }
     if for_valid.is_some() {
-        trainer = trainer.watch(Watch::largest("valid_accuracy"));
+        trainer = trainer.monitor(Monitor::max("valid_accuracy"));
     }
     let watched = for_valid.as_ref().unwrap_or(&for_test);
     let fitted = trainer.fit(model, &task, &loader, Some(watched))?;

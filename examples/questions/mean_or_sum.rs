@@ -5,7 +5,7 @@ use examples::lesson::Page;
 use tinderbox::data::synthetic;
 use tinderbox::optim::Loss;
 use tinderbox::prelude::*;
-use tinderbox::train::Divide;
+use tinderbox::train::LossReduction;
 
 /// With a sum, the learning rate is multiplied by the batch size.
 pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
@@ -21,12 +21,12 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     for batch_size in [1, 10, 50, 100] {
         let loader = Loader::new(data.clone(), batch_size)?.shuffle(seed.child("order"));
         let mut row = vec![batch_size.to_string()];
-        for divide in [Divide::Examples, Divide::Nothing] {
+        for loss_reduction in [LossReduction::Mean, LossReduction::Sum] {
             let model = LinearRegressionConfig::new(2).init(seed.child("weights"), device)?;
             let config = TrainConfig {
                 epochs: 3,
                 learning_rate: 0.03,
-                divide,
+                loss_reduction,
                 ..TrainConfig::default()
             };
             let task = Regression {

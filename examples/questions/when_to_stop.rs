@@ -33,7 +33,7 @@ pub fn answer(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         };
         let mut trainer = Trainer::new(config)?;
         if let Some(epochs) = patience {
-            trainer = trainer.watch(Watch::smallest("valid_loss").patience(epochs));
+            trainer = trainer.monitor(Monitor::min("valid_loss").patience(epochs));
         }
         Ok(trainer.fit(model, &task, &train, Some(&valid))?)
     };

@@ -15,16 +15,18 @@ pub use plan::LastBatch;
 use plan::{Plan, Schedule};
 use worker::Worker;
 
-/// One batch on a device: inputs of shape `[batch, …]` and their targets.
+/// One batch on a device: inputs and their targets.
 ///
-/// Targets are `Tensor<2>` of shape `[batch, outputs]` for numbers and `Tensor<1, Int>` of shape
-/// `[batch]` for classes.
+/// Both can be of any type. Inputs of tables and images are a `Tensor<D>` of shape `[batch, …]`;
+/// token ids are a `Tensor<2, Int>`; several inputs (ids and masks) are a struct. Targets are
+/// `Tensor<2>` of shape `[batch, outputs]` for numbers and `Tensor<1, Int>` of shape `[batch]` for
+/// classes.
 #[derive(Clone, Debug)]
-pub struct Batch<const D: usize = 2, Y = Tensor<2>> {
-    /// What the model sees.
-    pub inputs: Tensor<D>,
-    /// What it is to predict.
-    pub targets: Y,
+pub struct Batch<I = Tensor<2>, T = Tensor<2>> {
+    /// The inputs of the model.
+    pub inputs: I,
+    /// What the model should predict.
+    pub targets: T,
 }
 
 /// Where batches come from, one epoch at a time: a [`Loader`] in memory, or a stream from a file.

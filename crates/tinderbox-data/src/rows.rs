@@ -407,7 +407,7 @@ impl<T: Target> Rows<T> {
 
 impl<T: Target> Examples for Rows<T> {
     type Host = Self;
-    type Batch = Batch<2, T::Tensor>;
+    type Batch = Batch<Tensor<2>, T::Tensor>;
 
     fn len(&self) -> usize {
         self.len()

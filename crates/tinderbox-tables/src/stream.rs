@@ -171,7 +171,7 @@ impl<T: StreamTarget> StreamLoader<T> {
 }
 
 impl<T: StreamTarget> Batches for StreamLoader<T> {
-    type Batch = Batch<2, T::Tensor>;
+    type Batch = Batch<Tensor<2>, T::Tensor>;
 
     fn examples(&self) -> Option<usize> {
         Some(match self.last_batch {
@@ -425,7 +425,7 @@ struct StreamIterator<'a, T> {
 }
 
 impl<T: StreamTarget> StreamIterator<'_, T> {
-    fn batch(&self, block: Block) -> Result<Batch<2, T::Tensor>> {
+    fn batch(&self, block: Block) -> Result<Batch<Tensor<2>, T::Tensor>> {
         let inputs: Tensor<2> =
             Values::new(block.features, self.features.width())?.into_tensor(&self.device);
         let targets = self.features.finish_targets((block.values, block.labels))?;
@@ -439,7 +439,7 @@ impl<T: StreamTarget> StreamIterator<'_, T> {
 }
 
 impl<T: StreamTarget> Iterator for StreamIterator<'_, T> {
-    type Item = Result<Batch<2, T::Tensor>>;
+    type Item = Result<Batch<Tensor<2>, T::Tensor>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.receiver.as_ref()?.recv() {

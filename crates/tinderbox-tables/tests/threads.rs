@@ -99,7 +99,7 @@ fn child(what: &str, file: &Path) {
 }
 
 /// Images seen in two epochs, divided by two.
-fn batches_of<E: Examples<Batch = Batch<4, Tensor<1, Int>>>>(examples: Arc<E>) -> usize {
+fn batches_of<E: Examples<Batch = Batch<Tensor<4>, Tensor<1, Int>>>>(examples: Arc<E>) -> usize {
     let loader = Loader::<E>::new(examples, 32).expect("a loader");
     let loader = loader.shuffle(Seed::new(1)).prefetch(2);
     let epochs = (0..2).map(|epoch| {
@@ -120,7 +120,7 @@ struct Own;
 
 impl Examples for Own {
     type Host = Vec<i32>;
-    type Batch = Batch<4, Tensor<1, Int>>;
+    type Batch = Batch<Tensor<4>, Tensor<1, Int>>;
 
     fn len(&self) -> usize {
         IMAGES

@@ -20,8 +20,8 @@ pub struct StartInfo<'a> {
     pub batches: Option<usize>,
     /// Full epochs done before (0 for a new run).
     pub epochs_done: usize,
-    /// Names of the figures that every epoch will have.
-    pub figures: &'a [String],
+    /// Names of the metrics that every epoch will have.
+    pub metrics: &'a [String],
     /// The run folder.
     pub folder: Option<&'a Path>,
 }
@@ -62,7 +62,7 @@ pub trait Callback<M> {
         Ok(())
     }
 
-    /// After each epoch, with its figures and the model that was measured: the averaged one, if the
+    /// After each epoch, with its metrics and the model that was measured: the averaged one, if the
     /// weights are averaged.
     fn on_epoch_end(&mut self, record: &EpochRecord, model: &M) -> Result<Flow, StepError> {
         Ok(Flow::Continue)

@@ -8,7 +8,7 @@ use tinderbox_core::{TEMPORARY_PREFIX, write_atomic_with};
 
 use crate::{History, Mean, Result, TrainError};
 
-const MAGIC: &[u8; 24] = b"tinderbox checkpoint v2\n";
+const MAGIC: &[u8; 24] = b"tinderbox checkpoint v3\n";
 const DIGEST: usize = 32;
 
 /// Everything of a checkpoint but the tensors.
@@ -31,11 +31,11 @@ pub(crate) struct Header {
     pub seconds: f64,
     pub schedule: serde_json::Value,
     pub callbacks: Vec<serde_json::Value>,
-    /// Best value of the watched figure, its epoch, and epochs without a better one since.
+    /// Best value of the watched metric, its epoch, and epochs without a better one since.
     pub best: Option<BestState>,
-    /// Lengths of the blobs that follow: model, optimizer, best model and averaged weights (0 if there
-    /// are none).
-    pub blobs: [u64; 4],
+    /// Lengths of the blobs that follow: model, optimizer, best model, averaged weights (0 if there
+    /// are none) and the state of the task.
+    pub blobs: [u64; 5],
 }
 
 /// What is remembered of the best epoch.
@@ -53,12 +53,19 @@ pub(crate) struct Checkpoint {
     pub optimizer: Vec<u8>,
     pub best: Vec<u8>,
     pub average: Vec<u8>,
+    pub state: Vec<u8>,
 }
 
 impl Checkpoint {
     /// Writes the file whole or not at all.
     pub fn save(mut self, path: &Path) -> Result<()> {
-        let blobs = [&self.model, &self.optimizer, &self.best, &self.average];
+        let blobs = [
+            &self.model,
+            &self.optimizer,
+            &self.best,
+            &self.average,
+            &self.state,
+        ];
         self.header.blobs = blobs.map(|blob| blob.len() as u64);
         let header = serde_json::to_vec(&self.header).expect("a header has only string keys");
         write_atomic_with(path, |file| {
@@ -113,14 +120,16 @@ impl Checkpoint {
             rest = after;
             Ok::<_, String>(blob.to_vec())
         });
-        let mut next = || blobs.next().expect("four lengths make four blobs");
-        let (model, optimizer, best, average) = (next()?, next()?, next()?, next()?);
+        let mut next = || blobs.next().expect("five lengths make five blobs");
+        let [model, optimizer, best, average, state] =
+            [next()?, next()?, next()?, next()?, next()?];
         Ok(Self {
             header,
             model,
             optimizer,
             best,
             average,
+            state,
         })
     }
 }
@@ -233,12 +242,13 @@ mod tests {
                 schedule: serde_json::Value::Null,
                 callbacks: Vec::new(),
                 best: None,
-                blobs: [0; 4],
+                blobs: [0; 5],
             },
             model: vec![1; 100],
             optimizer: vec![2; 50],
             best: Vec::new(),
             average: Vec::new(),
+            state: Vec::new(),
         }
     }
 
@@ -272,7 +282,7 @@ mod tests {
         for step in [10, 20] {
             sample().save(&file(folder.path(), step)).unwrap();
         }
-        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v2\nhalf").unwrap();
+        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v3\nhalf").unwrap();
         let error = Resume::Latest
             .load(folder.path())
             .err()

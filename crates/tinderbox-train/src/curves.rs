@@ -6,7 +6,7 @@ use crate::{History, Result};
 pub(crate) fn loss_curves(history: &History) -> Result<Option<String>> {
     let series: Vec<Series> = [("train", "train_loss"), ("validation", "valid_loss")]
         .into_iter()
-        .map(|(name, figure)| Series::new(name, history.series(figure)))
+        .map(|(name, metric)| Series::new(name, history.series(metric)))
         .filter(|series| series.points.iter().any(|(_, loss)| loss.is_finite()))
         .collect();
     if series.is_empty() {

@@ -50,28 +50,28 @@ pub enum TrainError {
         /// The last checkpoint that was written before.
         checkpoint: Option<PathBuf>,
     },
-    /// A figure that the run goes by was never a finite number.
+    /// A metric that the run goes by was never a finite number.
     #[error(
-        "{figure} is {value} in epoch {epoch} and was never a finite number, so there is no best epoch to \
+        "{metric} is {value} in epoch {epoch} and was never a finite number, so there is no best epoch to \
          keep; {}",
-        place_of(figure, place)
+        place_of(metric, place)
     )]
-    FigureNotFinite {
-        /// The figure.
-        figure: String,
+    MetricNotFinite {
+        /// The metric.
+        metric: String,
         /// Its value.
         value: f64,
         /// The epoch, counted from 1.
         epoch: usize,
-        /// For a figure of the validation data: where it comes from.
+        /// For a metric of the validation data: where it comes from.
         place: Option<NotFinitePlace>,
     },
-    /// A figure to watch that is not measured.
-    #[error("no figure is called '{name}'; there are: {}", available.join(", "))]
-    UnknownFigure {
+    /// A metric to watch that is not measured.
+    #[error("no metric is called '{name}'; there are: {}", available.join(", "))]
+    UnknownMetric {
         /// The name asked for.
         name: String,
-        /// The figures there are.
+        /// The metrics there are.
         available: Vec<String>,
     },
     /// The task's step failed.
@@ -250,11 +250,11 @@ fn last_good(checkpoint: &Option<PathBuf>) -> String {
     }
 }
 
-fn place_of(figure: &str, place: &Option<NotFinitePlace>) -> String {
+fn place_of(metric: &str, place: &Option<NotFinitePlace>) -> String {
     match place {
         Some(place) => place.to_string(),
         None => format!(
-            "look for NaN and very large numbers in the training data, or watch another figure than {figure}"
+            "look for NaN and very large numbers in the training data, or watch another metric than {metric}"
         ),
     }
 }

@@ -7,7 +7,7 @@ use crate::step::take_step;
 use crate::{Mean, Metric, Result, Task, TrainError};
 
 /// Measures a model on the first epoch of some data: the mean loss over its examples is returned,
-/// the metrics are left with their figures.
+/// the metrics are left with their values.
 ///
 /// What an epoch of training does for its validation data, for a model that is trained or loaded.
 ///
@@ -44,8 +44,9 @@ where
         metric.reset();
     }
     let mut loss = Mean::default();
+    let mut state = T::State::default();
     for (index, batch) in data.epoch(0, 0, &device)?.enumerate() {
-        let step = take_step(task, &model, batch?, (epoch, index + 1))?;
+        let step = take_step(task, &model, batch?, &mut state, (epoch, index + 1))?;
         loss.add(step.loss.mean.into_scalar(), step.loss.count);
         for metric in &mut *metrics {
             let updated = metric.update(&step.output);
@@ -108,7 +109,7 @@ impl fmt::Display for NotFinitePlace {
             Self::Nowhere => write!(
                 f,
                 "all inputs, targets, predictions and losses of the validation data are finite, so it is not \
-                 defined on these data (as an AUC with one class); watch another figure"
+                 defined on these data (as an AUC with one class); watch another metric"
             ),
         }
     }
@@ -128,6 +129,7 @@ where
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
     let mut rows = 0;
+    let mut state = T::State::default();
     for (index, batch) in data.epoch(0, 0, &device)?.enumerate() {
         let batch = batch?;
         if let Some(found) = task.first_not_finite(&model, &batch) {
@@ -136,7 +138,7 @@ where
                 what: found.what,
             });
         }
-        let loss = take_step(task, &model, batch, (epoch, index + 1))?.loss;
+        let loss = take_step(task, &model, batch, &mut state, (epoch, index + 1))?.loss;
         let last = rows + loss.count;
         let mean: f64 = loss.mean.into_scalar();
         if !mean.is_finite() {

@@ -18,8 +18,8 @@ use crate::run::InTraining;
 use crate::step::{gradients, take_step};
 use crate::trainer::Trainer;
 use crate::{
-    Divide, Ended, EpochRecord, EventWriter, Every, Fitted, Flow, History, Mean, Metric, Result,
-    Resume, StartInfo, StepInfo, Task, TrainError,
+    EpochRecord, EventWriter, Fitted, Flow, History, Interval, LossReduction, Mean, Metric, Result,
+    Resume, StartInfo, StepInfo, StopReason, Task, TrainError,
 };
 
 mod identity;
@@ -30,7 +30,7 @@ pub use keep::load_checkpoint;
 use keep::load_model;
 
 /// A training under way.
-pub(crate) struct Fit<'a, M, O, B, T> {
+pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     trainer: Trainer<M, O>,
     task: &'a T,
     train: &'a dyn Batches<Batch = B>,
@@ -51,6 +51,8 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     epoch: usize,
     batch: usize,
     step: usize,
+    /// What the task carries from batch to batch of the epoch under way.
+    state: T::State,
     train_loss: Mean,
     /// Seconds of the epoch under way that were spent before an interruption.
     seconds: f64,
@@ -58,7 +60,7 @@ pub(crate) struct Fit<'a, M, O, B, T> {
     best: Option<(BestState, Vec<u8>)>,
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
-    figures: Vec<String>,
+    metrics: Vec<String>,
     /// What the data are known by, for checkpoints.
     data: serde_json::Map<String, serde_json::Value>,
     _in_training: Option<InTraining>,
@@ -111,27 +113,28 @@ where
             epoch: 0,
             batch: 0,
             step: 0,
+            state: T::State::default(),
             train_loss: Mean::default(),
             seconds: 0.0,
             best: None,
             events: None,
             last_checkpoint: None,
-            figures: Vec::new(),
+            metrics: Vec::new(),
             data: serde_json::Map::new(),
             _in_training: None,
             trainer,
         };
-        fit.figures = fit.figure_names();
-        let watched = fit.trainer.watch.as_ref().map(|watch| &watch.figure);
-        let plateau = fit.trainer.config.plateau.as_ref().map(|on| &on.figure);
+        fit.metrics = fit.metric_names();
+        let watched = fit.trainer.monitor.as_ref().map(|watch| &watch.metric);
+        let plateau = fit.trainer.config.plateau.as_ref().map(|on| &on.metric);
         if let Some(name) = watched
             .into_iter()
             .chain(plateau)
-            .find(|name| !fit.figures.contains(name))
+            .find(|name| !fit.metrics.contains(name))
         {
-            return Err(TrainError::UnknownFigure {
+            return Err(TrainError::UnknownMetric {
                 name: name.clone(),
-                available: fit.figures.clone(),
+                available: fit.metrics.clone(),
             });
         }
         if let Some(run) = fit.trainer.run.clone() {
@@ -172,7 +175,7 @@ where
             epochs: self.trainer.config.epochs,
             batches: self.train.batches(),
             epochs_done: self.epoch,
-            figures: &self.figures,
+            metrics: &self.metrics,
             folder: self.trainer.run.as_ref().map(|run| run.folder()),
         };
         for callback in &mut self.trainer.callbacks {
@@ -180,24 +183,24 @@ where
                 .on_train_start(&info)
                 .map_err(at_epoch(self.epoch))?;
         }
-        let mut ended = self.patience_over().unwrap_or(Ended::Finished);
-        while ended == Ended::Finished && self.epoch < self.trainer.config.epochs {
+        let mut ended = self.patience_over().unwrap_or(StopReason::Finished);
+        while ended == StopReason::Finished && self.epoch < self.trainer.config.epochs {
             let started = Instant::now();
             if let EpochEnd::Interrupted = self.train_epoch(started)? {
                 let path = self.write_checkpoint()?;
-                ended = Ended::Interrupted(path);
+                ended = StopReason::Interrupted(path);
                 break;
             }
             ended = self.close_epoch(started)?;
-            let due = match self.trainer.every {
-                Every::Epochs(n) => self.epoch.is_multiple_of(n.max(1)),
-                Every::Steps(_) => false,
+            let due = match self.trainer.interval {
+                Interval::Epochs(n) => self.epoch.is_multiple_of(n.max(1)),
+                Interval::Steps(_) => false,
             };
-            if due && ended == Ended::Finished && self.epoch < self.trainer.config.epochs {
+            if due && ended == StopReason::Finished && self.epoch < self.trainer.config.epochs {
                 self.write_checkpoint()?;
             }
         }
-        if !matches!(ended, Ended::Interrupted(_)) {
+        if !matches!(ended, StopReason::Interrupted(_)) {
             self.write_checkpoint()?;
         }
         self.finish(ended)
@@ -222,9 +225,10 @@ where
             seed_layers(draws);
             seed_backend(&self.device, draws);
             let at = (self.epoch + 1, self.batch + 1);
-            let step = take_step(self.task, self.model(), batch?, at)?;
+            let model = self.model.as_ref().expect("it is put back below");
+            let step = take_step(self.task, model, batch?, &mut self.state, at)?;
             let count = step.loss.count;
-            let scaled = self.trainer.config.divide.scale(&step.loss);
+            let scaled = self.trainer.config.loss_reduction.scale(&step.loss);
             let mut gradients = gradients(&scaled, self.model(), at)?;
             let loss: f64 = step.loss.mean.into_scalar();
             let rate = self.rates.rate(self.step, self.epoch);
@@ -251,9 +255,9 @@ where
             if accumulate > 1 {
                 // The mean over all examples of the group; over its batches where the loss itself is
                 // not a mean over examples.
-                let weight = match self.trainer.config.divide {
-                    Divide::Examples => count,
-                    Divide::By(_) | Divide::Nothing => 1,
+                let weight = match self.trainer.config.loss_reduction {
+                    LossReduction::Mean => count,
+                    LossReduction::DivideBy(_) | LossReduction::Sum => 1,
                 };
                 sum.add(self.model(), gradients, weight);
                 waiting += 1;
@@ -292,7 +296,7 @@ where
                     self.seconds += started.elapsed().as_secs_f64();
                     return Ok(EpochEnd::Interrupted);
                 }
-                if let Every::Steps(n) = self.trainer.every
+                if let Interval::Steps(n) = self.trainer.interval
                     && self.step.is_multiple_of(n.max(1))
                 {
                     self.write_checkpoint()?;
@@ -303,22 +307,22 @@ where
     }
 
     /// Measures the epoch that just ended and tells everybody.
-    fn close_epoch(&mut self, started: Instant) -> Result<Ended> {
+    fn close_epoch(&mut self, started: Instant) -> Result<StopReason> {
         if self.batch == 0 {
             return Err(TrainError::NoBatches {
                 which: "the training data",
                 epoch: self.epoch + 1,
             });
         }
-        let mut figures = vec![("train_loss".to_string(), self.train_loss.value())];
-        figures.extend(named("train", &self.trainer.train_metrics));
+        let mut metrics = vec![("train_loss".to_string(), self.train_loss.value())];
+        metrics.extend(named("train", &self.trainer.train_metrics));
         let outcome = self.outcome();
-        figures.extend(self.validate(&outcome)?);
+        metrics.extend(self.validate(&outcome)?);
         let record = EpochRecord {
             epoch: self.epoch + 1,
             step: self.step,
             learning_rate: self.rates.rate(self.step.saturating_sub(1), self.epoch),
-            figures,
+            metrics,
             seconds: self.seconds + started.elapsed().as_secs_f64(),
         };
         self.rates.epoch_ended(|name| record.get(name));
@@ -326,6 +330,7 @@ where
         self.batch = 0;
         self.seconds = 0.0;
         self.train_loss = Mean::default();
+        self.state = T::State::default();
         for metric in &mut self.trainer.train_metrics {
             metric.reset();
         }
@@ -340,22 +345,22 @@ where
                 .map_err(|source| events_error(folder, source))?;
         }
         self.compare(&record, &outcome)?;
-        self.check_figures(&record, &outcome)?;
-        let mut ended = self.patience_over().unwrap_or(Ended::Finished);
+        self.check_metrics(&record, &outcome)?;
+        let mut ended = self.patience_over().unwrap_or(StopReason::Finished);
         for callback in &mut self.trainer.callbacks {
             let flow = callback.on_epoch_end(&record, &outcome);
             if let Flow::Stop(reason) = flow.map_err(at_epoch(self.epoch))?
-                && ended == Ended::Finished
+                && ended == StopReason::Finished
             {
-                ended = Ended::Early(reason);
+                ended = StopReason::Early(reason);
             }
         }
         self.history.epochs.push(record);
-        if ended == Ended::Finished
+        if ended == StopReason::Finished
             && self.trainer.stop.is_set()
             && self.epoch < self.trainer.config.epochs
         {
-            ended = Ended::Interrupted(self.write_checkpoint()?);
+            ended = StopReason::Interrupted(self.write_checkpoint()?);
         }
         Ok(ended)
     }
@@ -371,16 +376,16 @@ where
             .collect();
         let of = ("the validation data", self.epoch + 1);
         let loss = measure(model, self.task, valid, &mut metrics, of)?;
-        let mut figures = vec![("valid_loss".to_string(), loss)];
-        figures.extend(named("valid", &self.trainer.valid_metrics));
-        Ok(figures)
+        let mut metrics = vec![("valid_loss".to_string(), loss)];
+        metrics.extend(named("valid", &self.trainer.valid_metrics));
+        Ok(metrics)
     }
 
-    fn finish(mut self, ended: Ended) -> Result<Fitted<M>> {
+    fn finish(mut self, ended: StopReason) -> Result<Fitted<M>> {
         let why = match &ended {
-            Ended::Finished => String::new(),
-            Ended::Early(reason) => format!("stopped after epoch {}: {reason}", self.epoch),
-            Ended::Interrupted(checkpoint) => TrainError::Interrupted {
+            StopReason::Finished => String::new(),
+            StopReason::Early(reason) => format!("stopped after epoch {}: {reason}", self.epoch),
+            StopReason::Interrupted(checkpoint) => TrainError::Interrupted {
                 epoch: self.epoch + 1,
                 checkpoint: checkpoint.clone(),
             }
@@ -394,18 +399,20 @@ where
             .as_ref()
             .map(|(state, _)| (state.epoch, state.value));
         let mut model = self.outcome();
-        if let (Some((_, weights)), Ended::Finished | Ended::Early(_)) = (self.best, &ended) {
+        if let (Some((_, weights)), StopReason::Finished | StopReason::Early(_)) =
+            (self.best, &ended)
+        {
             model = load_model(&model, weights, Path::new("best weights"))?;
         }
         Ok(Fitted {
             model: model.unfreeze_group(self.frozen).valid(),
             history: self.history,
-            ended,
+            stop_reason: ended,
             best,
         })
     }
 
-    fn figure_names(&self) -> Vec<String> {
+    fn metric_names(&self) -> Vec<String> {
         let mut names = vec!["train_loss".to_string()];
         names.extend(named("train", &self.trainer.train_metrics).map(|(name, _)| name));
         if self.valid.is_some() {

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// The figures of one epoch.
+/// The metrics of one epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
     /// The epoch, counted from 1.
@@ -9,22 +9,22 @@ pub struct EpochRecord {
     pub step: usize,
     /// The learning rate of the last step.
     pub learning_rate: f64,
-    /// Figures by name, means over examples: `train_loss`, `valid_loss`, `train_rmse`, ….
+    /// Metrics by name, means over examples: `train_loss`, `valid_loss`, `train_rmse`, ….
     #[serde(with = "finite")]
-    pub figures: Vec<(String, f64)>,
+    pub metrics: Vec<(String, f64)>,
     /// Wall time of the epoch.
     pub seconds: f64,
 }
 
 impl EpochRecord {
-    /// The figure of this name.
+    /// The metric of this name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        let found = self.figures.iter().find(|(figure, _)| figure == name);
+        let found = self.metrics.iter().find(|(metric, _)| metric == name);
         found.map(|&(_, value)| value)
     }
 }
 
-/// The figures of all epochs so far.
+/// The metrics of all epochs so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// One record an epoch, in order.
@@ -37,16 +37,16 @@ impl History {
         self.epochs.last()
     }
 
-    /// The figure of this name over all epochs, as points (epoch, value).
+    /// The metric of this name over all epochs, as points (epoch, value).
     pub fn series(&self, name: &str) -> Vec<(f64, f64)> {
         let point = |record: &EpochRecord| Some((record.epoch as f64, record.get(name)?));
         self.epochs.iter().filter_map(point).collect()
     }
 
-    /// The names of the figures, in order of appearance.
+    /// The names of the metrics, in order of appearance.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for (name, _) in self.epochs.iter().flat_map(|record| &record.figures) {
+        for (name, _) in self.epochs.iter().flat_map(|record| &record.metrics) {
             if !names.contains(&name.as_str()) {
                 names.push(name);
             }
@@ -84,7 +84,7 @@ impl History {
             line.insert("epoch".into(), record.epoch.into());
             line.insert("step".into(), record.step.into());
             line.insert("learning_rate".into(), record.learning_rate.into());
-            for (name, value) in &record.figures {
+            for (name, value) in &record.metrics {
                 line.insert(name.clone(), (*value).into());
             }
             line.insert("seconds".into(), record.seconds.into());
@@ -95,28 +95,28 @@ impl History {
     }
 }
 
-/// JSON knows no NaN and no infinity: figures are kept as text where they are not finite.
+/// JSON knows no NaN and no infinity: metrics are kept as text where they are not finite.
 mod finite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[derive(Serialize, Deserialize)]
     #[serde(untagged)]
-    enum Figure {
+    enum Saved {
         Number(f64),
         Text(String),
     }
 
     pub fn serialize<S: Serializer>(
-        figures: &[(String, f64)],
+        metrics: &[(String, f64)],
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let kept = figures.iter().map(|(name, value)| {
-            let figure = if value.is_finite() {
-                Figure::Number(*value)
+        let kept = metrics.iter().map(|(name, value)| {
+            let metric = if value.is_finite() {
+                Saved::Number(*value)
             } else {
-                Figure::Text(value.to_string())
+                Saved::Text(value.to_string())
             };
-            (name, figure)
+            (name, metric)
         });
         kept.collect::<Vec<_>>().serialize(serializer)
     }
@@ -124,11 +124,11 @@ mod finite {
     pub fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<(String, f64)>, D::Error> {
-        let kept = Vec::<(String, Figure)>::deserialize(deserializer)?;
-        let read = kept.into_iter().map(|(name, figure)| {
-            let value = match figure {
-                Figure::Number(value) => value,
-                Figure::Text(text) => text.parse().map_err(serde::de::Error::custom)?,
+        let kept = Vec::<(String, Saved)>::deserialize(deserializer)?;
+        let read = kept.into_iter().map(|(name, metric)| {
+            let value = match metric {
+                Saved::Number(value) => value,
+                Saved::Text(text) => text.parse().map_err(serde::de::Error::custom)?,
             };
             Ok((name, value))
         });
@@ -145,7 +145,7 @@ mod tests {
             epoch,
             step: epoch * 10,
             learning_rate: 0.03,
-            figures: vec![("train_loss".into(), loss), ("train_r2".into(), f64::NAN)],
+            metrics: vec![("train_loss".into(), loss), ("train_r2".into(), f64::NAN)],
             seconds: 0.25,
         };
         History {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-use crate::{Ended, Fitted, Result, TrainError};
+use crate::{Fitted, Result, StopReason, TrainError};
 
 /// A flag that asks a training run or a search to stop after the step under way.
 #[derive(Clone, Debug, Default)]
@@ -87,8 +87,8 @@ impl<M> Fitted<M> {
     /// # Errors
     /// [`TrainError::Interrupted`] if it was stopped before; its checkpoint holds what there is.
     pub fn finished(self) -> Result<Self> {
-        match self.ended {
-            Ended::Interrupted(checkpoint) => Err(TrainError::Interrupted {
+        match self.stop_reason {
+            StopReason::Interrupted(checkpoint) => Err(TrainError::Interrupted {
                 epoch: self.history.epochs.len() + 1,
                 checkpoint,
             }),

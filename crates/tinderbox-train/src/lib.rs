@@ -9,7 +9,7 @@
 //! use tinderbox_core::Seed;
 //! use tinderbox_data::{Batch, Loader, synthetic};
 //! use tinderbox_nn::{Initializer, LinearInit, linear};
-//! use tinderbox_train::{Step, StepError, TrainConfig, Trainer, Watch};
+//! use tinderbox_train::{Step, StepError, TrainConfig, Trainer, Monitor};
 //!
 //! let (seed, device) = (Seed::new(42), Device::flex());
 //! // y = 2 a - 3.4 b + 4.2 + noise
@@ -27,9 +27,9 @@
 //!
 //! let config = TrainConfig { epochs: 10, learning_rate: 0.03, ..TrainConfig::default() };
 //! let fitted = Trainer::new(config)?
-//!     .watch(Watch::smallest("train_loss").patience(3))
+//!     .monitor(Monitor::min("train_loss").patience(3))
 //!     .fit(model, &squared, &loader, None)?;
-//! let (_epoch, loss) = fitted.best.expect("a figure was watched");
+//! let (_epoch, loss) = fitted.best.expect("a metric was watched");
 //! assert!(loss < 2e-4); // the noise alone is 1e-4
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -53,6 +53,7 @@ mod rates;
 mod report;
 mod run;
 mod search;
+mod state;
 mod step;
 mod task;
 mod tensorboard;
@@ -81,11 +82,14 @@ pub use run::Run;
 pub use search::{
     Range, Search, SearchReport, SearchStrategy, SettingValue, Settings, Space, Trial, TrialRecord,
 };
+pub use state::{SavedTensors, TaskState};
 pub use step::{LossError, Step, StepError, StepLoss};
 pub use task::{
     Classification, ClassificationError, Logits, NotFiniteRow, Predictions, PredictionsError,
     Regression, Task,
 };
 pub use tensorboard::EventWriter;
-pub use trainer::{Divide, Ended, Every, Fitted, Goal, TrainConfig, Trainer, Watch};
+pub use trainer::{
+    Fitted, Interval, LossReduction, Monitor, MonitorMode, StopReason, TrainConfig, Trainer,
+};
 pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};

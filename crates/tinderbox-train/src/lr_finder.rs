@@ -105,14 +105,15 @@ impl LrFinder {
         let mut epoch = 0;
         'search: while losses.len() < self.steps {
             let before = losses.len();
+            let mut state = T::State::default();
             for batch in train.epoch(epoch, 0, &device)? {
                 let done = losses.len();
                 let draws = Seed::new(config.seed).at(done as u64);
                 seed_layers(draws);
                 seed_backend(&device, draws);
                 let at = (epoch + 1, done - before + 1);
-                let step = take_step(task, &model, batch?, at)?;
-                let scaled = config.divide.scale(&step.loss);
+                let step = take_step(task, &model, batch?, &mut state, at)?;
+                let scaled = config.loss_reduction.scale(&step.loss);
                 let mut gradients = gradients(&scaled, &model, at)?;
                 let loss: f64 = step.loss.mean.into_scalar();
                 smooth = self.smoothing * smooth + (1.0 - self.smoothing) * loss;

@@ -7,7 +7,7 @@ use crate::{Callback, EpochRecord, Flow, StartInfo, StepError, StepInfo};
 
 /// Shows how training goes: a bar on a terminal, plain lines elsewhere.
 ///
-/// The lines hold the real figures, so that a log of a pipe or of CI says what happened. Of many
+/// The lines hold the real metrics, so that a log of a pipe or of CI says what happened. Of many
 /// epochs about 20 lines are written, the first and the last epoch among them; where an epoch takes
 /// long, a line a minute says how far it is. An output that can no longer be written (a pipe whose
 /// reader has gone, a full disk) is dropped: training continues without it.
@@ -98,26 +98,26 @@ fn step_line(info: &StepInfo, epochs: usize, batches: Option<usize>) -> String {
         "{}  batch {}{of}  loss {}  lr {}",
         place(info.epoch, epochs),
         info.batch,
-        figure(info.loss),
-        figure(info.learning_rate)
+        number(info.loss),
+        number(info.learning_rate)
     )
 }
 
 /// One epoch in one line.
 pub(crate) fn line(record: &EpochRecord, epochs: usize) -> String {
     let mut line = place(record.epoch, epochs);
-    for (name, value) in &record.figures {
-        line += &format!("  {name} {}", figure(*value));
+    for (name, value) in &record.metrics {
+        line += &format!("  {name} {}", number(*value));
     }
     line + &format!(
         "  lr {}  {:.2} s",
-        figure(record.learning_rate),
+        number(record.learning_rate),
         record.seconds
     )
 }
 
 /// Six decimals, as the course prints losses; scientific where that would hide the number.
-pub(crate) fn figure(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let size = value.abs();
     if value != 0.0 && !(1e-4..1e6).contains(&size) {
         format!("{value:.3e}")
@@ -156,7 +156,7 @@ impl<M> Callback<M> for Progress {
             Some(bar) => {
                 self.shown = now;
                 bar.set_position(info.batch as u64);
-                bar.set_message(format!("loss {}", figure(info.loss)));
+                bar.set_message(format!("loss {}", number(info.loss)));
             }
             None => {
                 let line = step_line(info, self.epochs, self.batches);
@@ -217,7 +217,7 @@ mod tests {
             epochs,
             batches,
             epochs_done: 0,
-            figures: &[],
+            metrics: &[],
             folder: None,
         }
     }
@@ -227,7 +227,7 @@ mod tests {
             epoch,
             step: epoch,
             learning_rate: 0.03,
-            figures: vec![("train_loss".into(), 0.5 / epoch as f64)],
+            metrics: vec![("train_loss".into(), 0.5 / epoch as f64)],
             seconds: 0.1,
         }
     }
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_training_writes_about_twenty_lines_with_the_figures() {
+    fn a_long_training_writes_about_twenty_lines_with_the_metrics() {
         let out = Shared::default();
         let mut progress = Progress::lines(out.clone());
         let callback: &mut dyn Callback<()> = &mut progress;
@@ -322,10 +322,10 @@ mod tests {
     }
 
     #[test]
-    fn figures_are_readable_at_any_size() {
-        assert_eq!(figure(0.042790), "0.042790");
-        assert_eq!(figure(5.1e-5), "5.100e-5");
-        assert_eq!(figure(0.0), "0.000000");
-        assert_eq!(figure(1.5e9), "1.500e9");
+    fn numbers_are_readable_at_any_size() {
+        assert_eq!(number(0.042790), "0.042790");
+        assert_eq!(number(5.1e-5), "5.100e-5");
+        assert_eq!(number(0.0), "0.000000");
+        assert_eq!(number(1.5e9), "1.500e9");
     }
 }

@@ -3,11 +3,11 @@ use tinderbox_optim::{Plateau, PlateauConfig, RateSchedule};
 
 use crate::Result;
 
-/// Cuts of the learning rate when a figure stops getting better.
+/// Cuts of the learning rate when a metric stops getting better.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnPlateau {
-    /// The figure to look at after every epoch, e.g. `valid_loss`.
-    pub figure: String,
+    /// The metric to look at after every epoch, e.g. `valid_loss`.
+    pub metric: String,
     /// When to cut, and by how much.
     pub rule: PlateauConfig,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Rates {
 impl Rates {
     pub fn new(base: f64, schedule: &RateSchedule, plateau: Option<&OnPlateau>) -> Result<Self> {
         let plateau = match plateau {
-            Some(on) => Some((on.figure.clone(), Plateau::new(on.rule.clone())?)),
+            Some(on) => Some((on.metric.clone(), Plateau::new(on.rule.clone())?)),
             None => None,
         };
         Ok(Self {
@@ -41,10 +41,10 @@ impl Rates {
         }
     }
 
-    /// Shows the figures of an epoch to the plateau rule.
-    pub fn epoch_ended(&mut self, figure: impl Fn(&str) -> Option<f64>) {
+    /// Shows the metrics of an epoch to the plateau rule.
+    pub fn epoch_ended(&mut self, metric: impl Fn(&str) -> Option<f64>) {
         if let Some((name, plateau)) = &mut self.plateau {
-            plateau.observe(figure(name).unwrap_or(f64::NAN));
+            plateau.observe(metric(name).unwrap_or(f64::NAN));
         }
     }
 

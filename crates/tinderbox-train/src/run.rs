@@ -13,7 +13,7 @@ use crate::{History, Report, Result, TrainError, checkpoint, curves};
 /// | path | holds |
 /// | --- | --- |
 /// | `config.json` | the settings it was started with |
-/// | `history.csv`, `history.jsonl` | the figures of every epoch |
+/// | `history.csv`, `history.jsonl` | the metrics of every epoch |
 /// | `curves.svg` | training and validation loss |
 /// | `events.out.tfevents.*` | the same for `tensorboard --logdir` |
 /// | `checkpoints/` | what a resume needs |

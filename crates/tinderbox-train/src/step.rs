@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use crate::{Result, Task, TrainError};
+use crate::{Result, Task, TaskState, TrainError};
 
 /// Any error of a user's own step.
 pub type StepError = Box<dyn std::error::Error + Send + Sync>;
@@ -73,14 +73,17 @@ impl StepLoss {
     }
 }
 
-/// The step of a task on one batch, its loss a mean over examples; epoch and batch are counted from 1.
+/// The step of a task on one batch, its loss a mean over examples, and the state without a graph;
+/// epoch and batch are counted from 1.
 pub(crate) fn take_step<M, B, T: Task<M, B>>(
     task: &T,
     model: &M,
     batch: B,
+    state: &mut T::State,
     (epoch, number): (usize, usize),
 ) -> Result<Step<T::Output>> {
-    let step = task.step(model, batch);
+    let step = task.step(model, batch, state);
+    state.detach();
     let step = step.map_err(|source| TrainError::Step {
         epoch,
         batch: number,
@@ -94,7 +97,7 @@ pub(crate) fn take_step<M, B, T: Task<M, B>>(
     Ok(step)
 }
 
-/// The gradients of `scaled`, which [`Divide`](crate::Divide) made of the loss of a step.
+/// The gradients of `scaled`, which [`LossReduction`](crate::LossReduction) made of the loss of a step.
 pub(crate) fn gradients<M: Module>(
     scaled: &Tensor<1>,
     model: &M,

@@ -5,20 +5,69 @@ use tinderbox_data::Batch;
 use tinderbox_nn::Network;
 use tinderbox_optim::{Loss, Reduction};
 
-use crate::{Step, StepError};
+use crate::{Step, StepError, TaskState};
 
 /// What a model is trained for: from a batch to a loss.
 ///
-/// A closure `|model: &M, batch: B| -> Result<Step<O>, StepError>` is a task too, so that a model
-/// of one's own trains with a few lines.
+/// A closure `|model: &M, batch: B| -> Result<Step<O>, StepError>` is a task too, one without state,
+/// so that a custom model trains with a few lines.
+///
+/// A task may carry a [`State`](Self::State) from batch to batch, as a language model carries the
+/// hidden state of its recurrent layers:
+///
+/// ```
+/// use burn::tensor::{Int, Tensor};
+/// use tinderbox_data::Batch;
+/// use tinderbox_train::{Step, StepError, Task};
+///
+/// struct NextToken;
+/// # struct Model;
+/// # impl Model {
+/// #     fn forward(&self, _: Tensor<2, Int>, _: Option<Tensor<2>>) -> (Tensor<3>, Tensor<2>) {
+/// #         unimplemented!()
+/// #     }
+/// # }
+/// # fn cross_entropy(_: Tensor<3>, _: Tensor<2, Int>) -> Tensor<1> { unimplemented!() }
+///
+/// impl Task<Model, Batch<Tensor<2, Int>, Tensor<2, Int>>> for NextToken {
+///     type Output = ();
+///     type State = Option<Tensor<2>>; // [batch, hidden], `None` before the first batch
+///
+///     fn step(
+///         &self,
+///         model: &Model,
+///         batch: Batch<Tensor<2, Int>, Tensor<2, Int>>,
+///         state: &mut Self::State,
+///     ) -> Result<Step, StepError> {
+///         let tokens = batch.targets.shape().num_elements();
+///         let (logits, last) = model.forward(batch.inputs, state.take());
+///         *state = Some(last);
+///         Ok(Step::mean(cross_entropy(logits, batch.targets), tokens))
+///     }
+/// }
+/// ```
 pub trait Task<M, B> {
     /// What the metrics look at.
     type Output: 'static;
 
-    /// The loss of this batch, a mean over its examples, and the output for the metrics.
-    fn step(&self, model: &M, batch: B) -> Result<Step<Self::Output>, StepError>;
+    /// What is carried from one batch to the next; `()` for nothing.
+    ///
+    /// The trainer starts every epoch and every validation pass with the default, so that nothing
+    /// is carried from training data to validation data. After every step it detaches the state
+    /// from the graph: gradients end at the start of a batch (truncated backpropagation through
+    /// time). A checkpoint in the middle of an epoch holds the state, and a resumed run gets it
+    /// back bit by bit.
+    type State: TaskState;
 
-    /// The first row of a batch with a number that is NaN or infinite, for the error about a figure
+    /// The loss of this batch, a mean over its examples, and the output for the metrics.
+    fn step(
+        &self,
+        model: &M,
+        batch: B,
+        state: &mut Self::State,
+    ) -> Result<Step<Self::Output>, StepError>;
+
+    /// The first row of a batch with a number that is NaN or infinite, for the error about a metric
     /// that is. By default none is known, and the error names the batch.
     fn first_not_finite(&self, model: &M, batch: &B) -> Option<NotFiniteRow> {
         let _ = (model, batch);
@@ -53,8 +102,9 @@ where
     F: Fn(&M, B) -> Result<Step<O>, StepError>,
 {
     type Output = O;
+    type State = ();
 
-    fn step(&self, model: &M, batch: B) -> Result<Step<O>, StepError> {
+    fn step(&self, model: &M, batch: B, _: &mut ()) -> Result<Step<O>, StepError> {
         self(model, batch)
     }
 }
@@ -110,10 +160,16 @@ pub struct Regression {
     pub loss: Loss,
 }
 
-impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression {
+impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<2>>> for Regression {
     type Output = Predictions;
+    type State = ();
 
-    fn step(&self, model: &M, batch: Batch<D>) -> Result<Step<Predictions>, StepError> {
+    fn step(
+        &self,
+        model: &M,
+        batch: Batch<Tensor<D>>,
+        _: &mut (),
+    ) -> Result<Step<Predictions>, StepError> {
         model.check_inputs(&batch.inputs)?;
         let predicted = model.forward(batch.inputs);
         let count = predicted.dims()[0];
@@ -126,7 +182,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<2>>> for Regression 
         }))
     }
 
-    fn first_not_finite(&self, model: &M, batch: &Batch<D>) -> Option<NotFiniteRow> {
+    fn first_not_finite(&self, model: &M, batch: &Batch<Tensor<D>>) -> Option<NotFiniteRow> {
         let predicted = || model.forward(batch.inputs.clone());
         let found = [
             NotFiniteRow::find("input", &batch.inputs),
@@ -205,10 +261,16 @@ impl Logits {
     }
 }
 
-impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classification {
+impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<1, Int>>> for Classification {
     type Output = Logits;
+    type State = ();
 
-    fn step(&self, model: &M, batch: Batch<D, Tensor<1, Int>>) -> Result<Step<Logits>, StepError> {
+    fn step(
+        &self,
+        model: &M,
+        batch: Batch<Tensor<D>, Tensor<1, Int>>,
+        _: &mut (),
+    ) -> Result<Step<Logits>, StepError> {
         model.check_inputs(&batch.inputs)?;
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return Err(ClassificationError::LabelSmoothing(self.label_smoothing).into());
@@ -230,7 +292,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<D, Tensor<1, Int>>> for Classi
     fn first_not_finite(
         &self,
         model: &M,
-        batch: &Batch<D, Tensor<1, Int>>,
+        batch: &Batch<Tensor<D>, Tensor<1, Int>>,
     ) -> Option<NotFiniteRow> {
         NotFiniteRow::find("input", &batch.inputs)
             .or_else(|| NotFiniteRow::find("prediction", &model.forward(batch.inputs.clone())))

@@ -77,14 +77,14 @@ impl EventWriter {
         self.summary(step, &value)
     }
 
-    /// All figures of an epoch: `train_loss` as `loss/train`, so that the two curves share a chart.
+    /// All metrics of an epoch: `train_loss` as `loss/train`, so that the two curves share a chart.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn epoch(&mut self, record: &EpochRecord) -> io::Result<()> {
-        for (name, value) in &record.figures {
+        for (name, value) in &record.metrics {
             let tag = match name.split_once('_') {
-                Some((part, figure)) => format!("{figure}/{part}"),
+                Some((part, metric)) => format!("{metric}/{part}"),
                 None => name.clone(),
             };
             self.scalar(&tag, record.step, *value)?;

@@ -26,20 +26,20 @@ pub struct TrainConfig {
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
     pub schedule: RateSchedule,
-    /// Cuts of the rate when a figure stops getting better.
+    /// Cuts of the rate when a metric stops getting better.
     pub plateau: Option<OnPlateau>,
     /// Clipping of the gradients, over all parameters together.
     pub clip: Option<Clip>,
     /// Batches whose gradients are averaged before a step; 1 for a step after each.
     pub accumulate: usize,
     /// What divides the sum of the losses of a batch.
-    pub divide: Divide,
+    pub loss_reduction: LossReduction,
     /// Parameters that are optimized in their own way: a new head with ten times the rate.
     pub groups: Vec<ParameterGroup>,
     /// Averages the weights over about `1 / (1 - decay)` steps ([`Ema`]): 0.99, 0.999; `None` for no
     /// average.
     ///
-    /// Validation, the watched figure, the best epoch, what callbacks see after an epoch, and the
+    /// Validation, the watched metric, the best epoch, what callbacks see after an epoch, and the
     /// model that comes back (so the bundle) take the averaged weights; steps are taken from the last
     /// ones. Running statistics of batch norms are averaged with the weights. Train for several times
     /// `1 / (1 - decay)` steps: an average over more steps than there are stays near the start.
@@ -64,7 +64,7 @@ impl Default for TrainConfig {
             plateau: None,
             clip: None,
             accumulate: 1,
-            divide: Divide::Examples,
+            loss_reduction: LossReduction::Mean,
             groups: Vec::new(),
             ema_decay: None,
             freeze: Vec::new(),
@@ -85,8 +85,8 @@ impl TrainConfig {
         if self.accumulate == 0 {
             return wrong("accumulate", "0".into(), "1 takes a step after every batch");
         }
-        if self.divide == Divide::By(0) {
-            return wrong("divide", "0".into(), "a loss is not divided by 0");
+        if self.loss_reduction == LossReduction::DivideBy(0) {
+            return wrong("loss_reduction", "0".into(), "a loss is not divided by 0");
         }
         self.optimizer.check()?;
         self.schedule.schedule.check()?;
@@ -106,72 +106,72 @@ impl TrainConfig {
 /// leave a last one of 40.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Divide {
+pub enum LossReduction {
     /// The examples of the batch at hand: the gradient is a mean over its examples, of the same
     /// scale for a short batch as for a full one.
     #[default]
-    Examples,
+    Mean,
     /// Always this number, as the course's first `sgd(params, lr, batch_size)` does: every example
     /// has the same weight, and a short batch makes a shorter step.
-    By(usize),
+    DivideBy(usize),
     /// Nothing: the gradient is a sum over examples.
-    Nothing,
+    Sum,
 }
 
-impl Divide {
+impl LossReduction {
     /// What the gradients are of.
     pub(crate) fn scale(self, loss: &StepLoss) -> Tensor<1> {
         let mean = loss.mean.clone();
         match self {
-            Self::Examples => mean,
-            Self::By(n) => mean * (loss.count as f64 / n as f64),
-            Self::Nothing => mean * loss.count as f64,
+            Self::Mean => mean,
+            Self::DivideBy(n) => mean * (loss.count as f64 / n as f64),
+            Self::Sum => mean * loss.count as f64,
         }
     }
 }
 
-/// Whether a figure is better small or large.
+/// Whether a metric is better small or large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Goal {
+pub enum MonitorMode {
     /// Small is good: a loss, an error.
     Minimize,
     /// Large is good: accuracy, R².
     Maximize,
 }
 
-/// The figure by which epochs are compared.
+/// The metric by which epochs are compared.
 ///
-/// A figure that is not a finite number in the first epoch ends the run with an error that names the
+/// A metric that is not a finite number in the first epoch ends the run with an error that names the
 /// epoch and, for validation data, the first row that is to blame; later it is no better epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
-    /// The name of the figure, e.g. `valid_loss`.
-    pub figure: String,
+pub struct Monitor {
+    /// The name of the metric, e.g. `valid_loss`.
+    pub metric: String,
     /// Whether it should be small or large.
-    pub goal: Goal,
+    pub mode: MonitorMode,
     /// By how much an epoch must be better to count.
     pub min_delta: f64,
     /// Stop after this many epochs without a better one.
     pub patience: Option<usize>,
 }
 
-impl Watch {
-    /// Keeps the weights of the epoch where this figure was smallest.
-    pub fn smallest(figure: &str) -> Self {
+impl Monitor {
+    /// Keeps the weights of the epoch where this metric was smallest.
+    pub fn min(metric: &str) -> Self {
         Self {
-            figure: figure.into(),
-            goal: Goal::Minimize,
+            metric: metric.into(),
+            mode: MonitorMode::Minimize,
             min_delta: 0.0,
             patience: None,
         }
     }
 
-    /// Keeps the weights of the epoch where this figure was largest.
-    pub fn largest(figure: &str) -> Self {
+    /// Keeps the weights of the epoch where this metric was largest.
+    pub fn max(metric: &str) -> Self {
         Self {
-            goal: Goal::Maximize,
-            ..Self::smallest(figure)
+            mode: MonitorMode::Maximize,
+            ..Self::min(metric)
         }
     }
 
@@ -189,18 +189,18 @@ impl Watch {
 
     /// Whether `value` is better than the best so far. NaN and infinity never are.
     pub(crate) fn better(&self, value: f64, best: Option<f64>) -> bool {
-        match (best, self.goal) {
+        match (best, self.mode) {
             _ if !value.is_finite() => false,
             (None, _) => true,
-            (Some(best), Goal::Minimize) => value < best - self.min_delta,
-            (Some(best), Goal::Maximize) => value > best + self.min_delta,
+            (Some(best), MonitorMode::Minimize) => value < best - self.min_delta,
+            (Some(best), MonitorMode::Maximize) => value > best + self.min_delta,
         }
     }
 }
 
 /// How often a checkpoint is written, beside the one at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Every {
+pub enum Interval {
     /// After this many epochs.
     Epochs(usize),
     /// After this many optimizer steps, in the middle of an epoch too.
@@ -209,7 +209,7 @@ pub enum Every {
 
 /// Why training ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum StopReason {
     /// All epochs are done.
     Finished,
     /// There was no better epoch for as long as the patience lasted, or a callback said so.
@@ -221,14 +221,14 @@ pub enum Ended {
 /// What a training leaves behind.
 #[derive(Clone, Debug)]
 pub struct Fitted<M> {
-    /// The trained model, ready to predict: the best epoch's weights if a figure was watched, the
+    /// The trained model, ready to predict: the best epoch's weights if a metric was watched, the
     /// last epoch's if not; averaged weights if [`TrainConfig::ema_decay`] asks for them.
     pub model: M,
-    /// The figures of all epochs, those before a resume included.
+    /// The metrics of all epochs, those before a resume included.
     pub history: History,
     /// Why it ended.
-    pub ended: Ended,
-    /// The best epoch, counted from 1, and its value, if a figure was watched.
+    pub stop_reason: StopReason,
+    /// The best epoch, counted from 1, and its value, if a metric was watched.
     pub best: Option<(usize, f64)>,
 }
 
@@ -243,9 +243,9 @@ pub struct Trainer<M, O> {
     pub(crate) run: Option<Run>,
     pub(crate) resume: Resume,
     pub(crate) stop: StopFlag,
-    pub(crate) every: Every,
+    pub(crate) interval: Interval,
     pub(crate) keep: usize,
-    pub(crate) watch: Option<Watch>,
+    pub(crate) monitor: Option<Monitor>,
     pub(crate) keep_memory: bool,
 }
 
@@ -264,9 +264,9 @@ impl<M: Module, O> Trainer<M, O> {
             run: None,
             resume: Resume::No,
             stop: StopFlag::new(),
-            every: Every::Epochs(1),
+            interval: Interval::Epochs(1),
             keep: 2,
-            watch: None,
+            monitor: None,
             keep_memory: true,
         })
     }
@@ -303,15 +303,15 @@ impl<M: Module, O> Trainer<M, O> {
     }
 
     /// Writes a checkpoint this often, and keeps the newest `keep` of them (at least one).
-    pub fn checkpoint(mut self, every: Every, keep: usize) -> Self {
-        self.every = every;
+    pub fn checkpoint(mut self, interval: Interval, keep: usize) -> Self {
+        self.interval = interval;
         self.keep = keep.max(1);
         self
     }
 
-    /// Compares epochs by this figure, returns the best epoch's weights, and may stop early.
-    pub fn watch(mut self, watch: Watch) -> Self {
-        self.watch = Some(watch);
+    /// Compares epochs by this metric, returns the best epoch's weights, and may stop early.
+    pub fn monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = Some(monitor);
         self
     }
 

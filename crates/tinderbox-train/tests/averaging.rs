@@ -98,7 +98,7 @@ fn one_step_epochs(config: TrainConfig) -> (Fitted<Net>, Vec<Net>) {
     let fitted = Trainer::new(config)
         .unwrap()
         .callback(Keep(Arc::clone(&seen)))
-        .watch(Watch::smallest("valid_loss"))
+        .monitor(Monitor::min("valid_loss"))
         .fit(net(), &Regression::default(), &train, Some(&valid));
     let seen = std::mem::take(&mut *seen.lock().unwrap());
     (fitted.unwrap(), seen)
@@ -157,15 +157,18 @@ fn a_run_with_an_average_is_resumed_in_mid_epoch_to_the_same_bits() {
             .unwrap()
             .run(Run::open(folder.path().join(name)).unwrap())
             .resume(resume)
-            .watch(Watch::smallest("valid_loss"))
-            .checkpoint(Every::Steps(3), 2)
+            .monitor(Monitor::min("valid_loss"))
+            .checkpoint(Interval::Steps(3), 2)
             .callback(StopAt(stop, flag.clone()))
             .stop_flag(flag)
             .fit(net(), &Regression::default(), &train, Some(&valid))
     };
     let whole = fit("whole", usize::MAX, Resume::No, 0.9).unwrap();
     let parts = fit("parts", 8, Resume::No, 0.9).unwrap();
-    assert!(matches!(parts.ended, Ended::Interrupted(Some(_))));
+    assert!(matches!(
+        parts.stop_reason,
+        StopReason::Interrupted(Some(_))
+    ));
     let error = fit("parts", 0, Resume::Latest, 0.8).unwrap_err();
     assert!(
         matches!(&error, TrainError::ForeignCheckpoint { reason, .. }
@@ -175,8 +178,8 @@ fn a_run_with_an_average_is_resumed_in_mid_epoch_to_the_same_bits() {
     let parts = fit("parts", usize::MAX, Resume::Latest, 0.9).unwrap();
     assert_eq!(bits(&parts.model), bits(&whole.model));
     assert_eq!(parts.best, whole.best);
-    let figures = |fitted: &Fitted<Net>| fitted.history.series("valid_loss");
-    assert_eq!(figures(&parts), figures(&whole));
+    let metrics = |fitted: &Fitted<Net>| fitted.history.series("valid_loss");
+    assert_eq!(metrics(&parts), metrics(&whole));
 }
 
 #[test]

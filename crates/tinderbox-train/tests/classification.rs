@@ -1,4 +1,4 @@
-//! What a user relies on of classification: the loss, its errors, the figures.
+//! What a user relies on of classification: the loss, its errors, the metrics.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};
@@ -33,7 +33,7 @@ fn model() -> Scaled {
     }
 }
 
-fn batch(logits: [[f32; 3]; 2], targets: &[i32]) -> Batch<2, Tensor<1, Int>> {
+fn batch(logits: [[f32; 3]; 2], targets: &[i32]) -> Batch<Tensor<2>, Tensor<1, Int>> {
     let device = Device::flex();
     Batch {
         inputs: Tensor::from_floats(logits, &device),
@@ -44,7 +44,7 @@ fn batch(logits: [[f32; 3]; 2], targets: &[i32]) -> Batch<2, Tensor<1, Int>> {
 fn loss(label_smoothing: f32) -> f64 {
     let task = Classification { label_smoothing };
     let batch = batch([[1.0, 2.0, 3.0], [0.0; 3]], &[0, 2]);
-    let step = task.step(&model(), batch).unwrap();
+    let step = task.step(&model(), batch, &mut ()).unwrap();
     assert_eq!(step.loss.count, 2);
     step.loss.mean.into_scalar()
 }
@@ -66,7 +66,7 @@ fn cross_entropy_with_label_smoothing_is_pytorchs() {
             "{smoothing}: {got} {expected}"
         );
     }
-    // The figures as torch.nn.functional.cross_entropy prints them.
+    // The metrics as torch.nn.functional.cross_entropy prints them.
     assert!((loss(0.0) - 1.753_109).abs() < 1e-6);
     assert!((loss(0.1) - 1.703_109).abs() < 1e-6);
 }
@@ -77,7 +77,11 @@ fn settings_and_labels_that_make_no_loss_are_typed_errors() {
         let task = Classification {
             label_smoothing: smoothing,
         };
-        let step = task.step(&model(), batch([[1.0, 2.0, 3.0], [0.0; 3]], targets));
+        let step = task.step(
+            &model(),
+            batch([[1.0, 2.0, 3.0], [0.0; 3]], targets),
+            &mut (),
+        );
         let error = step.unwrap_err();
         *error
             .downcast::<ClassificationError>()
@@ -152,8 +156,8 @@ fn a_trained_model_is_measured_as_in_training() {
     assert_eq!(last.get("valid_accuracy"), Some(4.0 / 7.0));
     assert_eq!(scores.accuracy, 4.0 / 7.0);
     let f1 = scores.macro_average.f1;
-    for figure in ["train_macro_f1", "valid_macro_f1"] {
-        assert_eq!(last.get(figure), Some(f1));
+    for metric in ["train_macro_f1", "valid_macro_f1"] {
+        assert_eq!(last.get(metric), Some(f1));
     }
     // Only the row (2, 0, 1) of class b has two others before it.
     assert!((last.get("valid_top_2_accuracy").unwrap() - 6.0 / 7.0).abs() < 1e-12);

@@ -14,9 +14,9 @@ use tinderbox_core::Seed;
 use tinderbox_data::{Batch, Loader, synthetic};
 use tinderbox_nn::Dropout;
 use tinderbox_train::{
-    Callback, Ended, EpochRecord, Every, Flow, Predictions, Progress, RegressionMetric,
-    RegressionMetrics, Resume, Run, Step, StepError, StopFlag, TrainConfig, TrainError, Trainer,
-    Watch,
+    Callback, EpochRecord, Flow, Interval, Monitor, Predictions, Progress, RegressionMetric,
+    RegressionMetrics, Resume, Run, Step, StepError, StopFlag, StopReason, TrainConfig, TrainError,
+    Trainer,
 };
 
 const EPOCHS: usize = 120;
@@ -110,7 +110,7 @@ fn child(folder: &Path) {
     std::process::exit(code);
 }
 
-fn train(folder: &Path) -> Result<Ended, TrainError> {
+fn train(folder: &Path) -> Result<StopReason, TrainError> {
     let device = Device::flex();
     let data = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 500, Seed::new(1))?;
     let valid = synthetic::linear(&[2.0, -3.4, 0.5, 1.0], 4.2, 0.1, 100, Seed::new(2))?;
@@ -136,15 +136,15 @@ fn train(folder: &Path) -> Result<Ended, TrainError> {
         .metric(RegressionMetrics::new(&[RegressionMetric::Mae]))
         .callback(Progress::lines(std::io::stdout()))
         .callback(KeepLast(folder.join("last.weights")))
-        .watch(Watch::smallest("valid_loss"))
-        .checkpoint(Every::Steps(7), 2)
+        .monitor(Monitor::min("valid_loss"))
+        .checkpoint(Interval::Steps(7), 2)
         .stop_flag(StopFlag::on_ctrl_c()?)
         .run(run)
         .resume(if begun { Resume::Latest } else { Resume::No });
     let fitted = trainer.fit(model, &step, &loader, Some(&valid))?;
     let fitted = fitted.finished()?;
     std::fs::write(folder.join("best.weights"), bits(&fitted.model)).expect("a file");
-    Ok(fitted.ended)
+    Ok(fitted.stop_reason)
 }
 
 fn start(folder: &Path) -> Child {
@@ -197,7 +197,7 @@ fn last(folder: &Path) -> PathBuf {
     files.pop().expect("at least one checkpoint")
 }
 
-/// Both runs ended with the same weights (of the last and of the best epoch) and figures.
+/// Both runs ended with the same weights (of the last and of the best epoch) and metrics.
 fn assert_same(folder: &Path, other: &Path) {
     assert_eq!(last(folder).file_name(), last(other).file_name());
     for name in ["last.weights", "best.weights"] {
@@ -205,11 +205,11 @@ fn assert_same(folder: &Path, other: &Path) {
         assert_eq!(read(folder).len(), 4 * (4 * 16 + 16 + 16 + 1));
         assert_eq!(read(folder), read(other), "{name} differ");
     }
-    assert_eq!(figures(folder), figures(other));
+    assert_eq!(metrics(folder), metrics(other));
 }
 
 /// The history without the wall time.
-fn figures(folder: &Path) -> Vec<String> {
+fn metrics(folder: &Path) -> Vec<String> {
     let csv = std::fs::read_to_string(folder.join("history.csv")).expect("a history");
     let lines: Vec<String> = csv
         .lines()

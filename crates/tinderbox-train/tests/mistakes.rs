@@ -62,7 +62,7 @@ fn train_loader() -> Loader<Rows> {
     Loader::new(rows(&[], &[]), 5).unwrap()
 }
 
-/// A figure that is what it is told to be, epoch by epoch; the last one for all that follow.
+/// A metric that is what it is told to be, epoch by epoch; the last one for all that follow.
 #[derive(Clone)]
 struct Told(Vec<f64>, usize);
 
@@ -91,12 +91,12 @@ impl<O> Metric<O> for Told {
 }
 
 #[test]
-fn a_watched_figure_that_is_no_number_ends_the_run_and_names_the_row() {
+fn a_watched_metric_that_is_no_number_ends_the_run_and_names_the_row() {
     let fit = |valid: Rows| {
         let valid = Loader::for_evaluation(valid, 4).unwrap();
         Trainer::new(config(30))
             .unwrap()
-            .watch(Watch::smallest("valid_loss").patience(3))
+            .monitor(Monitor::min("valid_loss").patience(3))
             .fit(
                 line(),
                 &Regression::default(),
@@ -106,12 +106,12 @@ fn a_watched_figure_that_is_no_number_ends_the_run_and_names_the_row() {
             .unwrap_err()
     };
     let row = |error: &TrainError| match error {
-        TrainError::FigureNotFinite {
-            figure,
+        TrainError::MetricNotFinite {
+            metric,
             epoch: 1,
             place: Some(NotFinitePlace::Row { row, what }),
             ..
-        } if figure == "valid_loss" => (*row, *what),
+        } if metric == "valid_loss" => (*row, *what),
         other => panic!("{other}"),
     };
     let error = fit(rows(&[], &[(6, f32::NAN), (12, f32::NAN)]));
@@ -132,7 +132,7 @@ fn a_watched_figure_that_is_no_number_ends_the_run_and_names_the_row() {
     assert!(
         matches!(
             error,
-            TrainError::FigureNotFinite {
+            TrainError::MetricNotFinite {
                 place: Some(NotFinitePlace::Batch { first: 1, last: 4 }),
                 ..
             }
@@ -168,10 +168,10 @@ fn a_step_of_ones_own_names_the_rows_of_the_batch() {
     let valid = Loader::for_evaluation(rows(&[], &[(9, f32::NAN)]), 4).unwrap();
     let error = Trainer::new(config(30))
         .unwrap()
-        .watch(Watch::smallest("valid_loss"))
+        .monitor(Monitor::min("valid_loss"))
         .fit(line(), &task, &train_loader(), Some(&valid))
         .unwrap_err();
-    let TrainError::FigureNotFinite {
+    let TrainError::MetricNotFinite {
         place: Some(place), ..
     } = &error
     else {
@@ -183,8 +183,8 @@ fn a_step_of_ones_own_names_the_rows_of_the_batch() {
 
 fn told(values: &[f64], watch: Option<&str>, plateau: Option<&str>) -> Result<Fitted<Line>> {
     let valid = Loader::for_evaluation(rows(&[], &[]), 20).unwrap();
-    let plateau = plateau.map(|figure| OnPlateau {
-        figure: figure.into(),
+    let plateau = plateau.map(|metric| OnPlateau {
+        metric: metric.into(),
         rule: PlateauConfig::default(),
     });
     let config = TrainConfig {
@@ -192,8 +192,8 @@ fn told(values: &[f64], watch: Option<&str>, plateau: Option<&str>) -> Result<Fi
         ..config(10)
     };
     let mut trainer = Trainer::new(config)?.metric(Told(values.to_vec(), 0));
-    if let Some(figure) = watch {
-        trainer = trainer.watch(Watch::largest(figure).patience(3));
+    if let Some(metric) = watch {
+        trainer = trainer.monitor(Monitor::max(metric).patience(3));
     }
     trainer.fit(
         line(),
@@ -204,11 +204,11 @@ fn told(values: &[f64], watch: Option<&str>, plateau: Option<&str>) -> Result<Fi
 }
 
 #[test]
-fn a_figure_without_a_value_on_these_data_is_named_with_the_epoch() {
+fn a_metric_without_a_value_on_these_data_is_named_with_the_epoch() {
     for value in [f64::NAN, f64::INFINITY] {
         for (watch, plateau) in [(Some("valid_told"), None), (None, Some("valid_told"))] {
             let error = told(&[value], watch, plateau).unwrap_err();
-            let TrainError::FigureNotFinite { epoch, place, .. } = &error else {
+            let TrainError::MetricNotFinite { epoch, place, .. } = &error else {
                 panic!("{error}");
             };
             assert_eq!((*epoch, *place), (1, Some(NotFinitePlace::Nowhere)));
@@ -225,12 +225,12 @@ fn a_figure_without_a_value_on_these_data_is_named_with_the_epoch() {
 }
 
 #[test]
-fn a_figure_that_was_a_number_once_runs_out_of_patience() {
+fn a_metric_that_was_a_number_once_runs_out_of_patience() {
     let fitted = told(&[0.5, 0.7, f64::NAN], Some("valid_told"), None).unwrap();
     assert_eq!(fitted.best, Some((2, 0.7)));
     assert_eq!(fitted.history.epochs.len(), 5);
     assert!(
-        matches!(&fitted.ended, Ended::Early(reason) if reason.contains("no better valid_told for 3"))
+        matches!(&fitted.stop_reason, StopReason::Early(reason) if reason.contains("no better valid_told for 3"))
     );
 }
 

@@ -89,7 +89,7 @@ fn the_courses_first_training_converges_as_published(#[case] device: &str) {
     for (got, truth) in numbers(&fitted.model).iter().zip([2.0, -3.4, 4.2]) {
         assert!((got - truth).abs() < 2e-3, "{got} {truth}");
     }
-    assert_eq!(fitted.ended, Ended::Finished);
+    assert_eq!(fitted.stop_reason, StopReason::Finished);
     assert_eq!(fitted.history.last().unwrap().step, 300);
 }
 
@@ -113,7 +113,7 @@ fn backends_agree_on_the_same_seed() {
 }
 
 /// One step on `batch` identical examples, from zero weights: the change of the bias.
-fn step_of(batch: usize, divide: Divide) -> f32 {
+fn step_of(batch: usize, loss_reduction: LossReduction) -> f32 {
     let device = cpu("flex");
     let data = Rows::new(
         Values::new(vec![1.0; batch], 1).unwrap(),
@@ -121,7 +121,7 @@ fn step_of(batch: usize, divide: Divide) -> f32 {
     );
     let loader = Loader::new(data.unwrap(), batch).unwrap();
     let config = TrainConfig {
-        divide,
+        loss_reduction: divide,
         ..config(1, 0.001)
     };
     let zero = LinearInit {
@@ -151,15 +151,20 @@ fn a_short_batch_has_the_gradient_scale_that_was_asked_for() {
     assert_eq!((sizes.len(), sizes[9], sizes[10]), (11, 96, 40));
 
     let ratio = |divide| step_of(40, divide) / step_of(96, divide);
-    assert!((ratio(Divide::Examples) - 1.0).abs() < 1e-5);
-    assert!((ratio(Divide::By(96)) - 40.0 / 96.0).abs() < 1e-5);
-    assert!((ratio(Divide::Nothing) - 40.0 / 96.0).abs() < 1e-5);
-    assert!((step_of(96, Divide::By(96)) / step_of(96, Divide::Examples) - 1.0).abs() < 1e-5);
-    assert!((step_of(96, Divide::Nothing) / step_of(96, Divide::Examples) - 96.0).abs() < 1e-4);
+    assert!((ratio(LossReduction::Mean) - 1.0).abs() < 1e-5);
+    assert!((ratio(LossReduction::DivideBy(96)) - 40.0 / 96.0).abs() < 1e-5);
+    assert!((ratio(LossReduction::Sum) - 40.0 / 96.0).abs() < 1e-5);
+    assert!(
+        (step_of(96, LossReduction::DivideBy(96)) / step_of(96, LossReduction::Mean) - 1.0).abs()
+            < 1e-5
+    );
+    assert!(
+        (step_of(96, LossReduction::Sum) / step_of(96, LossReduction::Mean) - 96.0).abs() < 1e-4
+    );
 }
 
 #[test]
-fn epoch_figures_are_means_over_examples() {
+fn epoch_metrics_are_means_over_examples() {
     // Nine batches of error 0 and a last one of a single example with error 1: the mean over
     // batches would be 0.1.
     let mut targets = vec![0.0; 91];
@@ -212,7 +217,7 @@ fn accumulated_batches_step_like_one_large_batch() {
             .shuffle(Seed::new(2));
         let config = TrainConfig {
             accumulate,
-            divide,
+            loss_reduction: divide,
             ..config(2, 0.05)
         };
         let trainer = Trainer::new(config).unwrap();
@@ -220,8 +225,8 @@ fn accumulated_batches_step_like_one_large_batch() {
         let fitted = fitted.unwrap();
         (numbers(&fitted.model), fitted.history.last().unwrap().step)
     };
-    let (large, steps) = train(150, 1, Divide::Examples);
-    let (small, groups) = train(50, 3, Divide::Examples);
+    let (large, steps) = train(150, 1, LossReduction::Mean);
+    let (small, groups) = train(50, 3, LossReduction::Mean);
     assert_eq!((steps, groups), (14, 14));
     for (a, b) in large.iter().zip(&small) {
         assert!((a - b).abs() < 1e-5, "{a} {b}");
@@ -261,7 +266,7 @@ fn wrong_data_is_an_error_that_names_the_place() {
         let loader = Loader::new(data, 10).unwrap().last_batch(LastBatch::Drop);
         Trainer::new(config(1, 0.1))
             .unwrap()
-            .watch(Watch::smallest(watch))
+            .monitor(Monitor::min(watch))
             .fit(model, &Regression::default(), &loader, None)
             .unwrap_err()
             .to_string()
@@ -279,7 +284,7 @@ fn wrong_data_is_an_error_that_names_the_place() {
     assert!(error.contains("targets of a loss"), "{error}");
     let error = fit(line(2, &device), course(), "valid_loss");
     assert!(
-        error.contains("no figure is called 'valid_loss'; there are: train_loss"),
+        error.contains("no metric is called 'valid_loss'; there are: train_loss"),
         "{error}"
     );
 }
@@ -303,7 +308,7 @@ fn early_stopping_restores_the_best_weights() {
     let fitted = Trainer::new(config(100, 0.01))
         .unwrap()
         .callback(Weights(Arc::clone(&seen)))
-        .watch(Watch::smallest("valid_loss").patience(3))
+        .monitor(Monitor::min("valid_loss").patience(3))
         .fit(
             line(2, &device),
             &Regression::default(),
@@ -325,7 +330,7 @@ fn early_stopping_restores_the_best_weights() {
     );
     assert_eq!(numbers(&fitted.model), seen.lock().unwrap()[best - 1]);
     assert!(
-        matches!(fitted.ended, Ended::Early(reason) if reason.contains("no better valid_loss for 3"))
+        matches!(fitted.stop_reason, StopReason::Early(reason) if reason.contains("no better valid_loss for 3"))
     );
 }
 
@@ -426,7 +431,7 @@ fn resuming_is_invisible(#[case] device: &str) {
         Trainer::new(config)
             .unwrap()
             .run(Run::open(folder.path().join(name)).unwrap())
-            .watch(Watch::smallest("valid_loss").patience(50))
+            .monitor(Monitor::min("valid_loss").patience(50))
             .resume(resume)
             .fit(
                 line(2, &device),
@@ -439,13 +444,13 @@ fn resuming_is_invisible(#[case] device: &str) {
     fit(3, "parts", Resume::No).unwrap();
     let parts = fit(7, "parts", Resume::Latest).unwrap();
     assert_eq!(numbers(&whole.model), numbers(&parts.model));
-    let figures = |fitted: &Fitted<Line>| {
+    let metrics = |fitted: &Fitted<Line>| {
         let epochs = fitted.history.epochs.iter();
         epochs
-            .map(|record| record.figures.clone())
+            .map(|record| record.metrics.clone())
             .collect::<Vec<_>>()
     };
-    assert_eq!(figures(&whole), figures(&parts));
+    assert_eq!(metrics(&whole), metrics(&parts));
     assert_eq!(whole.best, parts.best);
 }
 
@@ -613,6 +618,6 @@ fn a_closure_is_a_task_and_a_callback_may_stop() {
     let fitted = trainer
         .fit(line(2, &cpu("flex")), &task, &loader, None)
         .unwrap();
-    assert_eq!(fitted.ended, Ended::Early("enough".into()));
+    assert_eq!(fitted.stop_reason, StopReason::Early("enough".into()));
     assert_eq!(fitted.history.epochs.len(), 2);
 }

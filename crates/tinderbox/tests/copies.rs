@@ -9,7 +9,7 @@ use tinderbox_models::{ImageModel, ModelEntry, registry};
 use tinderbox_nn::{Network, count_parameters, deep_copy, parameters};
 use tinderbox_optim::Ema;
 use tinderbox_train::{
-    Bundle, Classification, LrFinder, Resume, Run, TrainConfig, Trainer, Watch, evaluate,
+    Bundle, Classification, LrFinder, Monitor, Resume, Run, TrainConfig, Trainer, evaluate,
     load_matching_weights, load_weights, save_weights,
 };
 
@@ -147,7 +147,7 @@ fn stays(entry: &ModelEntry) {
         let trainer = trainer
             .run(Run::open(folder.join("run")).unwrap())
             .resume(resume)
-            .watch(Watch::smallest("train_loss"));
+            .monitor(Monitor::min("train_loss"));
         trainer.fit(model.clone(), &task, &images, Some(&images))
     };
     check("Trainer::fit", Some(&fit(1, Resume::No).unwrap().model));

@@ -224,7 +224,7 @@ const WORTH_SHARING: usize = 256 * 1024;
 /// among all stored images: a subset sees the same crops as the whole.
 impl Examples for Images {
     type Host = ImageBatch;
-    type Batch = Batch<4, Tensor<1, Int>>;
+    type Batch = Batch<Tensor<4>, Tensor<1, Int>>;
 
     fn len(&self) -> usize {
         self.len()

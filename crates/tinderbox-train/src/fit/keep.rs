@@ -10,6 +10,7 @@ use tinderbox_optim::{Ema, load_state, save_state};
 
 use super::{Fit, at_epoch, identity};
 use crate::checkpoint::{self, Checkpoint, Header};
+use crate::state::{state_bytes, state_from_bytes};
 use crate::{Result, Task, TrainError};
 
 impl<M, O, B, T> Fit<'_, M, O, B, T>
@@ -28,12 +29,12 @@ where
             "plateau": config.plateau,
             "clipping": config.clip,
             "accumulation": config.accumulate,
-            "divisor of the loss": config.divide,
+            "loss reduction": config.loss_reduction,
             // Absent from checkpoints of runs without them.
             "groups": (!config.groups.is_empty()).then_some(&config.groups),
             "averaging of the weights": config.ema_decay,
             "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
-            "figures": self.figures,
+            "metrics": self.metrics,
         });
         if let Some(all) = identity.as_object_mut() {
             all.extend(self.data.clone());
@@ -70,7 +71,7 @@ where
                 schedule: self.rates.state(),
                 callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
                 best: self.best.as_ref().map(|(state, _)| *state),
-                blobs: [0; 4],
+                blobs: [0; 5],
             },
             model: model_bytes(self.model(), &path)?,
             optimizer: save_state(&self.optimizer, self.model())?,
@@ -79,6 +80,7 @@ where
                 Some(average) => average.save(self.model())?,
                 None => Vec::new(),
             },
+            state: state_bytes(&self.state),
         }
         .save(&path)?;
         run.write_history(&self.history)?;
@@ -123,6 +125,8 @@ where
         if let Some(state) = header.best {
             self.best = Some((state, checkpoint.best));
         }
+        self.state = state_from_bytes(&checkpoint.state, &self.device)
+            .ok_or_else(|| foreign("the state of its task is not that of this program".into()))?;
         let mut fits = self.rates.restore(&header.schedule);
         for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {
             fits &= metric.restore(state);

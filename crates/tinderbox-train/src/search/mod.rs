@@ -15,7 +15,7 @@ use tinderbox_core::Seed;
 pub use report::{SearchReport, TrialRecord};
 pub use space::{Range, SettingValue, Settings, Space};
 
-use crate::{Goal, Result, StepError, StopFlag, TrainError};
+use crate::{MonitorMode, Result, StepError, StopFlag, TrainError};
 use log::{Done, Log};
 use report::median;
 use space::wrong;
@@ -81,7 +81,7 @@ pub struct Search {
     /// How many settings are tried, and how long.
     pub strategy: SearchStrategy,
     /// Whether a small or a large score is good.
-    pub goal: Goal,
+    pub mode: MonitorMode,
     /// Seed of the settings and of the trials.
     pub seed: Seed,
     /// Runs of every trial, each with a seed of its own; their median counts.
@@ -110,7 +110,7 @@ impl Search {
     pub fn new(strategy: SearchStrategy) -> Self {
         Self {
             strategy,
-            goal: Goal::Minimize,
+            mode: MonitorMode::Minimize,
             seed: Seed::new(0),
             runs: 1,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
@@ -144,7 +144,7 @@ impl Search {
         loop {
             let round = self.round(&settings, &alive, budget, log.as_ref(), &score);
             let mut round = round.map_err(|error| counted(error, records.len() * self.runs))?;
-            round.sort_by(|a, b| a.compare(b, self.goal));
+            round.sort_by(|a, b| a.compare(b, self.mode));
             let passed = round.iter().filter(|record| record.score.is_some()).count();
             let keep = (round.len() / factor).clamp(1, passed.max(1));
             alive = round[..keep].iter().map(|record| record.number).collect();
@@ -164,7 +164,7 @@ impl Search {
         }
         Ok(SearchReport {
             space: space.clone(),
-            goal: self.goal,
+            mode: self.mode,
             records,
         })
     }

@@ -5,7 +5,7 @@ use tinderbox_plot::{Plot, Scale, Series, bars, scatter};
 
 use super::space::wrong;
 use super::{Range, SettingValue, Settings, Space};
-use crate::{Goal, Result};
+use crate::{MonitorMode, Result};
 
 /// What came of one trial with one budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +28,9 @@ pub struct TrialRecord {
 
 impl TrialRecord {
     /// The better one first, those that failed last; equals by number.
-    pub(super) fn compare(&self, other: &Self, goal: Goal) -> Ordering {
+    pub(super) fn compare(&self, other: &Self, goal: MonitorMode) -> Ordering {
         let order = match (self.score, other.score) {
-            (Some(a), Some(b)) if goal == Goal::Minimize => a.total_cmp(&b),
+            (Some(a), Some(b)) if goal == MonitorMode::Minimize => a.total_cmp(&b),
             (Some(a), Some(b)) => b.total_cmp(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
@@ -44,7 +44,7 @@ pub struct SearchReport {
     /// What could be chosen.
     pub space: Space,
     /// Whether a small or a large score is good.
-    pub goal: Goal,
+    pub goal: MonitorMode,
     /// Round after round, the best of each round first.
     pub records: Vec<TrialRecord>,
 }

@@ -104,7 +104,7 @@ fn starting_points_are_tried_first_and_must_lie_in_the_space() {
 #[test]
 fn failures_are_ranked_last_and_explained() {
     let search = Search {
-        goal: Goal::Maximize,
+        mode: MonitorMode::Maximize,
         ..Search::new(HALVING)
     };
     let report = search.run(&space(), |trial| match trial.settings.text("kind")? {

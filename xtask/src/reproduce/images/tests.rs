@@ -124,7 +124,7 @@ fn history(loss: f64, accuracy: f64) -> History {
             epoch: 7,
             step: 1,
             learning_rate: 0.1,
-            figures,
+            metrics: figures,
             seconds: 1.0,
         }],
     }

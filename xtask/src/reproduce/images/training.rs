@@ -5,7 +5,7 @@ use examples::{say, unless_interrupted};
 use tinderbox::data::fetch;
 use tinderbox::data::images::{Images, Part, read_image_set};
 use tinderbox::prelude::*;
-use tinderbox::train::{Accuracy, Every, History};
+use tinderbox::train::{Accuracy, History, Interval};
 
 use super::{SeedRun, Settings};
 
@@ -76,7 +76,7 @@ pub fn train(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History>
             .run(files)
             .resume(resume)
             .stop_flag(StopFlag::on_ctrl_c()?)
-            .checkpoint(Every::Epochs(1), 1);
+            .checkpoint(Interval::Epochs(1), 1);
     }
     let fitted = trainer.fit(model, &Classification::default(), &train, Some(&test))?;
     let fitted = fitted.finished();

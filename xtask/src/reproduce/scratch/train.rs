@@ -57,7 +57,7 @@ pub fn train<const N: usize>(
             epoch: epoch + 1,
             step: (epoch + 1) * train.num_batches(),
             learning_rate: settings.learning_rate,
-            figures: vec![
+            metrics: vec![
                 metric("train_loss", losses),
                 metric("train_accuracy", right),
                 metric("valid_accuracy", tested),
