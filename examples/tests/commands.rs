@@ -241,7 +241,7 @@ fn a_specification_from_a_file() {
     let iris = fetch("iris").unwrap().join("iris.csv");
     let spec = folder.write(
         "spec.toml",
-        "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardise\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
+        "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardize\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
     );
     let run = folder.join("run");
     let mut command = tabular(&iris, "species", &run);
@@ -265,8 +265,8 @@ fn a_specification_from_a_file() {
     };
     refused(
         "step.toml",
-        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n",
-        &["step.toml", "unknown variant `standardize`", "standardise"],
+        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n",
+        &["step.toml", "unknown variant `standardise`", "standardize"],
     );
     refused(
         "target.toml",

@@ -33,8 +33,8 @@ pub struct Dataset {
     pub title: String,
     /// What it is used for, and the shape of the data.
     pub task: String,
-    /// The licence, or `unknown`.
-    pub licence: String,
+    /// The license, or `unknown`.
+    pub license: String,
     /// Where it is described.
     pub homepage: String,
     /// Rows, images or lines of each part.
@@ -230,7 +230,7 @@ mod tests {
     fn a_catalog_that_would_write_elsewhere_is_refused() {
         let text = |path: &str, digest: &str| {
             format!(
-                "format = 1\n[[dataset]]\nname = \"x\"\ntitle = \"\"\ntask = \"\"\nlicence = \"\"\nhomepage = \"\"\n[[dataset.file]]\npath = \"{path}\"\nbytes = 1\nsha256 = \"{digest}\"\n"
+                "format = 1\n[[dataset]]\nname = \"x\"\ntitle = \"\"\ntask = \"\"\nlicense = \"\"\nhomepage = \"\"\n[[dataset.file]]\npath = \"{path}\"\nbytes = 1\nsha256 = \"{digest}\"\n"
             )
         };
         let digest = "0".repeat(64);

@@ -74,7 +74,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 fn dataset(url: &str, digest: &str, bytes: usize) -> Dataset {
     let text = format!(
-        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.bin\"\nbytes = {bytes}\nsha256 = \"{digest}\"\n{url}\n"
+        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicense = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.bin\"\nbytes = {bytes}\nsha256 = \"{digest}\"\n{url}\n"
     );
     Catalog::from_toml(&text)
         .unwrap()
@@ -325,7 +325,7 @@ fn mirrors_are_asked_first() {
 fn packed(server: &Server) -> Dataset {
     let body = body();
     let text = format!(
-        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.gz\"\nbytes = 1\nsha256 = \"{}\"\nraw_bytes = {}\nraw_sha256 = \"{}\"\nraw_url = \"{}/file\"\n",
+        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicense = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.gz\"\nbytes = 1\nsha256 = \"{}\"\nraw_bytes = {}\nraw_sha256 = \"{}\"\nraw_url = \"{}/file\"\n",
         "0".repeat(64),
         body.len(),
         sha256(&body),

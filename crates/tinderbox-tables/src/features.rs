@@ -29,5 +29,5 @@ pub use spec::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Ignored, Impute,
     Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, Unseen,
 };
-pub use summary::{ColumnSummary, Distribution, summarise};
+pub use summary::{ColumnSummary, Distribution, summarize};
 pub use table::{Targets, TensorTable};

@@ -22,7 +22,7 @@ use tinderbox_data::{Batches, Values};
 use tinderbox_tables::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Features, Impute,
     Inference, Missing, NumericSpec, ReadOptions, Step, StreamLoader, TargetSpec, TargetStep,
-    Targets, Task, Unseen, collect, read, summarise,
+    Targets, Task, Unseen, collect, read, summarize,
 };
 
 /// Cases in a run of the tests.
@@ -79,7 +79,7 @@ fn survive(path: &Path, options: &ReadOptions) {
         .map(|name| name.to_string())
         .collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    summarise(&table, &all).expect("a table that was read can be looked at");
+    summarize(&table, &all).expect("a table that was read can be looked at");
     for (target, task) in [(0, Task::Auto), (names.len() - 1, Task::Classification)] {
         let inference = Inference::default().task(task).embed_above(2);
         let lazy = FeatureSpec::infer_with(&frame, &names[target], &inference);
@@ -353,7 +353,7 @@ fn frame(rows: usize, columns: usize) -> impl Strategy<Value = DataFrame> {
 fn step() -> impl Strategy<Value = Step> + Clone {
     let end = option::of(-5.0f64..5.0);
     prop_oneof![
-        Just(Step::Standardise),
+        Just(Step::Standardize),
         Just(Step::MinMax),
         Just(Step::Robust),
         Just(Step::Log1p),
@@ -453,7 +453,7 @@ fn spec(columns: usize) -> impl Strategy<Value = FeatureSpec> {
     let transform = select(vec![
         TargetStep::Log,
         TargetStep::Log1p,
-        TargetStep::Standardise,
+        TargetStep::Standardize,
     ]);
     let target = (
         0..columns,

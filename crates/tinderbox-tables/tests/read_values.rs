@@ -354,7 +354,7 @@ fn a_first_line_is_compared_with_the_rows_below() {
     let names = Some(&["p", "q"][..]);
     assert_eq!(shape("red,round\nblue,flat\n", names), of("p q", 2));
     assert_eq!(shape("?,4.5\n1,2.5\n", names), of("p q", 2));
-    assert_eq!(shape("colour,size\nblue,3\n", names), of("p q", 1));
+    assert_eq!(shape("color,size\nblue,3\n", names), of("p q", 1));
     assert_eq!(shape("q,p\nblue,flat\n", names), of("p q", 1));
 }
 
@@ -500,7 +500,7 @@ fn another_file_is_read_as_the_first_was() {
 }
 
 #[test]
-fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
+fn what_a_value_means_does_not_depend_on_its_neighbors_in_another_file() {
     let folder = Folder::new();
     let text = "p;d\n1,5;31/01/2001\n2,25;01/02/2001\n";
     let (_, format) = plain(folder.write("train.csv", text));
@@ -513,7 +513,7 @@ fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
     assert_eq!(floats(&table, "p"), [Some(1500.0), Some(2250.0)]);
     let days = table["d"].cast(&DataType::Int32).unwrap();
     assert_eq!(days.i32().unwrap().get(0), Some(18_720));
-    // Other neighbours make it an error, not another number.
+    // Other neighbors make it an error, not another number.
     let error = read("p;d\n1.5;03/04/2021\n1.500;04/03/2021\n").unwrap_err();
     let error = error.to_string();
     assert!(

@@ -221,8 +221,8 @@ fn a_stream_is_known_by_its_rows_and_its_features() {
         (all.order_seed, all.shuffle_buffer, all.batch_size),
         (Some(4), Some(100), Some(10))
     );
-    let standardised = format!("{NUMBERS}steps = [\"standardise\"]\n");
-    assert_ne!(data, identity(read(&[&file]), &standardised).0);
+    let standardized = format!("{NUMBERS}steps = [\"standardize\"]\n");
+    assert_ne!(data, identity(read(&[&file]), &standardized).0);
     std::fs::create_dir(folder.path().join("moved")).unwrap();
     let moved = write("moved/rows.csv", &rows);
     assert_eq!(all, identity(read(&[&moved]), NUMBERS).1);
@@ -273,7 +273,7 @@ fn a_million_flights_pass_by() {
     });
     let frame = read(folder.join("flights-1m.parquet")).unwrap();
     let spec = FeatureSpec::from_toml(
-        "[target]\ncolumns = [\"delay\"]\n[[column]]\nname = \"distance\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n[[column]]\nname = \"origin\"\nkind = \"category\"\n",
+        "[target]\ncolumns = [\"delay\"]\n[[column]]\nname = \"distance\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n[[column]]\nname = \"origin\"\nkind = \"category\"\n",
     )
     .unwrap();
     let features = spec.fit(&frame).unwrap();

@@ -9,7 +9,7 @@ use super::{Resizer, Transform};
 use crate::prefetch::prefetch;
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
-/// Labelled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.
+/// Labeled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.
 ///
 /// The bytes are shared between clones, so that a training and a measuring view of the same images
 /// (with and without random transforms) cost the memory of one.

@@ -63,7 +63,7 @@ impl FolderOptions {
         self
     }
 
-    /// Demands these classes, labelled in this order.
+    /// Demands these classes, labeled in this order.
     pub fn classes(mut self, classes: &[String]) -> Self {
         self.classes = Some(classes.to_vec());
         self

@@ -13,7 +13,7 @@ use crate::{DataError, Result};
 #[serde(rename_all = "snake_case")]
 pub enum Colors {
     /// One channel of brightness.
-    Grey,
+    Gray,
     /// Red, green and blue.
     Rgb,
 }
@@ -22,7 +22,7 @@ impl Colors {
     /// Channels of an image.
     pub fn channels(self) -> usize {
         match self {
-            Self::Grey => 1,
+            Self::Gray => 1,
             Self::Rgb => 3,
         }
     }
@@ -68,12 +68,12 @@ pub fn read_image_on(
     let path = path.as_ref();
     let [channels, height, width] = shape;
     let colors = match channels {
-        1 => Colors::Grey,
+        1 => Colors::Gray,
         3 => Colors::Rgb,
         _ => {
             return Err(fault(
                 path,
-                format!("a picture has 1 channel (grey) or 3 (colour), not {channels}"),
+                format!("a picture has 1 channel (gray) or 3 (color), not {channels}"),
             ));
         }
     };
@@ -111,8 +111,8 @@ impl Picture {
         let (width, height) = (decoded.width() as usize, decoded.height() as usize);
         let pixels = match colors {
             Colors::Rgb => planes(&decoded.into_rgb8()),
-            Colors::Grey if decoded.color().has_color() => luma(&decoded.into_rgb8()),
-            Colors::Grey => decoded.into_luma8().into_raw(),
+            Colors::Gray if decoded.color().has_color() => luma(&decoded.into_rgb8()),
+            Colors::Gray => decoded.into_luma8().into_raw(),
         };
         Ok(Self {
             height,

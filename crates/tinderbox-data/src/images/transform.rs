@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn normalised_channel_by_channel() {
+    fn normalized_channel_by_channel() {
         let transform = Transform::Normalize {
             mean: vec![0.5, 0.0],
             std: vec![0.5, 2.0],

@@ -104,7 +104,7 @@ impl NumberObserver {
         };
         let steps = self.steps.iter().map(|&step| match step {
             Step::Clip { .. } | Step::Log1p => stateless(step),
-            Step::Standardise => scale(self.scaled.mean, self.scaled.deviation()),
+            Step::Standardize => scale(self.scaled.mean, self.scaled.deviation()),
             Step::MinMax => scale(self.scaled.least, self.scaled.greatest - self.scaled.least),
             Step::Robust => {
                 let quantiles = self.scaled_quantiles.as_ref();

@@ -63,7 +63,7 @@ impl TargetObserver {
                             target = match step {
                                 TargetStep::Log => FittedTargetStep::Log.apply(target),
                                 TargetStep::Log1p => FittedTargetStep::Log1p.apply(target),
-                                TargetStep::Standardise => break,
+                                TargetStep::Standardize => break,
                             };
                         }
                         if !target.is_finite() {
@@ -105,7 +105,7 @@ impl TargetObserver {
                     let steps = steps.into_iter().map(|step| match step {
                         TargetStep::Log => FittedTargetStep::Log,
                         TargetStep::Log1p => FittedTargetStep::Log1p,
-                        TargetStep::Standardise => {
+                        TargetStep::Standardize => {
                             let spread = moments.deviation();
                             FittedTargetStep::Scale {
                                 shift: moments.mean,

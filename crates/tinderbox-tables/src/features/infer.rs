@@ -115,7 +115,7 @@ pub(super) enum Stated {
 
 impl FeatureSpec {
     /// A sensible default from types and values: numbers are imputed by their mean and
-    /// standardised, words become one-hot with a category for missing values, dates become year,
+    /// standardized, words become one-hot with a category for missing values, dates become year,
     /// month, day and weekday; row numbers, identifiers and columns without values are left out.
     ///
     /// Numbers among which a few are so large that all others would become the same number are imputed

@@ -286,7 +286,7 @@ impl Scale {
         };
         let spread = spread(inner(0.75) - inner(0.25), inner);
         if spread == 0.0 || self.moments.deviation() <= EXTREME * spread {
-            return (Impute::Mean, vec![Step::Standardise]);
+            return (Impute::Mean, vec![Step::Standardize]);
         }
         let clip = Step::Clip {
             low: Some(-CLIP),

@@ -20,7 +20,7 @@ use crate::{DataError, Result};
 ///     kind = "numeric"
 ///     impute = "median"
 ///     missing_indicator = true
-///     steps = [{ clip = { low = 0.0 } }, "log1p", "standardise"]
+///     steps = [{ clip = { low = 0.0 } }, "log1p", "standardize"]
 ///
 ///     [[column]]
 ///     name = "street"
@@ -32,7 +32,7 @@ use crate::{DataError, Result};
 ///     name = "sold"
 ///     kind = "date"
 ///     parts = ["year", "month"]
-///     steps = ["standardise"]
+///     steps = ["standardize"]
 /// "#)?;
 /// assert_eq!(spec.columns.len(), 3);
 /// # Ok(())
@@ -232,7 +232,7 @@ pub enum Impute {
 #[non_exhaustive]
 pub enum Step {
     /// `(x - mean) / standard deviation`, the latter with `n - 1` as in pandas.
-    Standardise,
+    Standardize,
     /// To the range 0 to 1 on the training rows.
     MinMax,
     /// `(x - median) / (75 % quantile - 25 % quantile)`: outliers do not move it. Where the two are
@@ -323,13 +323,13 @@ impl TargetSpec {
 
     /// The steps in an order that can be fitted, as a specification has them.
     fn in_order(&self) -> String {
-        let others = (self.transform.iter()).filter(|step| **step != TargetStep::Standardise);
+        let others = (self.transform.iter()).filter(|step| **step != TargetStep::Standardize);
         let names = others
-            .chain([&TargetStep::Standardise])
+            .chain([&TargetStep::Standardize])
             .map(|step| match step {
                 TargetStep::Log => "\"log\"",
                 TargetStep::Log1p => "\"log1p\"",
-                TargetStep::Standardise => "\"standardise\"",
+                TargetStep::Standardize => "\"standardize\"",
             });
         format!("[{}]", names.collect::<Vec<_>>().join(", "))
     }
@@ -358,7 +358,7 @@ pub enum TargetStep {
     /// `ln(1 + y)`, for values above -1.
     Log1p,
     /// `(y - mean) / standard deviation` of the training rows, after the steps before; the last step.
-    Standardise,
+    Standardize,
 }
 
 /// A column that inference left out.
@@ -421,11 +421,11 @@ impl FeatureSpec {
         };
         let steps = |name: &str, steps: &[Step], impute: Impute| {
             let scaling =
-                |step: &&Step| matches!(step, Step::Standardise | Step::MinMax | Step::Robust);
+                |step: &&Step| matches!(step, Step::Standardize | Step::MinMax | Step::Robust);
             if steps.iter().filter(scaling).count() > 1 {
                 return wrong(
                     name,
-                    "has two scaling steps; use one of standardise, min_max and robust",
+                    "has two scaling steps; use one of standardize, min_max and robust",
                 );
             }
             let scaled = steps.iter().position(|step| scaling(&step));
@@ -505,11 +505,11 @@ impl FeatureSpec {
                 });
             }
             let scaled =
-                (target.transform.iter()).position(|step| *step == TargetStep::Standardise);
+                (target.transform.iter()).position(|step| *step == TargetStep::Standardize);
             if scaled.is_some_and(|scaled| scaled + 1 < target.transform.len()) {
                 return Err(DataError::Spec {
                     problem: format!(
-                        "standardise must be the last step of the target, once; write transform = {}",
+                        "standardize must be the last step of the target, once; write transform = {}",
                         target.in_order()
                     ),
                 });
@@ -542,13 +542,13 @@ impl ColumnSpec {
         }
     }
 
-    /// A numeric column: missing values become the mean, then all are standardised.
+    /// A numeric column: missing values become the mean, then all are standardized.
     pub fn numeric(name: impl Into<String>) -> Self {
         Self::Numeric(NumericSpec {
             name: name.into(),
             impute: Impute::Mean,
             missing_indicator: false,
-            steps: vec![Step::Standardise],
+            steps: vec![Step::Standardize],
         })
     }
 

@@ -42,7 +42,7 @@ pub enum Distribution {
 /// # Errors
 ///
 /// A column that is not there, a frame that cannot be read.
-pub fn summarise(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSummary>> {
+pub fn summarize(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSummary>> {
     let schema = frame.columns()?;
     require(&schema, columns.iter().copied())?;
     let names: Vec<String> = columns.iter().map(|name| name.to_string()).collect();
@@ -149,8 +149,8 @@ mod tests {
         )
         .unwrap();
         let names = ["area", "zone", "flag", "empty"];
-        let whole = summarise(&frame, &names).unwrap();
-        assert_eq!(whole, summarise(&frame.clone().lazy(), &names).unwrap());
+        let whole = summarize(&frame, &names).unwrap();
+        assert_eq!(whole, summarize(&frame.clone().lazy(), &names).unwrap());
         let missing: Vec<usize> = whole.iter().map(|column| column.missing).collect();
         assert_eq!(missing, [2, 1, 0, 4]);
         assert_eq!(whole[0].values, Distribution::Numbers(vec![1.0, 4.0]));
@@ -162,7 +162,7 @@ mod tests {
         let flags = vec![counted("true", 3), counted("false", 1)];
         assert_eq!(whole[2].values, Distribution::Words(flags));
         assert_eq!((whole[3].rows, whole[3].dtype.as_str()), (4, "i32"));
-        let error = summarise(&frame, &["aera"]).unwrap_err().to_string();
+        let error = summarize(&frame, &["aera"]).unwrap_err().to_string();
         assert!(
             error.contains("did you mean") && error.contains("area"),
             "{error}"
@@ -173,7 +173,7 @@ mod tests {
     fn many_numbers_are_kept_evenly() {
         let many: Vec<i64> = (0..100_000).collect();
         let frame = df!("n" => many).unwrap();
-        let summary = summarise(&frame, &["n"]).unwrap().remove(0);
+        let summary = summarize(&frame, &["n"]).unwrap().remove(0);
         let Distribution::Numbers(kept) = summary.values else {
             panic!("numbers");
         };

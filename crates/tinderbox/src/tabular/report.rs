@@ -24,7 +24,7 @@ pub struct TableReport<'a> {
     pub title: &'a str,
     /// What was inferred, or written by a user.
     pub spec: &'a FeatureSpec,
-    /// What the columns look like; see [`tinderbox_tables::summarise`].
+    /// What the columns look like; see [`tinderbox_tables::summarize`].
     pub columns: &'a [ColumnSummary],
     /// The epochs.
     pub history: &'a History,
