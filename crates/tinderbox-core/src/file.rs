@@ -107,6 +107,18 @@ fn replace(
     Ok(())
 }
 
+/// The file that a path names behind all links; the path itself if it is not a link.
+///
+/// # Errors
+/// A folder, links that lead in a circle.
+pub fn behind_links(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = path.as_ref();
+    Ok(match Place::of(path)? {
+        Place::File { path, .. } => path,
+        Place::Output | Place::Stream => path.to_path_buf(),
+    })
+}
+
 /// What a path stands for.
 enum Place {
     /// The standard output of this process.
@@ -224,6 +236,10 @@ mod tests {
             symlink("made/later", at("dangling")).unwrap();
             symlink("round", at("round")).unwrap();
 
+            assert_eq!(behind_links(at("second")).unwrap(), at("deep/target"));
+            assert_eq!(behind_links(at("dangling")).unwrap(), at("made/later"));
+            assert_eq!(behind_links(at("none")).unwrap(), at("none"));
+            assert!(behind_links(at("round")).is_err());
             write_atomic(at("second"), "new").unwrap();
             write_atomic(at("dangling"), "new").unwrap();
             for name in ["first", "second", "dangling"] {

@@ -1,9 +1,9 @@
-//! From files to batches: loaders, images, splits and the data-set catalog. Tables are in `tinderbox-tables`.
+//! Loaders, images, splits and the catalog of data sets. Tables are in `tinderbox-tables`.
 //!
 //! * [`fetch`] gets a data set of the catalog; [`split`] and [`k_fold`] divide rows or images.
-//! * [`Loader`] gives [`Rows`], or [`images`], out in batches, in an order that is a pure function of
-//!   (seed, epoch). [`Batches`] is what training knows of it, [`Examples`] what it knows of the data.
-//! * [`synthetic`] makes data whose answer is known.
+//! * [`Loader`] returns [`Rows`], or [`images`], in batches, in an order that is a pure function of
+//!   (seed, epoch). [`Batches`] is its interface to training, [`Examples`] its interface to the data.
+//! * [`synthetic`] makes data with known parameters.
 //!
 //! ```
 //! use tinderbox_core::Seed;

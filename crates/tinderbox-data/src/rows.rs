@@ -1,3 +1,5 @@
+//! Rows of numbers and their targets, in memory.
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -10,31 +12,30 @@ use crate::{Batch, DataError, Examples, Result};
 
 /// Rows of `f32` numbers, one after the other in memory.
 ///
-/// The features of a table keep a one-hot category as one number, its index, until rows are gathered
-/// into a batch: a column of 3,000 categories takes 4 bytes a row. That changes no number that comes
-/// out.
+/// A one-hot category of a table is stored as one number, its index, until rows are gathered into a batch:
+/// a column of 3,000 categories takes 4 bytes per row. This does not change the numbers of a batch.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// Rows as they are stored: narrow where there are slots.
+    /// The stored rows: narrow if there are slots.
     data: Vec<f32>,
-    /// Numbers in a row as a model takes them.
+    /// Numbers in a row of a batch.
     width: usize,
     slots: Option<Arc<[Slot]>>,
-    /// What [`Values::as_slice`] gave of narrow rows.
+    /// The result of [`Values::as_slice`] for narrow rows.
     wide: OnceLock<Vec<f32>>,
 }
 
-/// What one number of a narrow row stands for.
+/// The meaning of a number of a narrow row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Slot {
     /// The number itself.
     Number,
-    /// A one-hot category of this width: 0 for none, else 1 more than the place of its 1.
+    /// A one-hot category of this width: 0 for none, else the index of its 1, plus 1.
     OneHot(usize),
 }
 
 impl Slot {
-    /// Narrow rows, one number a slot, as a model takes them.
+    /// Narrow rows, one number for each slot, as rows of a batch.
     pub fn widen(slots: &[Self], rows: &[f32]) -> Vec<f32> {
         let width: usize = slots.iter().map(|slot| slot.width()).sum();
         let mut wide = vec![0.0; rows.len() / slots.len().max(1) * width];
@@ -67,15 +68,15 @@ impl Values {
     /// Rows of `width` numbers from one buffer in row-major order.
     ///
     /// # Errors
-    /// A width of 0, or a buffer that is no whole number of rows.
+    /// A width of 0, or a buffer whose length is not a multiple of it.
     pub fn new(data: Vec<f32>, width: usize) -> Result<Self> {
         Self::checked(data, width, width, None)
     }
 
-    /// Rows of one number a slot, in row-major order; they are widened when a batch is gathered.
+    /// Rows with one number for each slot, in row-major order; they are widened when a batch is gathered.
     ///
     /// # Errors
-    /// No slots, or a buffer that is no whole number of rows.
+    /// No slots, or a buffer whose length is not a multiple of their number.
     pub fn narrow(data: Vec<f32>, slots: &Arc<[Slot]>) -> Result<Self> {
         if slots.iter().all(|slot| *slot == Slot::Number) {
             return Self::new(data, slots.len());
@@ -104,7 +105,7 @@ impl Values {
         })
     }
 
-    /// These rows, stored as the others are.
+    /// Rows with the same slots.
     fn with(&self, data: Vec<f32>) -> Self {
         Self {
             data,
@@ -140,8 +141,8 @@ impl Values {
 
     /// All numbers in row-major order.
     ///
-    /// One-hot categories are written out at the first call, and the result is kept: of a large table
-    /// with many categories take [`slice`](Self::slice) or [`gather`](Self::gather) instead.
+    /// The first call writes out one-hot categories and keeps the result: for a large table with many
+    /// categories use [`slice`](Self::slice) or [`gather`](Self::gather).
     pub fn as_slice(&self) -> &[f32] {
         match &self.slots {
             None => &self.data,
@@ -149,7 +150,7 @@ impl Values {
         }
     }
 
-    /// All numbers in row-major order; what has to be written out for it is not kept.
+    /// All numbers in row-major order, without keeping one-hot categories that are written out.
     pub fn to_wide(&self) -> Cow<'_, [f32]> {
         match (&self.slots, self.wide.get()) {
             (None, _) => Cow::Borrowed(&self.data),
@@ -158,7 +159,7 @@ impl Values {
         }
     }
 
-    /// All numbers in row-major order, as a buffer of its own.
+    /// All numbers in row-major order, as a vector.
     pub fn into_vec(self) -> Vec<f32> {
         match self.slots {
             None => self.data,
@@ -173,8 +174,8 @@ impl Values {
         (self.data.len() + self.wide.get().map_or(0, Vec::len)) * size_of::<f32>()
     }
 
-    /// The numbers as a tensor of shape `[rows, width]`, without copying them on the CPU unless there
-    /// are one-hot categories.
+    /// A tensor of shape `[rows, width]`; on the CPU the numbers are not copied, unless there are one-hot
+    /// categories.
     pub fn into_tensor(self, device: &Device) -> Tensor<2> {
         let shape = [self.rows(), self.width];
         Tensor::from_data(TensorData::new(self.into_vec(), shape), device)
@@ -186,7 +187,7 @@ impl Values {
         self.with(self.data[rows.start * stored..rows.end * stored].to_vec())
     }
 
-    /// A digest of every bit of every number, as they are stored.
+    /// A digest of all stored numbers.
     fn digest(&self) -> u64 {
         let width = Digest::new().word(self.width as u64);
         let slots = self.slots.iter().flat_map(|slots| slots.iter());
@@ -197,7 +198,7 @@ impl Values {
     /// The rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
         self.with(match self.stored() {
-            // The targets of most tables: a call for each would take longer than the copy.
+            // The targets of most tables: a call for each row would take longer than the copy.
             1 => indices.iter().map(|&index| self.data[index]).collect(),
             width => {
                 let mut data = Vec::with_capacity(indices.len() * width);
@@ -213,7 +214,7 @@ impl Values {
         })
     }
 
-    /// The same rows as a model takes them.
+    /// The same rows as rows of a batch.
     fn widened(self) -> Self {
         match self.slots {
             None => self,
@@ -227,7 +228,7 @@ impl Values {
     }
 }
 
-/// Rows are equal that a model sees as equal.
+/// Rows are equal if their batches are equal.
 impl PartialEq for Values {
     fn eq(&self, other: &Self) -> bool {
         match self.width == other.width && self.rows() == other.rows() {
@@ -241,7 +242,7 @@ impl PartialEq for Values {
 /// Numbers between the row that is copied and the one that is prefetched.
 const AHEAD: usize = 1024;
 
-/// Class labels `0..classes`, one a row, with the names of the classes.
+/// Class labels `0..classes`, one for each row, with the names of the classes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Classes {
     labels: Vec<i32>,
@@ -270,7 +271,7 @@ impl Classes {
         })
     }
 
-    /// The labels, one a row.
+    /// The labels, one for each row.
     pub fn labels(&self) -> &[i32] {
         &self.labels
     }
@@ -289,7 +290,7 @@ impl Classes {
     }
 }
 
-/// What a row is to be predicted as: numbers ([`Values`]) or a class ([`Classes`]).
+/// The targets of rows: numbers ([`Values`]) or classes ([`Classes`]).
 pub trait Target: Clone + Send + Sync + 'static {
     /// Number of rows.
     fn rows(&self) -> usize;
@@ -299,7 +300,7 @@ pub trait Target: Clone + Send + Sync + 'static {
     type Tensor: Send + 'static;
     /// Moves gathered targets to a device.
     fn into_tensor(self, device: &Device) -> Self::Tensor;
-    /// A digest of all targets; `None`, the default, where none is made. See [`Examples::digest`].
+    /// A digest of all targets; `None` by default. See [`Examples::digest`].
     fn digest(&self) -> Option<u64> {
         None
     }
@@ -349,7 +350,7 @@ impl Target for Classes {
     }
 }
 
-/// Examples held in memory: a row of features and a target each.
+/// Examples in memory: a row of features and a target each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows<T = Values> {
     features: Values,
@@ -360,7 +361,7 @@ impl<T: Target> Rows<T> {
     /// Features and targets of the same examples, in the same order.
     ///
     /// # Errors
-    /// Another number of rows of features than of targets.
+    /// Different numbers of rows of features and of targets.
     pub fn new(features: Values, targets: T) -> Result<Self> {
         if features.rows() != targets.rows() {
             return Err(DataError::RowsDiffer {
@@ -391,7 +392,7 @@ impl<T: Target> Rows<T> {
         &self.targets
     }
 
-    /// Features and targets, for instance to make one tensor of each.
+    /// The features and the targets.
     pub fn into_parts(self) -> (Values, T) {
         (self.features, self.targets)
     }
@@ -413,7 +414,7 @@ impl<T: Target> Examples for Rows<T> {
         self.len()
     }
 
-    /// One-hot categories are written out here, on whatever thread gathers.
+    /// Writes out one-hot categories.
     fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self> {
         Ok(Self {
             features: self.features.gather(indices).widened(),

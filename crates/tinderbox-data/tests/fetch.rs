@@ -145,8 +145,32 @@ fn a_file_arrives_once() {
     assert_eq!(std::fs::read(folder.join("file.bin")).unwrap(), body());
 }
 
+#[cfg(unix)]
 #[test]
-fn a_cut_download_goes_on_where_it_was() {
+fn a_link_is_followed_and_stays() {
+    let server = Server::new(Box::new(whole));
+    let cache = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(cache.path().join("set")).unwrap();
+    let link = cache.path().join("set/file.bin");
+    for target in ["there.bin", "made/later.bin"] {
+        let target = elsewhere.path().join(target);
+        if target.ends_with("there.bin") {
+            std::fs::write(&target, "damaged").unwrap();
+        }
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        Fetcher::new(cache.path())
+            .fetch(&official(&server))
+            .unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(target).unwrap(), body());
+    }
+    assert_eq!(litter(cache.path()), ["file.bin"]);
+}
+
+#[test]
+fn a_cut_download_resumes_where_it_was() {
     let server = Server::new(Box::new(|_, from, connection| {
         let body = body();
         match from {

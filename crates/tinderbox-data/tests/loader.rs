@@ -229,7 +229,7 @@ fn bad_input_is_refused_with_a_reason() {
     assert!(message(Rows::new(three, two).unwrap_err()).contains("3 rows of features but 2"));
     assert!(message(Values::new(vec![0.0; 5], 2).unwrap_err()).contains("5 numbers"));
     let labels = Classes::new(vec![0, 3], vec!["a".into(), "b".into()]);
-    assert!(message(labels.unwrap_err()).contains("row 1: label 3"));
+    assert!(message(labels.unwrap_err()).contains("row 2 (counted from 1): label 3"));
 }
 
 #[derive(Module, Debug)]

@@ -522,7 +522,7 @@ fn a_square_is_for_pictures_that_are_large_or_of_different_sizes() {
 }
 
 #[test]
-fn demanded_classes_may_lack_pictures_but_no_other_class_may_have_some() {
+fn required_classes_may_lack_pictures_but_other_classes_are_refused() {
     let folder = pets(4);
     let options = |classes: &[&str]| {
         let classes: Vec<String> = classes.iter().map(|name| name.to_string()).collect();
@@ -537,7 +537,7 @@ fn demanded_classes_may_lack_pictures_but_no_other_class_may_have_some() {
     let message = |classes: &[&str]| error(read_image_folder(folder.path(), &options(classes)));
     let text = message(&["cat"]);
     assert!(text.contains("pictures of [\"dog\"]"), "{text}");
-    assert!(message(&["cat", "dog", "dog"]).contains("demanded twice"));
+    assert!(message(&["cat", "dog", "dog"]).contains("required twice"));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use tinderbox_data::Result;
 use tinderbox_tables::{
     ColumnSpec, ColumnType, Encode, FeatureSpec, Features, Inference, OutputKind, ReadOptions,
-    Step, Targets, TensorTable, Unseen, collect, read,
+    Step, Targets, Task, TensorTable, Unseen, collect, read,
 };
 
 fn spec(text: &str) -> FeatureSpec {
@@ -432,7 +432,7 @@ fn inference_is_told_about_columns() {
     let frame = df!("id" => n, "zip" => zip, "words" => words, "y" => y).unwrap();
     fails(
         infer(&frame, &Inference::default()),
-        &["\"words\", row 6", "many"],
+        &["\"words\", row 7", "many"],
     );
     let told = Inference::default()
         .numeric(["id"])
@@ -444,7 +444,7 @@ fn inference_is_told_about_columns() {
     assert_eq!(reason(&spec, "words"), "as stated");
     let features = spec.fit(&frame).unwrap();
     assert_eq!(features.width(), 1 + 5 + 1);
-    // Words may be what they like as a category.
+    // A category column may have any values.
     let told = Inference::default().category(["words"]);
     let spec = infer(&frame, &told).unwrap();
     assert_eq!(column_names(&spec), ["zip", "words"]);
@@ -463,7 +463,7 @@ fn inference_is_told_about_columns() {
     );
     wrong(
         told().numeric(["words"]),
-        &["\"words\", row 6", "\"many\" is text"],
+        &["\"words\", row 7", "\"many\" is text"],
     );
     wrong(told().date(["words"]), &["\"words\"", "not a date"]);
     let both = told().numeric(["id", "id"]).ignore(["words"]);
@@ -622,7 +622,7 @@ fn the_same_values_of_another_type_are_the_same_categories() {
     let strict = category("unseen = \"error\"").fit(&codes).unwrap();
     fails(
         names(&strict, Column::new("w".into(), ["30", "new"])),
-        &["row 1", "\"new\""],
+        &["row 2", "\"new\""],
     );
     let flags = category("")
         .fit(&df!("w" => [true, false]).unwrap())
@@ -714,4 +714,50 @@ fn another_file_is_read_as_the_training_rows_were() {
         DataType::Boolean,
     ];
     assert_eq!(found.dtypes(), types);
+}
+
+#[test]
+fn categories_that_are_all_rare_are_left_out_and_said() {
+    let rows: Vec<i32> = (0..2100).collect();
+    let code: Vec<String> = rows.iter().map(|row| format!("c{}", row % 700)).collect();
+    let y: Vec<f64> = rows.iter().map(|&row| f64::from(row % 7)).collect();
+    let frame = df!("code" => code, "x" => rows.clone(), "y" => y).unwrap();
+    let spec = infer(&frame, &Inference::default()).unwrap();
+    assert_eq!(
+        reason(&spec, "code"),
+        "it has 700 different values, each in fewer than 5 rows"
+    );
+    // Where the specification has it all the same, the fit leaves it out.
+    let told = Inference::default().category(["code"]).numeric(["x"]);
+    let features = infer(&frame, &told).unwrap().fit(&frame).unwrap();
+    assert_eq!((features.width(), features.left_out().len()), (1, 1));
+    let left_out = &features.left_out()[0];
+    assert_eq!(
+        (left_out.name.as_str(), left_out.reason.as_str()),
+        (
+            "code",
+            "each of its 700 values has fewer than 5 training rows, so all would be one category"
+        )
+    );
+}
+
+#[test]
+fn a_target_of_dates_is_refused_with_advice() {
+    let when = Column::new("when".into(), [1i32, 2, 3])
+        .cast(&DataType::Date)
+        .unwrap();
+    let x = Column::new("x".into(), [1.5, 2.5, 4.0]);
+    let frame = DataFrame::new(3, vec![when, x]).unwrap();
+    for task in [Task::Auto, Task::Regression, Task::Classification] {
+        let spec = FeatureSpec::infer_with(&frame, "when", &Inference::default().task(task));
+        fails(
+            spec.unwrap().fit(&frame),
+            &[
+                "\"when\"",
+                "holds dates",
+                "days since a fixed day",
+                "--column-type \"when=text\"",
+            ],
+        );
+    }
 }

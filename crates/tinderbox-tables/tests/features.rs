@@ -421,15 +421,15 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     );
     fails(
         numeric("LotArea", "").fit(&table),
-        &["\"LotArea\", row 1", "missing"],
+        &["\"LotArea\", row 2", "missing"],
     );
     fails(
         numeric("LotArea", "impute = \"mean\"").fit(&table),
-        &["\"LotArea\", row 2", "clip"],
+        &["\"LotArea\", row 3", "clip"],
     );
     fails(
         numeric("nan", "").fit(&table),
-        &["\"nan\", row 1", "missing"],
+        &["\"nan\", row 2", "missing"],
     );
     fails(
         numeric("none", "impute = \"mean\"").fit(&table),
@@ -441,7 +441,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     );
     fails(
         numeric("word", "").fit(&table),
-        &["\"word\", row 0", "\"a\" is text in a numeric column"],
+        &["\"word\", row 1", "\"a\" is text in a numeric column"],
     );
     let category = |rest: &str| {
         spec(&format!(
@@ -450,7 +450,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     };
     fails(
         category("missing = \"error\"").fit(&table),
-        &["\"word\", row 2", "missing"],
+        &["\"word\", row 3", "missing"],
     );
     let mut small = category("");
     small.max_categories = 1;
@@ -462,7 +462,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     };
     fails(
         target("y", "auto").fit(&table),
-        &["\"y\", row 2", "target is missing"],
+        &["\"y\", row 3", "target is missing"],
     );
     fails(target("z", "auto").fit(&table), &["no column \"z\""]);
     fails(
@@ -479,7 +479,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     let other = |column: Column| DataFrame::new(column.len(), vec![column]).unwrap();
     fails(
         fitted.transform(&other(Column::new("word".into(), ["a", "c"]))),
-        &["\"word\", row 1", "\"c\" is not among"],
+        &["\"word\", row 2", "\"c\" is not among"],
     );
     fails(
         fitted.transform(&other(Column::new("word".into(), [1i64, 2]))),
@@ -490,11 +490,11 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
         &["no column \"word\""],
     );
     let fitted = target("one", "regression").fit(&table);
-    fails(fitted, &["\"one\", row 0", "text in a numeric column"]);
+    fails(fitted, &["\"one\", row 1", "text in a numeric column"]);
     let mixed = df!("y" => ["1", "2.5", "many", "3"]).unwrap();
     fails(
         numeric("y", "").fit(&mixed),
-        &["\"y\", row 2", "\"many\" is text in a numeric column"],
+        &["\"y\", row 3", "\"many\" is text in a numeric column"],
     );
     let inferred = FeatureSpec::infer(&table.head(Some(2)), "y").unwrap();
     let none = inferred.ignored.iter().find(|column| column.name == "none");
@@ -530,7 +530,7 @@ fn some_of_the_targets_are_not_enough() {
     let missing = df!("x" => [1.0, 2.0], "y" => [Some(1.0), None], "z" => [0.0, 1.0]).unwrap();
     fails(
         fitted.transform(&missing),
-        &["\"y\", row 1", "target is missing"],
+        &["\"y\", row 2", "target is missing"],
     );
 }
 
@@ -559,7 +559,7 @@ fn numbers_spoiled_by_a_word_are_no_categories() {
     fails(
         FeatureSpec::infer(&table, "y"),
         &[
-            "\"x\", row 37",
+            "\"x\", row 38",
             "\"missing\" is text in a column of numbers (49 of 50",
         ],
     );
