@@ -33,10 +33,14 @@ mod prefetch;
 mod rows;
 mod split;
 pub mod synthetic;
+mod targets;
+mod values;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
 pub use loader::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, LastBatch, Loader};
 pub use pool::on_own_threads;
-pub use rows::{Classes, Rows, Slot, Target, Values};
+pub use rows::Rows;
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};
+pub use targets::{Classes, Target};
+pub use values::{Slot, Values};

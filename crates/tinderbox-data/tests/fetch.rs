@@ -290,7 +290,7 @@ fn what_the_server_gets_wrong_is_told() {
 }
 
 #[test]
-fn an_address_that_nobody_answers_is_told() {
+fn an_address_without_a_server_is_an_error() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()

@@ -30,7 +30,7 @@ fn seen(loader: &Loader<Rows>, epoch: usize, skip: usize) -> Vec<Vec<usize>> {
     first(loader, epoch, skip, usize::MAX)
 }
 
-/// At most so many batches; then the epoch is left.
+/// At most this many batches; then the epoch is left.
 fn first(loader: &Loader<Rows>, epoch: usize, skip: usize, most: usize) -> Vec<Vec<usize>> {
     loader
         .epoch(epoch, skip, &Device::flex())
@@ -111,8 +111,8 @@ proptest! {
         prop_assert_ne!(plain.order(0), plain.order(1));
     }
 
-    /// The thread of an epoch goes on with the one that follows: it must not show when another one does,
-    /// or when the epoch is left before its end.
+    /// The thread of an epoch continues with the next epoch: batches must not change if another epoch
+    /// follows, or if the epoch is left before its end.
     #[test]
     fn epochs_come_in_any_order_and_may_be_left(
         count in 20usize..200,
@@ -346,7 +346,7 @@ fn a_panic_of_the_thread_is_passed_on() {
     }
 }
 
-/// Examples that take their time, and tell who gathered them.
+/// Slow examples that record which thread gathered them.
 struct Slow;
 
 impl Examples for Slow {

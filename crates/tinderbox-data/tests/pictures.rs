@@ -142,7 +142,7 @@ fn of_an_animation_the_first_frame_is_read() {
     assert_eq!(read_image(&path, [1, 2, 2]).unwrap(), [200; 4]);
 }
 
-/// A JPEG file with an EXIF segment that says how the picture is to be turned.
+/// A JPEG file with an EXIF segment with an orientation.
 fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
     // Tag 0x0112, type 3 (16 bits), one number; no further directory.

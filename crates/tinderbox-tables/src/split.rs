@@ -15,7 +15,7 @@ pub fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
     if let Some(row) = rows.iter().find(|row| **row >= frame.height()) {
         return Err(DataError::Split {
             problem: format!(
-                "there is no row {row} in a frame of {} rows",
+                "there is no row with the index {row} in a frame of {} rows",
                 frame.height()
             ),
         });

@@ -1,4 +1,4 @@
-//! From frames to numbers: the course's tables, every step, and what bad input is told.
+//! From frames to numbers: the tables of the course, every step, and the errors of bad input.
 
 use polars::prelude::*;
 use tinderbox_data::{Values, fetch};

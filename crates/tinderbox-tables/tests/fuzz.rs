@@ -1,6 +1,6 @@
 //! Whatever a file or a frame holds, reading, fitting and transforming end with a result or an error.
 //!
-//! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test goes on for that
+//! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test runs for that
 //! long (see CONTRIBUTING.md). The file of the case under way is kept, for the day when a process just ends.
 
 mod common;
@@ -28,7 +28,7 @@ use tinderbox_tables::{
 /// Cases in a run of the tests.
 const CASES: u32 = 48;
 
-/// The same few cases, or other ones for as long as TINDERBOX_FUZZ_SECONDS says.
+/// The same few cases, or other ones for TINDERBOX_FUZZ_SECONDS.
 fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> TestCaseResult) {
     let seconds = std::env::var("TINDERBOX_FUZZ_SECONDS").ok();
     let seconds: Option<u64> = seconds.map(|text| text.parse().expect("a number of seconds"));
@@ -391,7 +391,7 @@ fn most() -> impl Strategy<Value = Option<usize>> {
     option::of(1usize..4)
 }
 
-/// What becomes of one of so many columns, whatever their types are.
+/// A specification of one of this many columns, of any type.
 fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
     let name = move || (0..columns).prop_map(|place| format!("c{place}"));
     let steps = vec(step(), 0..3);

@@ -113,7 +113,7 @@ fn numbers_with_commas_are_numbers_for_features_and_targets() {
 #[test]
 fn values_that_can_be_read_in_two_ways_follow_a_rule() {
     let folder = Folder::new();
-    // The other columns of the table tell.
+    // The other columns of the table decide.
     let (table, format) = plain(folder.write("t.csv", "a;b\n1.234;0,5\n2.345;1,25\n"));
     assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
     assert_eq!(
@@ -141,7 +141,7 @@ fn values_that_can_be_read_in_two_ways_follow_a_rule() {
         notes(&format, "a"),
         ["1.234 is 1.234 (--decimal , makes it 1234)"]
     );
-    // Options tell.
+    // Options decide.
     let options = ReadOptions::default().decimal(',');
     let (table, _) = described(&options, folder.0.path().join("p.csv"));
     assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
@@ -160,7 +160,7 @@ fn values_that_can_be_read_in_two_ways_follow_a_rule() {
     assert!(notes(&format, "a")[0].contains("in another way than stated"));
     let error = refused(&options.decimal('.'), folder.0.path().join("s.csv"));
     assert!(error.contains("the same character"), "{error}");
-    // Two ways in one column are text, said so; where a number was stated, the cell is told.
+    // Two styles in one column are text, with a note; if the type is stated, an error with the cell.
     let mixed = folder.write("m.csv", "a;b\n1,5;x\n2.5;y\n");
     let (table, format) = plain(&mixed);
     assert_eq!(texts(&table, "a"), [Some("1,5"), Some("2.5")]);
@@ -246,8 +246,8 @@ fn numbers_in_forms_that_are_not_read_are_named() {
         "{error}"
     );
     // As the user states it for the features.
-    let told = Inference::default().numeric(["lakh"]);
-    let error = FeatureSpec::infer_with(&table, "price", &told).unwrap_err();
+    let stated = Inference::default().numeric(["lakh"]);
+    let error = FeatureSpec::infer_with(&table, "price", &stated).unwrap_err();
     let error = error.to_string();
     assert!(
         error.contains("\"lakh\", row 1 ") && error.contains("Indian grouping"),
@@ -285,13 +285,13 @@ fn dates_with_names_of_months_short_years_and_halves_of_the_day() {
             "years of two digits are 1969 to 2068"
         ]
     );
-    // Numbers of versions are no dates.
+    // Version numbers are not dates.
     let (table, _) = plain(folder.write("v.csv", "a,b\n1.2.10,1\n1.10.2,2\n"));
     assert_eq!(table["a"].dtype(), &DataType::String);
 }
 
 #[test]
-fn eight_digits_are_dates_where_name_or_option_say_so() {
+fn eight_digits_are_dates_if_name_or_option_say_so() {
     let folder = Folder::new();
     let path = folder.write(
         "n.csv",
@@ -330,8 +330,8 @@ fn eight_digits_are_dates_where_name_or_option_say_so() {
         [18_266]
     );
     // Stated for the features only.
-    let told = Inference::default().date(["code"]);
-    let spec = FeatureSpec::infer_with(&table.drop("date_wrong").unwrap(), "sale_date", &told);
+    let stated = Inference::default().date(["code"]);
+    let spec = FeatureSpec::infer_with(&table.drop("date_wrong").unwrap(), "sale_date", &stated);
     let mut spec = spec.unwrap();
     spec.target = None;
     let fitted = spec.fit(&table).unwrap();
@@ -447,8 +447,8 @@ fn an_open_order_of_day_and_month_is_text_until_it_is_stated() {
     };
     assert_eq!(first(DateOrder::MonthFirst), 11_324);
     assert_eq!(first(DateOrder::DayFirst), 11_354);
-    // Another column tells.
-    let told = folder.write(
+    // Another column decides.
+    let stated = folder.write(
         "t.csv",
         "a,b\n01/02/2001,31/12/2000\n03/04/2001,01/01/2001\n",
     );
@@ -477,8 +477,8 @@ fn whole_numbers_stay_exact() {
         [Some("18446744073709551615"), Some("1")]
     );
     // Stated as numbers, they are the nearest ones of 64 bits.
-    let told = Inference::default().numeric(["hash"]);
-    let spec = FeatureSpec::infer_with(&table, "rounded", &told).unwrap();
+    let stated = Inference::default().numeric(["hash"]);
+    let spec = FeatureSpec::infer_with(&table, "rounded", &stated).unwrap();
     let steps = spec.columns.iter().filter_map(|column| match column {
         ColumnSpec::Numeric(number) if number.name == "hash" => Some(()),
         _ => None,
@@ -566,7 +566,7 @@ fn a_first_line_is_compared_with_the_rows_below() {
         (names.join(" "), table.height())
     };
     let of = |names: &str, rows| (names.to_owned(), rows);
-    // Words and years over numbers; years over years; numbers.
+    // Text and years above numbers; years above years; numbers.
     let years = "region,2019,2020\nnorth,1.5,2\nsouth,3,1999\n";
     assert_eq!(shape(years, None), of("region 2019 2020", 2));
     let cars = "Ford,1999,2003\nOpel,2001,2002\n";
@@ -582,7 +582,7 @@ fn a_first_line_is_compared_with_the_rows_below() {
         of("column_1 column_2", 2)
     );
     assert_eq!(shape("a,b\nx,y\n", None), of("a b", 1));
-    // Names are given: words alone are rows.
+    // If names are given, lines of text are rows.
     let names = Some(&["p", "q"][..]);
     assert_eq!(shape("red,round\nblue,flat\n", names), of("p q", 2));
     assert_eq!(shape("?,4.5\n1,2.5\n", names), of("p q", 2));
@@ -614,7 +614,7 @@ fn several_files_have_one_type_a_column() {
             .read_files_described(&paths)
             .and_then(|(frame, format)| Ok((collect(&frame)?, format)))
     };
-    // Digits in one, letters in the other.
+    // Digits in one file, other text in the other.
     let (table, _) = both("zip,x\n02100,1\n", "zip,x\nAB1 2CD,2\n02100,3\n").unwrap();
     assert_eq!(
         texts(&table, "zip"),
@@ -629,7 +629,7 @@ fn several_files_have_one_type_a_column() {
         assert_eq!(table["d"].dtype(), &DataType::Date);
         assert_eq!(table["d"].null_count(), 1);
     }
-    // What tells how numbers are written may be in another file.
+    // Another file may decide how numbers are written.
     let (table, _) = both("p;x\n1.234;1\n", "p;x\n0,5;2\n").unwrap();
     assert_eq!(floats(&table, "p"), [Some(1234.0), Some(0.5)]);
     // A day in one file, a moment in the other.
@@ -714,7 +714,7 @@ fn another_file_is_read_as_the_first_was() {
         table.dtypes(),
         [DataType::String, DataType::Float64, DataType::Date]
     );
-    // What does not fit is told by its cell.
+    // A value that does not fit is an error with its cell.
     let wrong = folder.write("wrong.csv", "age,price\n18,\"1,5\"\n19,cheap\n");
     let error = format.read(wrong).err().unwrap().to_string();
     assert!(
@@ -740,7 +740,7 @@ fn a_value_has_one_meaning_whatever_the_other_values_of_a_new_file() {
         let path = folder.write("new.csv", text);
         format.read(path).and_then(|frame| collect(&frame))
     };
-    // Alone, 1.500 has thousands as it had in training, and the day stands first.
+    // Alone, 1.500 is read as in training, and the day is first.
     let table = read("p;d\n1.500;03/04/2021\n2.250;04/03/2021\n").unwrap();
     assert_eq!(floats(&table, "p"), [Some(1500.0), Some(2250.0)]);
     let days = table["d"].cast(&DataType::Int32).unwrap();

@@ -206,7 +206,7 @@ fn the_identity_of_a_stream_has_its_rows_and_features() {
         let files: Vec<_> = files.iter().map(|&file| file.clone()).collect();
         ReadOptions::default().read_files(&files).unwrap()
     };
-    // All of the same length in bytes, so that only what is inside tells them apart.
+    // All files have the same number of bytes, so that they differ only in their content.
     let rows: Vec<i64> = (100..400).collect();
     let changed = |place: usize| {
         let mut other = rows.clone();
@@ -266,7 +266,7 @@ fn the_identity_of_a_large_stream_has_its_files_and_blocks_of_rows() {
 }
 
 #[test]
-fn a_million_flights_pass_by() {
+fn a_million_flights_are_streamed() {
     let folder = fetch("flights").unwrap_or_else(|error| {
         panic!(
             "this test needs the flights; set TINDERBOX_MIRROR to a folder with flights/: {error}"

@@ -71,8 +71,8 @@ impl Fetcher {
             })?,
         };
         let mut fetcher = Self::new(cache);
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
-        fetcher.shipped = vec![set("TINDERBOX_DATASETS").map_or(beside, PathBuf::from)];
+        let built_with = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        fetcher.shipped = vec![set("TINDERBOX_DATASETS").map_or(built_with, PathBuf::from)];
         fetcher.mirror = set("TINDERBOX_MIRROR").map(|value| value.to_string_lossy().into_owned());
         Ok(fetcher)
     }

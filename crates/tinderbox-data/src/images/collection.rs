@@ -43,7 +43,7 @@ impl Images {
     /// Images of shape `[channels, height, width]`, one after the other, and their labels.
     ///
     /// # Errors
-    /// A side of 0, bytes that are no whole number of images, or another number of labels.
+    /// A side of 0, a number of bytes that is not a multiple of the image size, or another number of labels.
     pub fn new(pixels: Vec<u8>, shape: [usize; 3], classes: Classes) -> Result<Self> {
         let size = shape.iter().product::<usize>();
         if size == 0 || !pixels.len().is_multiple_of(size) {

@@ -312,7 +312,7 @@ fn class_folders(folder: &Path) -> Result<Vec<String>> {
     if names.is_empty() {
         return Err(fault(
             folder,
-            "there is no folder in it; pictures must lie in a folder for each class: CLASS/*.png"
+            "there is no folder in it; pictures must be in a folder for each class: CLASS/*.png"
                 .into(),
         ));
     }

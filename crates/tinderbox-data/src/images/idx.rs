@@ -65,7 +65,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let expected = expected.filter(|size| isize::try_from(*size).is_ok());
     let Some(expected) = expected else {
         return Err(fault(format!(
-            "the header says {shape:?}, which is more bytes than fit into memory; download it again"
+            "the header has the shape {shape:?}, which is more bytes than fit into memory; download it again"
         )));
     };
     // At most one byte more than expected, however much a packed file unpacks to.
@@ -77,7 +77,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
             false => bytes.len().to_string(),
         };
         return Err(fault(format!(
-            "the header says {shape:?}, which is {expected} bytes, but there are {found}; download it again"
+            "the header has the shape {shape:?}, which is {expected} bytes, but there are {found}; download it again"
         )));
     }
     Ok(Idx { shape, bytes })

@@ -187,7 +187,7 @@ impl<'a> Dealer<'a> {
         }
     }
 
-    /// The part of an item of so many rows.
+    /// The part of an item of this many rows.
     fn deal(&mut self, rows: usize) -> u32 {
         self.dealt += rows;
         let behind = |part: usize| self.shares[part] * self.dealt as f64 - self.sizes[part] as f64;

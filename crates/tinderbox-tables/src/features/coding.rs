@@ -21,7 +21,7 @@ pub(super) struct Coding {
     pub unseen: Unseen,
     /// The categories of the training rows that share one feature, where rare ones do.
     pub rare: Option<Vocabulary>,
-    /// Place of the most frequent category, which stands in for missing values.
+    /// Index of the most frequent category, which replaces missing values.
     pub most_frequent: Option<usize>,
 }
 
@@ -85,7 +85,7 @@ impl Coding {
         }
     }
 
-    /// What the number that stands for the category in a narrow row means.
+    /// The meaning of the number of the category in a narrow row.
     pub fn slot(&self) -> Slot {
         match self.encode {
             Encode::Ordinal => Slot::Number,
@@ -93,7 +93,7 @@ impl Coding {
         }
     }
 
-    /// The number that stands for a code in a narrow row.
+    /// The number of a code in a narrow row.
     pub fn number(&self, code: Code) -> f32 {
         let categories = self.vocabulary.categories.len();
         let place = match code {

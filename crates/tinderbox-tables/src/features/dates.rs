@@ -3,10 +3,10 @@
 use super::spec::DatePart;
 use crate::calendar::{DAY_MICROSECONDS, civil, first_of_year};
 
-/// One part of a moment, given in microseconds since 1970-01-01 UTC.
-pub(super) fn part(moment: i64, part: DatePart) -> f64 {
-    let day = moment.div_euclid(DAY_MICROSECONDS);
-    let within = moment.rem_euclid(DAY_MICROSECONDS);
+/// One part of a timestamp, given in microseconds since 1970-01-01 UTC.
+pub(super) fn part(timestamp: i64, part: DatePart) -> f64 {
+    let day = timestamp.div_euclid(DAY_MICROSECONDS);
+    let within = timestamp.rem_euclid(DAY_MICROSECONDS);
     match part {
         DatePart::Year => civil(day).0 as f64,
         DatePart::Month => civil(day).1 as f64,
@@ -26,9 +26,9 @@ mod tests {
 
     #[test]
     fn parts_of_known_moments() {
-        let parts = |moment| {
+        let parts = |timestamp| {
             use DatePart::*;
-            [Year, Month, Day, Weekday, DayOfYear, Hour, Minute].map(|name| part(moment, name))
+            [Year, Month, Day, Weekday, DayOfYear, Hour, Minute].map(|name| part(timestamp, name))
         };
         assert_eq!(parts(0), [1970., 1., 1., 4., 1., 0., 0.]);
         // 2000-02-29 23:59, a Tuesday; 11016 days after the epoch.

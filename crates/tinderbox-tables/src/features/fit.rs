@@ -12,7 +12,7 @@ use super::frame::{Frame, find, require};
 use super::numeric::NumberObserver;
 use super::spec::{ColumnSpec, DatePart, FeatureSpec, Ignored, Missing};
 use super::target::TargetObserver;
-use super::values::{CategoryKind, categories, column_type, moments, numbers};
+use super::values::{CategoryKind, categories, column_type, numbers, timestamps};
 use crate::{DataError, Result};
 
 impl FeatureSpec {
@@ -132,10 +132,10 @@ impl Observer {
                 }
             }
             (Self::Date(parts), _) => {
-                let moments = moments(find(frame, &name)?, first_row)?;
-                for (row, moment) in moments.iter().enumerate() {
+                let timestamps = timestamps(find(frame, &name)?, first_row)?;
+                for (row, timestamp) in timestamps.iter().enumerate() {
                     for (part, observer) in parts.iter_mut() {
-                        let value = moment.map(|moment| dates::part(moment, *part));
+                        let value = timestamp.map(|timestamp| dates::part(timestamp, *part));
                         observer.add(value).map_err(|problem| at(row, problem))?;
                     }
                 }

@@ -14,7 +14,7 @@ use crate::{ColumnFormat, ColumnType, DataError, Result, TableFormat};
 /// Fitted features: a specification with the statistics of the training rows, which turns any frame
 /// with the same columns into numbers.
 ///
-/// Made by [`FeatureSpec::fit`](super::FeatureSpec::fit), stored beside the weights of the model as JSON.
+/// Made by [`FeatureSpec::fit`](super::FeatureSpec::fit), stored with the weights of the model as JSON.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Features {
     pub(super) columns: Vec<FittedColumn>,

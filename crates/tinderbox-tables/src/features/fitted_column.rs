@@ -9,7 +9,7 @@ use super::output::{Output, OutputKind};
 use super::spec::{DatePart, Unseen};
 use super::values::CategoryKind;
 
-/// Whether a column has a feature that tells missing values.
+/// Whether a column has a feature for missing values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Indicator {

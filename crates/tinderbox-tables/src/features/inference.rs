@@ -81,7 +81,7 @@ impl Inference {
         })
     }
 
-    /// An error unless every stated column is there, is no target, and is stated as one thing.
+    /// An error unless every stated column exists, is not the target, and is stated as one kind.
     pub(super) fn check(&self, schema: &Schema, target: &str) -> Result<()> {
         require(schema, self.all().map(|(name, _)| name))?;
         for (name, kind) in self.all() {

@@ -7,7 +7,7 @@ use super::frame::find;
 use super::inference::{Inference, Stated};
 use super::spec::{ColumnSpec, DatePart, DateSpec, FREQUENT, Impute, NumericSpec, Step};
 use super::statistics::{Moments, Sample, inner_place, spread};
-use super::values::{categories, moments, numbers};
+use super::values::{categories, numbers, timestamps};
 use crate::{DataError, Result};
 
 /// A text column with this share of numbers is a numeric one with mistakes in it.
@@ -112,9 +112,9 @@ impl Profile {
         match self {
             Self::LeftOut(_) => {}
             Self::Date { present, scale, .. } => {
-                for moment in moments(column, rows)?.iter().flatten() {
+                for timestamp in timestamps(column, rows)?.iter().flatten() {
                     *present += 1;
-                    scale.add(dates::part(moment, DatePart::Year));
+                    scale.add(dates::part(timestamp, DatePart::Year));
                 }
             }
             Self::Number {

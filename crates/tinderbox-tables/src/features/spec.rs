@@ -98,7 +98,7 @@ impl FeatureSpec {
     ///
     /// # Errors
     ///
-    /// Text that is no specification: the message has the line, and the names that are known there.
+    /// Text that is not a specification: the message has the line, and the names that are known there.
     pub fn from_toml(text: &str) -> Result<Self> {
         let spec: Self = toml::from_str(text).map_err(|error| DataError::Spec {
             problem: error.to_string(),

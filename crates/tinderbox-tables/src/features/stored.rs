@@ -130,11 +130,9 @@ impl TryFrom<Stored> for Features {
             read_as,
             ..
         } = stored;
-        let features =
+        let mut features =
             Self::new(columns, target, types, left_out).map_err(|error| error.to_string())?;
-        Ok(Self {
-            read_as,
-            ..features
-        })
+        features.read_as = read_as;
+        Ok(features)
     }
 }

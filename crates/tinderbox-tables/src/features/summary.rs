@@ -4,7 +4,7 @@ use polars::prelude::{DataFrame, PlHashMap};
 
 use super::frame::{Frame, find, require};
 use super::statistics::Sample;
-use super::values::{categories, moments, numbers};
+use super::values::{categories, numbers, timestamps};
 use crate::Result;
 use crate::calendar::DAY_MICROSECONDS;
 
@@ -87,8 +87,8 @@ impl Counted {
             }
         } else if dtype.is_date() || dtype.is_datetime() {
             const DAY: f64 = DAY_MICROSECONDS as f64;
-            for moment in moments(column, 0)?.iter() {
-                self.number(moment.map(|moment| moment as f64 / DAY));
+            for timestamp in timestamps(column, 0)?.iter() {
+                self.number(timestamp.map(|timestamp| timestamp as f64 / DAY));
             }
         } else if let Ok((_, categories)) = categories(column, 0) {
             for category in categories.iter() {

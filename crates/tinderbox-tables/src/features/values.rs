@@ -1,4 +1,4 @@
-//! The values of a column as numbers, categories or moments, whatever its type.
+//! The values of a column as numbers, categories or timestamps, whatever its type.
 
 use polars::prelude::{
     ChunkFullNull, Column, DataType, Float64Chunked, Int64Chunked, StringChunked, TimeUnit,
@@ -169,7 +169,7 @@ fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
                 return Err(DataError::Value {
                     column: column.name().to_string(),
                     row: first_row + row,
-                    problem: format!("{value} is no category; use kind = \"numeric\""),
+                    problem: format!("{value} is not a category; use kind = \"numeric\""),
                 });
             }
             _ => None,
@@ -185,7 +185,7 @@ fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
 /// The values of a date column, in microseconds since 1970-01-01.
 ///
 /// Whole numbers are dates written as `20010131`.
-pub(super) fn moments(column: &Column, first_row: usize) -> Result<Int64Chunked> {
+pub(super) fn timestamps(column: &Column, first_row: usize) -> Result<Int64Chunked> {
     let (multiply, divide) = match column.dtype() {
         DataType::Date => (DAY_MICROSECONDS, 1),
         DataType::Datetime(TimeUnit::Milliseconds, _) => (1_000, 1),
@@ -216,12 +216,12 @@ pub(super) fn moments(column: &Column, first_row: usize) -> Result<Int64Chunked>
         .collect())
 }
 
-/// Whole numbers such as `20010131` as moments.
+/// Whole numbers such as `20010131` as timestamps.
 fn compact_dates(column: &Column, first_row: usize) -> Result<Int64Chunked> {
     let numbers = column.cast(&DataType::Int64).map_err(polars)?;
-    let mut moments = Vec::with_capacity(column.len());
+    let mut timestamps = Vec::with_capacity(column.len());
     for (row, number) in numbers.i64().map_err(polars)?.iter().enumerate() {
-        let moment = number.map(|number| match compact(number) {
+        let timestamp = number.map(|number| match compact(number) {
             Some(day) => Ok(day * DAY_MICROSECONDS),
             None => Err(DataError::Value {
                 column: column.name().to_string(),
@@ -231,10 +231,10 @@ fn compact_dates(column: &Column, first_row: usize) -> Result<Int64Chunked> {
                 ),
             }),
         });
-        moments.push(moment.transpose()?);
+        timestamps.push(timestamp.transpose()?);
     }
-    let moments: Int64Chunked = moments.into_iter().collect();
-    Ok(moments.with_name(column.name().clone()))
+    let timestamps: Int64Chunked = timestamps.into_iter().collect();
+    Ok(timestamps.with_name(column.name().clone()))
 }
 
 /// A number that is not missing; NaN is a missing value.

@@ -9,7 +9,7 @@ use super::dates;
 use super::fitted_column::{FittedColumn, Indicator};
 use super::frame::find;
 use super::numeric::Number;
-use super::values::{CategoryKind, categories, moments, numbers};
+use super::values::{CategoryKind, categories, numbers, timestamps};
 use crate::{DataError, Result};
 
 /// The places of one column's numbers in all rows.
@@ -50,14 +50,14 @@ impl FittedColumn {
                 indicator,
                 parts,
             } => {
-                let moments = moments(find(frame, name)?, first_row)?;
-                for (row, moment) in moments.iter().enumerate() {
+                let timestamps = timestamps(find(frame, name)?, first_row)?;
+                for (row, timestamp) in timestamps.iter().enumerate() {
                     let features = out.row(row);
                     for ((part, number), feature) in parts.iter().zip(features.iter_mut()) {
-                        let value = moment.map(|moment| dates::part(moment, *part));
+                        let value = timestamp.map(|timestamp| dates::part(timestamp, *part));
                         *feature = number.at(name, first_row + row, value)?;
                     }
-                    if *indicator == Indicator::Present && moment.is_none() {
+                    if *indicator == Indicator::Present && timestamp.is_none() {
                         features[parts.len()] = 1.0;
                     }
                 }

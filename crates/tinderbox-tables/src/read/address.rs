@@ -47,7 +47,7 @@ fn plan(address: &str) -> Result<Remote> {
         false => address,
     };
     let path = PlRefPath::new(address);
-    let frame = match Kind::kind::address(Path::new(name))? {
+    let frame = match Kind::of(Path::new(name))? {
         Kind::Parquet => LazyFrame::scan_parquet(path, Default::default()),
         Kind::Ipc => LazyFrame::scan_ipc(path, Default::default(), Default::default()),
         Kind::JsonLines { .. } => return Ok(Remote::Text(download(path, address, true)?)),

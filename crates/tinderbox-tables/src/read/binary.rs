@@ -52,7 +52,7 @@ fn magic(path: &Path, mark: &[u8], what: &str) -> Result<()> {
     let mut found = vec![0; mark.len()];
     if length < 2 * mark.len() as u64 || file.read_exact(&mut found).is_err() || found != mark {
         return Err(wrong(format!(
-            "this is not {what}, whatever its name says; a text table needs the extension .csv, .tsv or .txt"
+            "this is not {what}, as its name says; a text table needs the extension .csv, .tsv or .txt"
         )));
     }
     file.seek(SeekFrom::End(-(mark.len() as i64)))

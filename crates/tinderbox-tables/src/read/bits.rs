@@ -75,10 +75,10 @@ pub(super) const T_19: u64 = 1 << 40;
 pub(super) const OTHER_FORM: u64 = 1 << 41;
 /// `01/02/2001`: the order of day and month is to be found out.
 pub(super) const SLASHES: u64 = 1 << 42;
-/// No day of the calendar when read with the day, or the month, first.
+/// Not in the calendar with the day first, or with the month first.
 pub(super) const BAD_DAY_FIRST: u64 = 1 << 43;
 pub(super) const BAD_MONTH_FIRST: u64 = 1 << 44;
-/// No day of the calendar, or no time of the day.
+/// Not in the calendar, or not a time of the day.
 pub(super) const IMPOSSIBLE: u64 = 1 << 45;
 /// `31.01.2001`.
 pub(super) const DOTS: u64 = 1 << 46;

@@ -205,7 +205,7 @@ pub(super) fn look(cell: &[u8]) -> u64 {
 }
 
 /// Microseconds since 1970-01-01 (in UTC for a cell with an offset) of a date in any form.
-pub(super) fn moment(cell: &[u8], order: Option<DateOrder>) -> Option<i64> {
+pub(super) fn timestamp(cell: &[u8], order: Option<DateOrder>) -> Option<i64> {
     let Some(parts) = apart(cell) else {
         let digits = std::str::from_utf8(cell)
             .ok()
@@ -241,14 +241,14 @@ mod tests {
     #[case("05.01.70", 345_600_000_000)]
     #[case("2000-02-29 11:59:59 PM", 951_868_799_000_000)]
     #[case("29.02.2000 12:00 pm", 951_825_600_000_000)]
-    fn moments(#[case] cell: &str, #[case] expected: i64) {
+    fn timestamps(#[case] cell: &str, #[case] expected: i64) {
         assert_eq!(look(cell.as_bytes()) & (DATE | IMPOSSIBLE), DATE);
-        assert_eq!(moment(cell.as_bytes(), None), Some(expected));
+        assert_eq!(timestamp(cell.as_bytes(), None), Some(expected));
     }
 
     #[test]
     fn years_of_two_digits_are_from_1969_to_2068() {
-        let year = |cell: &str| moment(cell.as_bytes(), None).unwrap() / DAY_MICROSECONDS;
+        let year = |cell: &str| timestamp(cell.as_bytes(), None).unwrap() / DAY_MICROSECONDS;
         assert_eq!(year("01.01.69"), -365);
         assert_eq!(year("01.01.68"), year("2068-01-01"));
         assert_eq!(year("1/1/00"), year("2000-01-01"));
@@ -262,8 +262,8 @@ mod tests {
     #[test]
     fn eight_digits_are_a_date_where_a_date_is_wanted() {
         assert_eq!(look(b"19700105"), 0);
-        assert_eq!(moment(b"19700105", None), Some(4 * DAY_MICROSECONDS));
-        assert_eq!(moment(b"19700132", None), None);
+        assert_eq!(timestamp(b"19700105", None), Some(4 * DAY_MICROSECONDS));
+        assert_eq!(timestamp(b"19700132", None), None);
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
             BAD_DAY_FIRST
         );
         assert_eq!(look(b"01-02-2001") & (BAD_DAY_FIRST | BAD_MONTH_FIRST), 0);
-        let of = |order| moment(b"02/01/1970", Some(order)).unwrap() / DAY_MICROSECONDS;
+        let of = |order| timestamp(b"02/01/1970", Some(order)).unwrap() / DAY_MICROSECONDS;
         assert_eq!(
             (of(DateOrder::DayFirst), of(DateOrder::MonthFirst)),
             (1, 31)

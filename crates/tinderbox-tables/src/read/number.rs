@@ -110,10 +110,10 @@ fn apart(cell: &[u8]) -> Option<Parts<'_>> {
     })
 }
 
-fn not_finite(word: &[u8]) -> bool {
+fn not_finite(text: &[u8]) -> bool {
     [&b"inf"[..], b"infinity", b"nan"]
         .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
+        .any(|known| text.eq_ignore_ascii_case(known))
 }
 
 /// The bits of a cell as a number in any style; 0 if it is not a number.

@@ -6,20 +6,21 @@ use polars::prelude::{DataType, LazyFrame, PolarsError, UnionArgs, col, concat};
 
 use super::address::{self, Remote};
 use super::binary;
+use super::column_type::ColumnType;
 use super::find::files;
 use super::format::{ColumnFormat, TableFormat, same_columns};
 use super::kind::{self, Kind};
-use super::options::{ColumnType, ReadOptions};
+use super::options::ReadOptions;
 use super::source::Input;
 use super::text;
 use crate::frames::{guarded, polars_at};
 use crate::{DataError, Result};
 
 impl ReadOptions {
-    /// Reads a file, a folder of files of one kind, or a pattern; see [`read`].
+    /// Reads a file, a folder of files of one kind, or a pattern; see [`read`](super::read).
     ///
     /// # Errors
-    /// Those of the function [`read`], and options that contradict each other.
+    /// Those of the function [`read`](super::read), and options that contradict each other.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame> {
         Ok(self.read_described(path)?.0)
     }

@@ -28,7 +28,7 @@ enum Conversion {
     Boolean,
     Number { decimal: u8, whole: bool },
     Day(Option<DateOrder>),
-    Moment(Option<DateOrder>),
+    Timestamp(Option<DateOrder>),
 }
 
 impl<'a> Plain<'a> {
@@ -49,7 +49,7 @@ impl<'a> Plain<'a> {
                     ColumnType::Integer => number(format, true),
                     ColumnType::Float => number(format, false),
                     ColumnType::Date => Conversion::Day(format.dates),
-                    ColumnType::Datetime => Conversion::Moment(format.dates),
+                    ColumnType::Datetime => Conversion::Timestamp(format.dates),
                 })
                 .collect(),
             nulls: Nulls::new(&options.null_values),
@@ -146,15 +146,15 @@ impl Conversion {
             Self::Boolean => out.extend(cell.iter().map(u8::to_ascii_lowercase)),
             Self::Number { decimal, whole } => number::write(cell, decimal, whole, out),
             Self::Day(order) => {
-                if let Some(moment) = date::moment(cell, order) {
-                    let day = moment.div_euclid(DAY_MICROSECONDS);
+                if let Some(timestamp) = date::timestamp(cell, order) {
+                    let day = timestamp.div_euclid(DAY_MICROSECONDS);
                     let _ = write!(out, "{day}");
                 }
             }
-            Self::Moment(order) => {
-                if let Some(moment) = date::moment(cell, order) {
+            Self::Timestamp(order) => {
+                if let Some(timestamp) = date::timestamp(cell, order) {
                     // Writing to memory cannot fail.
-                    let _ = write!(out, "{moment}");
+                    let _ = write!(out, "{timestamp}");
                 }
             }
         }

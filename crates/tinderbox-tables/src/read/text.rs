@@ -89,7 +89,7 @@ pub(super) fn read(
     let mut scanned: Vec<Scanned> = Vec::new();
     let mut which = Vec::new();
     for input in inputs {
-        // The same file several times is scanned at once.
+        // A file that is named twice is scanned once.
         let place = match places.get(&input.source.path) {
             Some(place) => *place,
             None => {

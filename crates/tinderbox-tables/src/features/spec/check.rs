@@ -7,7 +7,7 @@ use crate::{DataError, Result};
 
 impl FeatureSpec {
     /// Checks what can be checked without data.
-    pub(super) fn check(&self) -> Result<()> {
+    pub(in crate::features) fn check(&self) -> Result<()> {
         let wrong = |name: &str, problem: &str| {
             Err(DataError::Column {
                 column: name.to_owned(),

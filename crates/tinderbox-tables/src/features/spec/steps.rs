@@ -26,7 +26,7 @@ pub enum DatePart {
 }
 
 impl DatePart {
-    pub(super) fn name(self) -> &'static str {
+    pub(in crate::features) fn name(self) -> &'static str {
         match self {
             Self::Year => "year",
             Self::Month => "month",

@@ -4,7 +4,7 @@ use super::Column;
 use crate::read::bits::*;
 use crate::read::options::DateOrder;
 
-/// What the columns of a table tell about a column whose values can be read in two ways.
+/// How the columns of a table are written, for a column whose values can be read in two ways.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::read) struct Habits {
     pub decimal: Option<char>,

@@ -34,9 +34,9 @@ impl Column<'_> {
             let found = (options.dates).or(trained).or(told).or(habits.dates);
             let Some(found) = found else {
                 let why = if day_first > 0 {
-                    "in some dates the day stands first, in others the month"
+                    "some dates have the day first, others the month"
                 } else {
-                    "whether the day or the month stands first in its dates is open; state it as dates (--dates day-first or --dates month-first)"
+                    "its dates may have the day or the month first; state which (--dates day-first or --dates month-first)"
                 };
                 if stated.is_some() {
                     self.refuse::<()>(SLASHES, |cell| format!("\"{cell}\": {why}"))?;

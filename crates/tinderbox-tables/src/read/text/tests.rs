@@ -1,9 +1,13 @@
 use proptest::prelude::*;
 
+use std::fs::File;
+use std::io::Write;
+
 use polars::prelude::{DataFrame, DataType};
 
 use super::*;
 use crate::collect;
+use crate::read::source::Source;
 
 /// What a file is read as when `keep` bytes of it may stay in memory and `block` are read at a time.
 fn table(
