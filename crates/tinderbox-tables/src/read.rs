@@ -4,6 +4,7 @@ mod address;
 mod binary;
 mod bits;
 mod cell;
+mod clock;
 mod column_type;
 mod date;
 mod decide;

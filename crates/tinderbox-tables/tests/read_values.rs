@@ -329,6 +329,8 @@ fn eight_digits_are_dates_if_name_or_option_say_so() {
         days(&collect(&format.read(new).unwrap()).unwrap(), "sale_date"),
         [18_266]
     );
+    let mixed = folder.write("m.csv", "date\n20200105\n1999-12-31\n");
+    assert_eq!(days(&plain(mixed).0, "date"), [18_266, 10_956]);
     // Stated for the features only.
     let stated = Inference::default().date(["code"]);
     let spec = FeatureSpec::infer_with(&table.drop("date_wrong").unwrap(), "sale_date", &stated);
@@ -638,11 +640,7 @@ fn several_files_have_one_type_a_column() {
     // What does not fit names both.
     for (one, two, parts) in [
         ("d,x\n2001-01-31,1\n", "d,x\n2002,2\n", ["dates", "numbers"]),
-        (
-            "d,x\ntrue,1\n",
-            "d,x\n2002,2\n",
-            ["truth values", "numbers"],
-        ),
+        ("d,x\ntrue,1\n", "d,x\n2002,2\n", ["booleans", "numbers"]),
         (
             "d;x\n1,5;1\n",
             "d;x\n1.5;2\n",

@@ -19,8 +19,7 @@ pub struct Fold {
 /// row, and the folds that the caller keeps.
 ///
 /// ```
-/// //! Cross-validation.
-use tinderbox_core::Seed;
+/// use tinderbox_core::Seed;
 /// use tinderbox_data::{Strategy, k_fold};
 ///
 /// for fold in &k_fold(10, 5, Seed::new(1), &Strategy::Random)? {

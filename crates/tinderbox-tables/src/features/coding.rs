@@ -136,7 +136,7 @@ impl Coding {
 }
 
 /// Two crossed categories as one string; missing if one of them is.
-pub(super) fn join<'a>(
+pub(super) fn pair<'a>(
     a: Option<&str>,
     b: Option<&str>,
     buffer: &'a mut String,

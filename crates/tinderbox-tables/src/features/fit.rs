@@ -71,10 +71,10 @@ impl FeatureSpec {
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for (observer, column) in observers.into_iter().zip(&self.columns) {
             match observer.finish(column)? {
-                Some(column) => columns.push(column),
-                None => left_out.push(Ignored {
-                    name: column.names().pair("×"),
-                    reason: NO_VALUE.to_owned(),
+                Ok(column) => columns.push(column),
+                Err(reason) => left_out.push(Ignored {
+                    name: column.names().join("×"),
+                    reason,
                 }),
             }
         }

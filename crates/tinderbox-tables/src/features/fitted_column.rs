@@ -72,7 +72,7 @@ impl FittedColumn {
         }
     }
 
-    fn outputs(&self, outputs: &mut Vec<Output>) {
+    pub fn outputs(&self, outputs: &mut Vec<Output>) {
         let missing = |name: &str, indicator: &Indicator| {
             (*indicator != Indicator::Absent).then(|| Output {
                 name: format!("{name}_missing"),
@@ -112,11 +112,11 @@ impl FittedColumn {
         }
     }
 
-    fn is_category(&self) -> bool {
+    pub fn is_category(&self) -> bool {
         matches!(self, Self::Category { .. } | Self::Cross { .. })
     }
 
-    fn slots(&self, slots: &mut Vec<Slot>) {
+    pub fn slots(&self, slots: &mut Vec<Slot>) {
         let numbers = match self {
             Self::Category { coding, .. } | Self::Cross { coding, .. } => {
                 return slots.push(coding.slot());
@@ -129,7 +129,7 @@ impl FittedColumn {
         slots.resize(slots.len() + numbers, Slot::Number);
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub fn check(&self) -> Result<(), String> {
         let number = |number: &Number| {
             let steps = number.steps.iter().all(|step| match *step {
                 FittedStep::Scale { shift, scale } => {

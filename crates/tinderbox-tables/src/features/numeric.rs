@@ -59,17 +59,6 @@ impl Number {
     }
 }
 
-pub(super) fn no_features(left_out: &[Ignored]) -> DataError {
-    let left_out: Vec<String> = (left_out.iter().take(5))
-        .map(|column| format!("\"{}\" is left out: {}", column.name, column.reason))
-        .collect();
-    let mut problem = "no column gives a feature; name at least one".to_owned();
-    if !left_out.is_empty() {
-        problem += &format!(" ({})", left_out.join("; "));
-    }
-    DataError::Spec { problem }
-}
-
 /// Collects the statistics of a column of numbers in one pass.
 ///
 /// One pass is enough: clip and log1p need no statistics, and at most one step scales, whose statistics

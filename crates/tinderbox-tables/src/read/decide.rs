@@ -95,7 +95,12 @@ impl Column<'_> {
             }
             None => match seen & CLASSES {
                 0 => Ok(ColumnFormat::new(self.name, ColumnType::Float)),
-                NUMBER if seen & NO_COMPACT == 0 && names_date(self.name) => {
+                classes
+                    if classes & NUMBER != 0
+                        && classes & !(NUMBER | DATE) == 0
+                        && seen & NO_COMPACT == 0
+                        && names_date(self.name) =>
+                {
                     self.date(None, None, options, habits)
                 }
                 // JSON strings of digits are text.
@@ -115,7 +120,7 @@ impl Column<'_> {
                         let what = |bit| match bit {
                             NUMBER => "numbers",
                             DATE => "dates",
-                            _ => "truth values",
+                            _ => "booleans",
                         };
                         let one = 1 << classes.trailing_zeros();
                         let other = 1 << (classes & !one).trailing_zeros();
