@@ -573,8 +573,8 @@ fn stored_features_are_checked() {
         .unwrap();
     let text = fitted.to_json().unwrap();
     fails(
-        Features::from_json(&text.replace("\"format\": 2", "\"format\": 3")),
-        &["format 3", "reads format 2"],
+        Features::from_json(&text.replace("\"format\": 3", "\"format\": 2")),
+        &["format 2", "reads format 3"],
     );
     fails(
         Features::from_json(&text[..text.len() / 2]),

@@ -454,7 +454,7 @@ fn an_open_order_of_day_and_month_is_text_until_it_is_stated() {
         "t.csv",
         "a,b\n01/02/2001,31/12/2000\n03/04/2001,01/01/2001\n",
     );
-    let (table, format) = plain(told);
+    let (table, format) = plain(stated);
     assert_eq!(table["a"].dtype(), &DataType::Date);
     assert_eq!(
         notes(&format, "a"),

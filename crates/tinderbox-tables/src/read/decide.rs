@@ -86,8 +86,7 @@ impl Column<'_> {
                 self.number(Some(kind), known, options, habits)
             }
             Some(kind @ (ColumnType::Date | ColumnType::Datetime)) => {
-                let compact = if seen & NO_COMPACT == 0 { NUMBER } else { 0 };
-                self.fit(CLASSES & !DATE & !compact, kind)?;
+                self.fit(TEXT | BOOLEAN | NO_COMPACT, kind)?;
                 if kind == ColumnType::Date && known.is_none() {
                     self.fit(CLOCK, kind)?;
                 }
