@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<Trained> {
     let entry = find(&args.model)?;
     let optimizer = OptimizerConfig::by_name(&args.optimizer)?;
 
-    let mut options = FolderOptions::new(if args.grey { Colors::Grey } else { Colors::Rgb });
+    let mut options = FolderOptions::new(if args.grey { Colors::Gray } else { Colors::Rgb });
     options.size = args.resize.map(|side| [side, side]);
     options.square = Some(LARGEST);
     options.background = args.background.0;

@@ -105,7 +105,7 @@ fn beyond() -> Vec<Entry> {
     optimizers.map(entry).into()
 }
 
-/// The chapter's data: all columns standardised, then the first 1500 of 1503 rows.
+/// The chapter's data: all columns standardized, then the first 1500 of 1503 rows.
 pub fn airfoil() -> Result<Rows> {
     let names = [
         "frequency",
@@ -119,7 +119,7 @@ pub fn airfoil() -> Result<Rows> {
     let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
     let mut spec = FeatureSpec::infer(&frame, "pressure")?;
     let target = spec.target.as_mut().context("the target was named")?;
-    target.transform.push(TargetStep::Standardise);
+    target.transform.push(TargetStep::Standardize);
     let rows = spec.fit(&frame)?.transform(&frame)?.regression()?;
     Ok(rows.gather(&(0..1500).collect::<Vec<_>>()))
 }

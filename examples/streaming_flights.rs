@@ -90,7 +90,7 @@ fn flights() -> FeatureSpec {
         parts: vec![DatePart::Hour, DatePart::Weekday],
         impute: Impute::Error,
         missing_indicator: false,
-        steps: vec![Step::Standardise],
+        steps: vec![Step::Standardize],
     };
     spec.columns = vec![
         ColumnSpec::numeric("distance"),

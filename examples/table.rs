@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use polars::prelude::DataFrame;
 use tinderbox::prelude::*;
-use tinderbox::tables::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarise, take};
+use tinderbox::tables::{FeatureSpec, Frame, TableFormat, TargetStep, Targets, summarize, take};
 use tinderbox::tabular::{Scores, TableNetwork, TableReport, exact_linear, role, solve_linear};
 use tinderbox::train::{Accuracy, Auc, Interval, LogLoss, Task, evaluate};
 
@@ -145,7 +145,7 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
     say!("{:<24} {:<14} {:>8}  used as", "column", "type", "missing");
-    for column in summarise(frame, &names)? {
+    for column in summarize(frame, &names)? {
         let (name, dtype, missing) = (&column.name, &column.dtype, column.missing);
         say!("{name:<24} {dtype:<14} {missing:>8}  {}", role(spec, name));
     }
@@ -155,7 +155,7 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
 /// Fits the features on the training rows, trains, scores, and writes bundle and report.
 ///
 /// `rows` are the rows of the table to train on, and those to validate on. Numbers to predict are
-/// standardised, after the steps of the specification; scores are in the units of the table all the
+/// standardized, after the steps of the specification; scores are in the units of the table all the
 /// same. Unless the command line gives a number of epochs, a linear model is also solved exactly, and
 /// what training found is kept only if it is clearly better on the validation rows.
 pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<Trained> {
@@ -169,8 +169,8 @@ pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<T
         .target
         .as_mut()
         .context("the specification names no target")?;
-    if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardise) {
-        target.transform.push(TargetStep::Standardise);
+    if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardize) {
+        target.transform.push(TargetStep::Standardize);
         features = fit(&spec)?;
     }
     if let Some(format) = plan.format {
@@ -266,7 +266,7 @@ pub fn train(plan: Training, table: &DataFrame, rows: [&[usize]; 2]) -> Result<T
     let report = TableReport {
         title: &format!("Predicting {targets}"),
         spec: &spec,
-        columns: &summarise(train, &names)?,
+        columns: &summarize(train, &names)?,
         history: &fitted.history,
         predictor: &predictor,
         valid,

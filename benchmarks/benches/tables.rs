@@ -50,7 +50,7 @@ fn flights_spec() -> FeatureSpec {
         parts: vec![DatePart::Hour, DatePart::Weekday],
         impute: Impute::Error,
         missing_indicator: false,
-        steps: vec![Step::Standardise],
+        steps: vec![Step::Standardize],
     };
     spec.columns = vec![
         ColumnSpec::numeric("distance"),

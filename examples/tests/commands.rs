@@ -198,7 +198,7 @@ fn rows_are_those_of_the_file_and_a_class_of_one_row_is_for_training() {
     let mut command = tabular(&table(5), "class", &folder.join("refused"));
     fails(
         command.arg("--spec").arg(&spec),
-        &["table.csv", "\"x\"", "row 5 "],
+        &["table.csv", "\"x\"", "row 6 "],
     );
     let mut command = tabular(&table(60), "class", &folder.join("run"));
     let printed = works(command.arg("--spec").arg(&spec).args(["--epochs", "2"]));
@@ -241,7 +241,7 @@ fn a_specification_from_a_file() {
     let iris = fetch("iris").unwrap().join("iris.csv");
     let spec = folder.write(
         "spec.toml",
-        "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardise\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
+        "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardize\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
     );
     let run = folder.join("run");
     let mut command = tabular(&iris, "species", &run);
@@ -265,8 +265,8 @@ fn a_specification_from_a_file() {
     };
     refused(
         "step.toml",
-        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n",
-        &["step.toml", "unknown variant `standardize`", "standardise"],
+        "[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n",
+        &["step.toml", "unknown variant `standardise`", "standardize"],
     );
     refused(
         "target.toml",
@@ -306,7 +306,7 @@ fn what_is_wrong_with_a_table_is_told() {
     );
     let words = [
         "iris.csv",
-        "column \"species\", row 0",
+        "column \"species\", row 1",
         "\"setosa\" is text in a numeric column",
     ];
     run(&iris, "species", &["--task", "regression"], &words);
@@ -325,7 +325,7 @@ fn what_is_wrong_with_a_table_is_told() {
     let spoiled = folder.write("spoiled.csv", &spoiled);
     let cell = [
         "spoiled.csv",
-        "column \"a\", row 41",
+        "column \"a\", row 42",
         "\"many\" is text in a column of numbers",
     ];
     run(&spoiled, "b", &[], &cell);
@@ -463,7 +463,7 @@ fn columns_are_stated_and_a_specification_is_written() {
     refused(&["--ignore", "y"], &["\"y\"", "is the target"]);
     refused(
         &["--numeric", "note"],
-        &["\"note\", row 0", "\"n0\" is text"],
+        &["\"note\", row 1", "\"n0\" is text"],
     );
     let both = ["--spec", spec.to_str().unwrap(), "--numeric", "id"];
     refused(&both, &["cannot be used with"]);

@@ -210,7 +210,7 @@ fn an_error_names_the_row_of_the_table_and_not_of_the_part() {
             model: Model::Linear,
         };
         let error = train(plan, &table(missing), [&rows[..30], &rows[30..]]).unwrap_err();
-        let row = format!("\"x\", row {missing} ");
+        let row = format!("\"x\", row {} ", missing + 1);
         assert!(error.to_string().contains(&row), "{error}");
     }
 }

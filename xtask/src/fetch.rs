@@ -18,7 +18,7 @@ pub fn run(args: Args) -> Result<()> {
     let catalog = Catalog::builtin();
     let fetcher = Fetcher::from_env()?;
     if args.list || args.names.is_empty() {
-        say!("{:<20} {:>10}  {:<8} licence", "name", "size", "present");
+        say!("{:<20} {:>10}  {:<8} license", "name", "size", "present");
         for dataset in catalog.datasets() {
             let size: u64 = dataset.files.iter().map(|file| file.bytes).sum();
             let present = match fetcher.present(dataset) {
@@ -29,7 +29,7 @@ pub fn run(args: Args) -> Result<()> {
                 "{:<20} {:>7.1} MB  {present:<8} {}",
                 dataset.name,
                 size as f64 / 1e6,
-                dataset.licence
+                dataset.license
             );
         }
         return Ok(());

@@ -110,6 +110,18 @@ fn replace(
     Ok(())
 }
 
+/// The file that a path names behind all links; the path itself if it is not a link.
+///
+/// # Errors
+/// A folder, links that lead in a circle.
+pub fn behind_links(path: impl AsRef<Path>) -> io::Result<PathBuf> {
+    let path = path.as_ref();
+    Ok(match Target::of(path)? {
+        Target::File { path, .. } => path,
+        Target::Output | Target::Stream => path.to_path_buf(),
+    })
+}
+
 /// The kind of a path.
 enum Target {
     /// The standard output of this process.

@@ -18,7 +18,7 @@ mod seed;
 mod timer;
 
 pub use digest::Digest;
-pub use file::{TEMPORARY_PREFIX, WriteError, write_atomic, write_atomic_with};
+pub use file::{TEMPORARY_PREFIX, WriteError, behind_links, write_atomic, write_atomic_with};
 pub use layers::{next_layer_seed, seed_layers};
 pub use memory::{keep_memory, peak_memory};
 pub use nearest::nearest;

@@ -1,4 +1,4 @@
-//! Known data sets: where they come from, and the digests that prove what arrived.
+//! Known data sets: their addresses, and the digests of their files.
 
 mod digest;
 mod download;
@@ -33,16 +33,16 @@ pub struct Dataset {
     pub title: String,
     /// What it is used for, and the shape of the data.
     pub task: String,
-    /// The licence, or `unknown`.
-    pub licence: String,
+    /// The license, or `unknown`.
+    pub license: String,
     /// Where it is described.
     pub homepage: String,
-    /// Rows, images or lines of each part.
+    /// Number of rows, images or lines of each part.
     #[serde(default)]
     pub splits: BTreeMap<String, usize>,
     /// How the files differ from the official download, if they do.
     pub differs: Option<String>,
-    /// Whether it lies in the `datasets/` folder of the repository.
+    /// Whether it is in the `datasets/` folder of the repository.
     #[serde(default)]
     pub ships: bool,
     /// Its files.
@@ -61,13 +61,13 @@ pub struct DataFile {
     pub bytes: u64,
     /// SHA-256 in hexadecimal.
     pub sha256: String,
-    /// Where these very bytes come from.
+    /// The address of exactly these bytes.
     pub url: Option<String>,
-    /// Size in bytes of what is packed inside.
+    /// Size in bytes of the unpacked file.
     pub raw_bytes: Option<u64>,
-    /// SHA-256 in hexadecimal of what is packed inside.
+    /// SHA-256 of the unpacked file in hexadecimal.
     pub raw_sha256: Option<String>,
-    /// Where the bytes inside a `.gz` come from; they are packed on arrival.
+    /// The address of the unpacked file, which is packed as `.gz` after the download.
     pub raw_url: Option<String>,
     /// Whether the data set can be used without this file.
     #[serde(default)]
@@ -88,8 +88,8 @@ impl Catalog {
     ///
     /// # Errors
     ///
-    /// Text that does not have this form, a digest that is none, a file name that leads out of the
-    /// folder of its data set.
+    /// Text that does not have this form, a wrong digest, a file name that leads out of the folder of its
+    /// data set.
     pub fn from_toml(text: &str) -> Result<Self> {
         let wrong = |problem: String| DataError::Format {
             path: "catalog.toml".into(),
@@ -155,10 +155,10 @@ impl Dataset {
     }
 }
 
-/// Gets a data set of the built-in catalog and says in which folder its files are.
+/// Gets a data set of the built-in catalog and returns the folder of its files.
 ///
-/// Settings are taken from the environment, see [`Fetcher::from_env`]. Every file has the SHA-256
-/// of the catalog when this returns.
+/// Settings come from the environment, see [`Fetcher::from_env`]. Every file has the SHA-256 of the
+/// catalog.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), tinderbox_data::DataError> {
@@ -213,7 +213,7 @@ mod tests {
                 .iter()
                 .filter(|file| file.url.is_none() && file.raw_url.is_none())
             {
-                // Nobody can get such a file but from a mirror, so it must be said why.
+                // Such a file comes only from a mirror, so the catalog must say why.
                 assert!(
                     set.ships || set.differs.is_some(),
                     "{}/{}",
@@ -230,7 +230,7 @@ mod tests {
     fn a_catalog_that_would_write_elsewhere_is_refused() {
         let text = |path: &str, digest: &str| {
             format!(
-                "format = 1\n[[dataset]]\nname = \"x\"\ntitle = \"\"\ntask = \"\"\nlicence = \"\"\nhomepage = \"\"\n[[dataset.file]]\npath = \"{path}\"\nbytes = 1\nsha256 = \"{digest}\"\n"
+                "format = 1\n[[dataset]]\nname = \"x\"\ntitle = \"\"\ntask = \"\"\nlicense = \"\"\nhomepage = \"\"\n[[dataset.file]]\npath = \"{path}\"\nbytes = 1\nsha256 = \"{digest}\"\n"
             )
         };
         let digest = "0".repeat(64);

@@ -3,11 +3,11 @@ use std::path::PathBuf;
 
 use tinderbox_core::{WriteError, nearest};
 
-/// What a user can get wrong with data. Every message says what, where and what to do next.
+/// Errors about data. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// There are no rows at all.
+    /// There are no rows.
     #[error(
         "the data set {what} has no rows; check the path, the filter or the split that made it"
     )]
@@ -15,7 +15,7 @@ pub enum DataError {
         /// What was empty.
         what: String,
     },
-    /// A buffer does not hold a whole number of rows.
+    /// A buffer whose length is not a multiple of the row width.
     #[error(
         "{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1"
     )]
@@ -35,12 +35,13 @@ pub enum DataError {
         /// Rows of targets.
         targets: usize,
     },
-    /// A class label that no class has.
+    /// A class label that is out of range.
     #[error(
-        "row {row}: label {label}, but there are {classes} classes; labels are numbers from 0 to below that"
+        "row {} (counted from 1): label {label}, but there are {classes} classes; labels start at 0 and are below the number of classes",
+        row + 1
     )]
     Label {
-        /// Row, counted from 0.
+        /// Index of the row, counted from 0; the message counts rows from 1.
         row: usize,
         /// The label found.
         label: i64,
@@ -57,7 +58,7 @@ pub enum DataError {
         "batch size {batch_size} with {examples} examples; use a batch size from 1 to {examples}"
     )]
     BatchSize {
-        /// The batch size asked for.
+        /// The batch size.
         batch_size: usize,
         /// Examples in the data set.
         examples: usize,
@@ -67,10 +68,10 @@ pub enum DataError {
     File {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file that is not what its name or the options say.
+    /// A file whose content does not fit its name or the options.
     #[error("{}: {problem}", path.display())]
     Format {
         /// The file.
@@ -78,7 +79,7 @@ pub enum DataError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// A line of a text file that does not fit.
+    /// A line of a text file that cannot be used.
     #[error("{}, line {line}: {problem}", path.display())]
     Line {
         /// The file.
@@ -106,21 +107,21 @@ pub enum DataError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// A table that the engine behind it, polars, cannot read or compute.
+    /// A table that polars cannot read or compute.
     #[error("{what}: {source}")]
     Table {
-        /// What was being done.
+        /// The action that failed.
         what: String,
-        /// What polars said.
+        /// The error of polars.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A feature specification that makes no sense.
+    /// A feature specification that cannot be used.
     #[error("the feature specification is not usable: {problem}")]
     Spec {
         /// What is wrong.
         problem: String,
     },
-    /// A column that cannot be used as asked.
+    /// A column that cannot be used in this way.
     #[error("column \"{column}\": {problem}")]
     Column {
         /// Name of the column.
@@ -128,29 +129,29 @@ pub enum DataError {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// A value that nothing in the specification handles.
-    #[error("column \"{column}\", row {row} (counted from 0): {problem}")]
+    /// A value that the specification does not handle.
+    #[error("column \"{column}\", row {} (counted from 1, without a header): {problem}", row + 1)]
     Value {
         /// Name of the column.
         column: String,
-        /// Row of the frame that was given, counted from 0. Of a part of a table it is the row of the
-        /// part: see [`DataError::of_rows`].
+        /// Index of the row in the frame that was given, counted from 0; the message counts rows from 1.
+        /// For a part of a table it is the row of the part: see [`DataError::of_rows`].
         row: usize,
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Rows that cannot be split as asked.
+    /// Rows that cannot be split in this way.
     #[error("the rows cannot be split: {problem}")]
     Split {
         /// What is wrong, and what to do.
         problem: String,
     },
-    /// Targets of another kind than the ones asked for.
+    /// Targets of another kind than requested.
     #[error("the table has {found} as targets, not {wanted}; {advice}")]
     TargetKind {
-        /// What the table has.
+        /// The kind that the table has.
         found: &'static str,
-        /// What was asked for.
+        /// The requested kind.
         wanted: &'static str,
         /// What to do.
         advice: &'static str,
@@ -163,26 +164,26 @@ pub enum DataError {
         /// Why it cannot be used, and what to do.
         problem: String,
     },
-    /// A name that is not known: a column, a data set, a step.
-    #[error("there is no {kind} \"{name}\"{}", suggest(nearest, *among))]
+    /// An unknown name, such as that of a column, a data set or a step.
+    #[error("there is no {kind} \"{name}\"{}", suggest(kind, nearest, *among))]
     Unknown {
-        /// What kind of thing was looked for.
+        /// The kind of thing, such as `column`.
         kind: &'static str,
-        /// The name asked for.
+        /// The unknown name.
         name: String,
         /// The names nearest to it, best first.
         nearest: Vec<String>,
-        /// How many names there are in all.
+        /// Number of known names.
         among: usize,
     },
-    /// A file whose bytes are not those that the catalog names.
+    /// A file whose digest differs from the one in the catalog.
     #[error("{}: SHA-256 is {found}, but the catalog says {expected} ({bytes} bytes); {advice}", path.display())]
     Digest {
         /// The file.
         path: PathBuf,
         /// Digest in the catalog.
         expected: String,
-        /// Digest of what was found.
+        /// Digest of the file.
         found: String,
         /// Size in the catalog.
         bytes: u64,
@@ -191,7 +192,7 @@ pub enum DataError {
     },
     /// A file that could not be downloaded.
     #[error(
-        "cannot download {url}: {problem}; what has arrived is kept and the next attempt goes on from there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>"
+        "cannot download {url}: {problem}; what has arrived is kept and the next attempt resumes there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>"
     )]
     Download {
         /// The address.
@@ -213,12 +214,12 @@ pub enum DataError {
         /// Where the data set is described.
         homepage: String,
     },
-    /// A transform that does not fit the images it gets.
+    /// A transform that does not fit the images.
     #[error("{transform} on images of {shape:?} (channels, height, width): {problem}")]
     Transform {
         /// The transform.
         transform: String,
-        /// Channels, height and width of the images before it.
+        /// Channels, height and width of the images before the transform.
         shape: [usize; 3],
         /// What is wrong, and what to do.
         problem: String,
@@ -226,9 +227,9 @@ pub enum DataError {
     /// An example that does not exist.
     #[error("there is no example {index}: there are {examples}, counted from 0")]
     Index {
-        /// The index asked for.
+        /// The index.
         index: usize,
-        /// How many examples there are.
+        /// Number of examples.
         examples: usize,
     },
     /// A file that could not be written.
@@ -236,7 +237,7 @@ pub enum DataError {
     Write(#[from] WriteError),
 }
 
-/// Names that an error lists.
+/// The most names that an error lists.
 const LISTED: usize = 5;
 
 impl DataError {
@@ -248,9 +249,10 @@ impl DataError {
     ) -> Self {
         let all: Vec<&str> = names.into_iter().collect();
         let mut near = nearest(name, all.iter().copied(), LISTED);
-        if near.is_empty() && all.len() <= LISTED {
-            // There are only a few to choose from.
-            near.clone_from(&all);
+        let unnamed = all.first().is_some_and(|first| *first == "column_1");
+        if near.is_empty() && (all.len() <= LISTED || unnamed) {
+            // A few names, and some of columns without names, are listed.
+            near = all.iter().copied().take(LISTED).collect();
         }
         Self::Unknown {
             kind,
@@ -260,10 +262,10 @@ impl DataError {
         }
     }
 
-    /// The same error about the table that rows were taken from: an error about row 3 of
-    /// `take(frame, rows)` becomes one about row `rows[3]` of `frame`.
+    /// The same error with the row of the table that these rows were taken from: index 3 of
+    /// `take(frame, rows)` becomes index `rows[3]` of `frame`.
     ///
-    /// Errors that name no row, or one beyond the last, stay as they are.
+    /// Errors without a row, or with one beyond the last, are returned unchanged.
     pub fn of_rows(mut self, rows: &[usize]) -> Self {
         if let Self::Value { row, .. } | Self::Label { row, .. } = &mut self
             && let Some(&before) = rows.get(*row)
@@ -274,7 +276,18 @@ impl DataError {
     }
 }
 
-fn suggest(nearest: &[String], among: usize) -> String {
+fn suggest(kind: &str, nearest: &[String], among: usize) -> String {
+    // Names that reading gave to columns without names.
+    let unnamed = |name: &String| {
+        let number = name.strip_prefix("column_");
+        number.is_some_and(|number| number.parse::<usize>().is_ok())
+    };
+    if kind == "column" && !nearest.is_empty() && nearest.iter().all(unnamed) {
+        return format!(
+            "; the columns have no names but {}: if the first line of the file names them, state that it is a header (--header), or give the names (--names)",
+            nearest.join(", ")
+        );
+    }
     match nearest {
         [] => format!("; there are {among} others"),
         [one] => format!("; did you mean \"{one}\"?"),
@@ -282,7 +295,7 @@ fn suggest(nearest: &[String], among: usize) -> String {
     }
 }
 
-/// The result of everything in this crate that a user's data can make fail.
+/// The result of functions of this crate.
 pub type Result<T, E = DataError> = std::result::Result<T, E>;
 
 #[cfg(test)]
@@ -308,5 +321,11 @@ mod tests {
         assert!(far.contains("6 others"), "{far}");
         let few = DataError::unknown("column", "zzz", ["area", "price"]).to_string();
         assert!(few.contains("one of area, price"), "{few}");
+        // Columns that have no names, because numbers are not taken for a header.
+        let unnamed = DataError::unknown("column", "2003", ["column_1", "column_2"]).to_string();
+        assert!(
+            unnamed.contains("no names but column_1, column_2") && unnamed.contains("--header"),
+            "{unnamed}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Images in memory: bytes until they are gathered into a batch.
+//! Images in memory, stored as bytes until they are gathered into a batch.
 
 mod cifar;
 mod collection;

@@ -1,9 +1,9 @@
-//! From files to batches: loaders, images, splits and the data-set catalog. Tables are in `tinderbox-tables`.
+//! Loaders, images, splits and the catalog of data sets. Tables are in `tinderbox-tables`.
 //!
 //! * [`fetch`] gets a data set of the catalog; [`split`] and [`k_fold`] divide rows or images.
-//! * [`Loader`] gives [`Rows`], or [`images`], out in batches, in an order that is a pure function of
-//!   (seed, epoch). [`Batches`] is what training knows of it, [`Examples`] what it knows of the data.
-//! * [`synthetic`] makes data whose answer is known.
+//! * [`Loader`] returns [`Rows`], or [`images`], in batches, in an order that is a pure function of
+//!   (seed, epoch). [`Batches`] is its interface to training, [`Examples`] its interface to the data.
+//! * [`synthetic`] makes data with known parameters.
 //!
 //! ```
 //! use tinderbox_core::Seed;
@@ -33,10 +33,14 @@ mod prefetch;
 mod rows;
 mod split;
 pub mod synthetic;
+mod targets;
+mod values;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
 pub use loader::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, LastBatch, Loader};
 pub use pool::on_own_threads;
-pub use rows::{Classes, Rows, Slot, Target, Values};
+pub use rows::Rows;
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};
+pub use targets::{Classes, Target};
+pub use values::{Slot, Values};

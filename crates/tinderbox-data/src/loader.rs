@@ -29,20 +29,20 @@ pub struct Batch<I = Tensor<2>, T = Tensor<2>> {
     pub targets: T,
 }
 
-/// Where batches come from, one epoch at a time: a [`Loader`] in memory, or a stream from a file.
+/// A source of batches, one epoch at a time: a [`Loader`] in memory, or a stream from a file.
 pub trait Batches: Send {
     /// One batch on a device.
     type Batch;
 
-    /// Examples in an epoch, where that is known before reading.
+    /// Number of examples in an epoch, if it is known before reading.
     fn examples(&self) -> Option<usize>;
 
-    /// Batches in an epoch, where that is known before reading.
+    /// Number of batches in an epoch, if it is known before reading.
     fn batches(&self) -> Option<usize>;
 
     /// The batches of this epoch, from batch number `skip` on.
     ///
-    /// Which examples they hold, and in which order, is a pure function of the seed and the epoch.
+    /// Their examples and order are a pure function of the seed and the epoch.
     fn epoch<'a>(
         &'a self,
         epoch: usize,
@@ -50,10 +50,10 @@ pub trait Batches: Send {
         device: &Device,
     ) -> Result<BatchIterator<'a, Self::Batch>>;
 
-    /// What decides which batches there are: the data, their order, the batch size. A run folder
-    /// keeps it, and a run is resumed only with batches of the same identity.
+    /// The identity of the batches: data, order and batch size. It is stored in the run folder, and a run
+    /// is resumed only with batches of the same identity.
     ///
-    /// The default knows nothing; then only the numbers of examples and batches are compared.
+    /// With the default, only the numbers of examples and batches are compared.
     ///
     /// # Errors
     /// Data that cannot be read.
@@ -62,18 +62,18 @@ pub trait Batches: Send {
     }
 }
 
-/// What decides which batches there are; a field is `None` where it is not known or has no meaning.
+/// The identity of batches; a field is `None` if it is unknown or has no meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BatchesIdentity {
-    /// The examples, in words, with a digest of them: it differs where the data differ.
+    /// A description of the data with a digest, which differs if the data differ.
     pub data: Option<String>,
     /// The seed of the order; `None` for examples in their own order.
     pub order_seed: Option<u64>,
-    /// Examples that wait in the shuffle buffer of a stream.
+    /// Number of examples in the shuffle buffer of a stream.
     pub shuffle_buffer: Option<usize>,
-    /// Examples in a full batch.
+    /// Number of examples in a full batch.
     pub batch_size: Option<usize>,
-    /// What becomes of a last batch that is not full.
+    /// What to do with a last batch that is not full.
     pub last_batch: Option<LastBatch>,
 }
 
@@ -82,7 +82,7 @@ pub type BatchIterator<'a, B> = Box<dyn Iterator<Item = Result<B>> + Send + 'a>;
 
 /// Examples that can be gathered by index into a batch: rows of a table, images, sentences.
 pub trait Examples: Send + Sync + 'static {
-    /// A batch in host memory, made on whatever thread.
+    /// A batch in host memory.
     type Host: Send + 'static;
     /// The same batch on a device.
     type Batch: 'static;
@@ -95,39 +95,38 @@ pub trait Examples: Send + Sync + 'static {
         self.len() == 0
     }
 
-    /// Lays the examples with these indices side by side.
+    /// Copies the examples with these indices into a batch.
     ///
-    /// `epoch` is the seed of the epoch, for what is drawn anew in each (crops, flips): the draws
+    /// `epoch` is the seed of the epoch, for random transforms (crops, flips): the draws
     /// for example `i` must come from `epoch.at(i)`, so that they do not depend on its batch.
     fn gather(&self, indices: &[usize], epoch: Seed) -> Result<Self::Host>;
 
     /// Moves a batch to a device.
     fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
 
-    /// Bytes that gathering this many examples writes, roughly: what decides whether a thread of its
-    /// own is worth it. `usize::MAX`, the default, for work that is more than copying. Batches of
-    /// 1 MiB or more are gathered ahead on a pool of threads, where rayon may share the work.
+    /// The approximate number of bytes that gathering this many examples writes, which decides whether a
+    /// thread is worth it; `usize::MAX`, the default, for work that is more than copying. Batches of 1 MiB
+    /// or more are gathered on a thread pool, in which rayon may share the work.
     fn batch_bytes(&self, batch_size: usize) -> usize {
         let _ = batch_size;
         usize::MAX
     }
 
-    /// A digest of all examples, with whatever is done to them on the way into a batch. A resumed
-    /// run compares it, so that it does not continue with other data; `None`, the default, is equal
-    /// to any data of the same length.
+    /// A digest of all examples and their transforms, which a resumed run compares, so that it does not
+    /// continue with other data; `None`, the default, is equal to any data of the same length.
     fn digest(&self) -> Option<u64> {
         None
     }
 }
 
-/// A batch of fewer bytes is gathered faster than another thread is woken.
+/// A batch of fewer bytes is gathered faster than a thread is woken.
 const WORTH_A_THREAD: usize = 64 * 1024;
 
-/// Bytes of batches that are ready when the loader decides, if that is more than [`READY`] batches:
-/// short steps need several in hand for the time that the thread does not get a core.
+/// Bytes of batches that the loader keeps ready by default, if that is more than [`READY`] batches: short
+/// steps need several for the time in which the thread has no core.
 const BYTES_READY: usize = 8 * 1024 * 1024;
 
-/// Batches that are ready at the least; one more is in the making.
+/// The least number of batches that are kept ready; one more is being gathered.
 const READY: usize = 2;
 
 /// Batches of examples in memory, in an order that is a pure function of (seed, epoch).
@@ -149,11 +148,11 @@ const READY: usize = 2;
 pub struct Loader<E: Examples> {
     examples: Arc<E>,
     plan: Plan,
-    /// Batches gathered ahead; the loader decides when `None`.
+    /// Batches to gather ahead; the loader decides if `None`.
     prefetch: Option<usize>,
-    /// The thread that gathered the epoch before and goes on with this one.
+    /// The thread that gathered the previous epoch and continues with this one.
     before: Mutex<Option<Worker<E>>>,
-    /// For Burn's trait, which counts epochs by calls and keeps the device with the loader.
+    /// For Burn's trait, in which calls count epochs and the loader has the device.
     burn_epoch: Arc<AtomicUsize>,
     burn_device: Option<Device>,
 }
@@ -206,8 +205,7 @@ impl<E: Examples> Loader<E> {
         })
     }
 
-    /// Batches for measuring, not for training: in order, every example once, at most `at_most`
-    /// examples at a time.
+    /// Batches for evaluation: in order, every example once, at most `at_most` examples in a batch.
     ///
     /// # Errors
     /// No examples.
@@ -217,30 +215,30 @@ impl<E: Examples> Loader<E> {
         Self::new(examples, batch_size)
     }
 
-    /// Shuffles anew in every epoch; the order of epoch `e` is drawn from `seed.at(e)`.
+    /// Shuffles every epoch anew; the order of epoch `e` is drawn from `seed.at(e)`.
     pub fn shuffle(mut self, seed: Seed) -> Self {
         self.plan.seed = Some(seed);
         self.before = Mutex::default();
         self
     }
 
-    /// What to do with a last batch that is not full.
+    /// States what to do with a last batch that is not full.
     pub fn last_batch(mut self, policy: LastBatch) -> Self {
         self.plan.last_batch = policy;
         self.before = Mutex::default();
         self
     }
 
-    /// Keeps up to `batches` batches ready, gathered on a thread of its own, and by whoever asks when
-    /// none is ready; 0 gathers in place. Without this call a thread is used where a batch is large
-    /// enough to be worth it. Changes nothing in the batches or their order.
+    /// Keeps up to `batches` batches ready, which a thread gathers; if none is ready, the caller gathers one
+    /// itself. 0 gathers without a thread. By default, a thread is used if a batch is large enough. Does not
+    /// change the batches or their order.
     pub fn prefetch(mut self, batches: usize) -> Self {
         self.prefetch = Some(batches);
         self.before = Mutex::default();
         self
     }
 
-    /// How many batches a thread keeps ready; 0 for no thread.
+    /// The number of batches that a thread keeps ready; 0 for no thread.
     fn ready(&self) -> usize {
         let bytes = self.examples.batch_bytes(self.plan.batch_size);
         let ready = self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
@@ -251,12 +249,11 @@ impl<E: Examples> Loader<E> {
         ready.min(self.num_batches())
     }
 
-    /// The thread that gathers this epoch from this batch on; `None` from a system that gives no
-    /// more threads.
+    /// The thread that gathers this epoch from this batch on; `None` if no thread can be created.
     fn worker(&self, epoch: usize, skip: usize, ready: usize) -> Option<Worker<E>> {
         let before = self.before().take();
-        let goes_on = before.filter(|worker| worker.next == epoch && skip == 0);
-        goes_on.or_else(|| {
+        let continues = before.filter(|worker| worker.next == epoch && skip == 0);
+        continues.or_else(|| {
             let (examples, plan) = (Arc::clone(&self.examples), self.plan.clone());
             Worker::start(examples, plan, epoch, skip, ready)
         })
@@ -276,8 +273,8 @@ impl<E: Examples> Loader<E> {
         self.plan.num_batches()
     }
 
-    /// Number of epochs with at least this many batches in all, so that a small table gets as many
-    /// optimizer steps as a large one.
+    /// The least number of epochs with at least this many batches in total, so that a small table gets as
+    /// many optimizer steps as a large one.
     ///
     /// ```
     /// # use tinderbox_data::{Loader, synthetic};
@@ -291,12 +288,12 @@ impl<E: Examples> Loader<E> {
         steps.div_ceil(self.num_batches().max(1)).max(1)
     }
 
-    /// Examples in a full batch.
+    /// Number of examples in a full batch.
     pub fn batch_size(&self) -> usize {
         self.plan.batch_size
     }
 
-    /// The examples themselves.
+    /// The examples.
     pub fn data(&self) -> &E {
         &self.examples
     }
@@ -394,7 +391,7 @@ impl<E: Examples> Drop for LoaderIterator<'_, E> {
         let source = std::mem::replace(&mut self.source, Source::Failed);
         if let Source::Thread(mut worker) = source
             && self.next >= self.batches
-            && self.loader.plan.goes_on()
+            && self.loader.plan.continues()
         {
             worker.next = self.epoch + 1;
             *self.loader.before() = Some(worker);

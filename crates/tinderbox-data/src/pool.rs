@@ -1,14 +1,14 @@
-//! The threads that producers of batches share their work with.
+//! The thread pool of producers of batches.
 
 use std::sync::OnceLock;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// Does work on threads of our own, where what rayon runs in parallel then stays.
+/// Runs `work` on a thread pool of this crate; its parallel work with rayon stays in that pool.
 ///
-/// A producer of batches must not wait for rayon's global pool: who takes its batches may be a thread
-/// of that pool, which waits for the producer. (One training a fold, in parallel, is enough.) The
-/// threads here only ever compute, so whoever waits for them waits for an end.
+/// A producer of batches must not wait for rayon's global pool, because the consumer of its batches may be
+/// a thread of that pool that waits for the producer, for instance in training runs of several folds in
+/// parallel. The threads of this pool only compute, so that waiting for them always ends.
 pub fn on_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
     let pool = POOL.get_or_init(|| {
@@ -18,7 +18,7 @@ pub fn on_own_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     });
     match pool {
         Some(pool) => pool.install(work),
-        // A system that gives no more threads.
+        // No more threads can be created.
         None => work(),
     }
 }

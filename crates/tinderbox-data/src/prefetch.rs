@@ -1,12 +1,14 @@
-/// Bytes in a line of the cache.
+//! Prefetching of memory.
+
+/// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Asks memory for what is soon to be read, and does not wait for it (a prefetch).
+/// Prefetches memory that will be read soon, without waiting for it.
 ///
-/// Examples of a shuffled order lie anywhere. Read one after the other, each is waited for; asked for
-/// while the ones before it are copied, they come together: 1.4 times as many bytes a second.
+/// The examples of a shuffled order are spread over memory. Prefetched while the examples before them are
+/// copied, they are read at 1.4 times as many bytes per second.
 ///
-/// On processors other than x86-64, whose instruction stable Rust does not offer, it does nothing.
+/// It does nothing on processors other than x86-64, as stable Rust has no such instruction for them.
 pub fn prefetch<T>(soon: &[T]) {
     #[cfg(target_arch = "x86_64")]
     for line in soon.chunks((LINE / size_of::<T>()).max(1)) {

@@ -1,355 +1,11 @@
-use std::borrow::Cow;
-use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+//! Examples in memory: rows of features and their targets.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::Device;
 use tinderbox_core::{Digest, Seed};
 
-use crate::prefetch::prefetch;
-use crate::{Batch, DataError, Examples, Result};
+use crate::{Batch, DataError, Examples, Result, Target, Values};
 
-/// Rows of `f32` numbers, one after the other in memory.
-///
-/// The features of a table keep a one-hot category as one number, its index, until rows are gathered
-/// into a batch: a column of 3,000 categories takes 4 bytes a row. That changes no number that comes
-/// out.
-#[derive(Clone, Debug)]
-pub struct Values {
-    /// Rows as they are stored: narrow where there are slots.
-    data: Vec<f32>,
-    /// Numbers in a row as a model takes them.
-    width: usize,
-    slots: Option<Arc<[Slot]>>,
-    /// What [`Values::as_slice`] gave of narrow rows.
-    wide: OnceLock<Vec<f32>>,
-}
-
-/// What one number of a narrow row stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slot {
-    /// The number itself.
-    Number,
-    /// A one-hot category of this width: 0 for none, else 1 more than the place of its 1.
-    OneHot(usize),
-}
-
-impl Slot {
-    /// Narrow rows, one number a slot, as a model takes them.
-    pub fn widen(slots: &[Self], rows: &[f32]) -> Vec<f32> {
-        let width: usize = slots.iter().map(|slot| slot.width()).sum();
-        let mut wide = vec![0.0; rows.len() / slots.len().max(1) * width];
-        if width == 0 {
-            return wide;
-        }
-        for (row, out) in rows.chunks(slots.len()).zip(wide.chunks_mut(width)) {
-            let mut offset = 0;
-            for (slot, &value) in slots.iter().zip(row) {
-                match slot {
-                    Self::Number => out[offset] = value,
-                    Self::OneHot(_) if value > 0.0 => out[offset + value as usize - 1] = 1.0,
-                    Self::OneHot(_) => {}
-                }
-                offset += slot.width();
-            }
-        }
-        wide
-    }
-
-    fn width(self) -> usize {
-        match self {
-            Self::Number => 1,
-            Self::OneHot(width) => width,
-        }
-    }
-}
-
-impl Values {
-    /// Rows of `width` numbers from one buffer in row-major order.
-    ///
-    /// # Errors
-    /// A width of 0, or a buffer that is no whole number of rows.
-    pub fn new(data: Vec<f32>, width: usize) -> Result<Self> {
-        Self::checked(data, width, width, None)
-    }
-
-    /// Rows of one number a slot, in row-major order; they are widened when a batch is gathered.
-    ///
-    /// # Errors
-    /// No slots, or a buffer that is no whole number of rows.
-    pub fn narrow(data: Vec<f32>, slots: &Arc<[Slot]>) -> Result<Self> {
-        if slots.iter().all(|slot| *slot == Slot::Number) {
-            return Self::new(data, slots.len());
-        }
-        let width = slots.iter().map(|slot| slot.width()).sum();
-        Self::checked(data, width, slots.len(), Some(Arc::clone(slots)))
-    }
-
-    fn checked(
-        data: Vec<f32>,
-        width: usize,
-        stored: usize,
-        slots: Option<Arc<[Slot]>>,
-    ) -> Result<Self> {
-        if width == 0 || stored == 0 || !data.len().is_multiple_of(stored) {
-            return Err(DataError::Ragged {
-                length: data.len(),
-                width,
-            });
-        }
-        Ok(Self {
-            data,
-            width,
-            slots,
-            wide: OnceLock::new(),
-        })
-    }
-
-    /// These rows, stored as the others are.
-    fn with(&self, data: Vec<f32>) -> Self {
-        Self {
-            data,
-            width: self.width,
-            slots: self.slots.clone(),
-            wide: OnceLock::new(),
-        }
-    }
-
-    /// Numbers that are stored for a row.
-    fn stored(&self) -> usize {
-        self.slots.as_ref().map_or(self.width, |slots| slots.len())
-    }
-
-    fn stored_row(&self, index: usize) -> &[f32] {
-        &self.data[index * self.stored()..][..self.stored()]
-    }
-
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.data.len() / self.stored()
-    }
-
-    /// Numbers in a row.
-    pub fn width(&self) -> usize {
-        self.width
-    }
-
-    /// One row; panics past the end, as slices do. See [`Values::as_slice`].
-    pub fn row(&self, index: usize) -> &[f32] {
-        &self.as_slice()[index * self.width..][..self.width]
-    }
-
-    /// All numbers in row-major order.
-    ///
-    /// One-hot categories are written out at the first call, and the result is kept: of a large table
-    /// with many categories take [`slice`](Self::slice) or [`gather`](Self::gather) instead.
-    pub fn as_slice(&self) -> &[f32] {
-        match &self.slots {
-            None => &self.data,
-            Some(slots) => self.wide.get_or_init(|| Slot::widen(slots, &self.data)),
-        }
-    }
-
-    /// All numbers in row-major order; what has to be written out for it is not kept.
-    pub fn to_wide(&self) -> Cow<'_, [f32]> {
-        match (&self.slots, self.wide.get()) {
-            (None, _) => Cow::Borrowed(&self.data),
-            (Some(_), Some(wide)) => Cow::Borrowed(wide),
-            (Some(slots), None) => Cow::Owned(Slot::widen(slots, &self.data)),
-        }
-    }
-
-    /// All numbers in row-major order, as a buffer of its own.
-    pub fn into_vec(self) -> Vec<f32> {
-        match self.slots {
-            None => self.data,
-            Some(slots) => {
-                (self.wide.into_inner()).unwrap_or_else(|| Slot::widen(&slots, &self.data))
-            }
-        }
-    }
-
-    /// Bytes of memory that the rows take.
-    pub fn bytes(&self) -> usize {
-        (self.data.len() + self.wide.get().map_or(0, Vec::len)) * size_of::<f32>()
-    }
-
-    /// The numbers as a tensor of shape `[rows, width]`, without copying them on the CPU unless there
-    /// are one-hot categories.
-    pub fn into_tensor(self, device: &Device) -> Tensor<2> {
-        let shape = [self.rows(), self.width];
-        Tensor::from_data(TensorData::new(self.into_vec(), shape), device)
-    }
-
-    /// Consecutive rows; panics past the end, as slices do.
-    pub fn slice(&self, rows: Range<usize>) -> Self {
-        let stored = self.stored();
-        self.with(self.data[rows.start * stored..rows.end * stored].to_vec())
-    }
-
-    /// A digest of every bit of every number, as they are stored.
-    fn digest(&self) -> u64 {
-        let width = Digest::new().word(self.width as u64);
-        let slots = self.slots.iter().flat_map(|slots| slots.iter());
-        let shape = slots.fold(width, |digest, slot| digest.word(slot.width() as u64));
-        shape.floats(&self.data).value()
-    }
-
-    /// The rows with these indices, in this order.
-    pub fn gather(&self, indices: &[usize]) -> Self {
-        self.with(match self.stored() {
-            // The targets of most tables: a call for each would take longer than the copy.
-            1 => indices.iter().map(|&index| self.data[index]).collect(),
-            width => {
-                let mut data = Vec::with_capacity(indices.len() * width);
-                let ahead = (AHEAD / width).max(1);
-                for (place, &index) in indices.iter().enumerate() {
-                    if let Some(&soon) = indices.get(place + ahead) {
-                        prefetch(self.stored_row(soon));
-                    }
-                    data.extend_from_slice(self.stored_row(index));
-                }
-                data
-            }
-        })
-    }
-
-    /// The same rows as a model takes them.
-    fn widened(self) -> Self {
-        match self.slots {
-            None => self,
-            Some(_) => Self {
-                width: self.width,
-                slots: None,
-                wide: OnceLock::new(),
-                data: self.into_vec(),
-            },
-        }
-    }
-}
-
-/// Rows are equal that a model sees as equal.
-impl PartialEq for Values {
-    fn eq(&self, other: &Self) -> bool {
-        match self.width == other.width && self.rows() == other.rows() {
-            true if self.slots == other.slots => self.data == other.data,
-            true => self.to_wide() == other.to_wide(),
-            false => false,
-        }
-    }
-}
-
-/// Numbers between the row that is copied and the one that is prefetched.
-const AHEAD: usize = 1024;
-
-/// Class labels `0..classes`, one a row, with the names of the classes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Classes {
-    labels: Vec<i32>,
-    names: Arc<[String]>,
-}
-
-impl Classes {
-    /// Labels that index into `names`.
-    ///
-    /// # Errors
-    /// A label without a name.
-    pub fn new(labels: Vec<i32>, names: Vec<String>) -> Result<Self> {
-        if let Some(row) = labels
-            .iter()
-            .position(|&label| label < 0 || label as usize >= names.len())
-        {
-            return Err(DataError::Label {
-                row,
-                label: labels[row].into(),
-                classes: names.len(),
-            });
-        }
-        Ok(Self {
-            labels,
-            names: names.into(),
-        })
-    }
-
-    /// The labels, one a row.
-    pub fn labels(&self) -> &[i32] {
-        &self.labels
-    }
-
-    /// The names of the classes.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// The labels of the rows with these indices, in this order.
-    pub fn gather(&self, indices: &[usize]) -> Self {
-        Self {
-            labels: indices.iter().map(|&index| self.labels[index]).collect(),
-            names: Arc::clone(&self.names),
-        }
-    }
-}
-
-/// What a row is to be predicted as: numbers ([`Values`]) or a class ([`Classes`]).
-pub trait Target: Clone + Send + Sync + 'static {
-    /// Number of rows.
-    fn rows(&self) -> usize;
-    /// The targets of these rows, in this order.
-    fn gather(&self, indices: &[usize]) -> Self;
-    /// The targets of a batch on a device: `[batch, outputs]` or `[batch]`.
-    type Tensor: Send + 'static;
-    /// Moves gathered targets to a device.
-    fn into_tensor(self, device: &Device) -> Self::Tensor;
-    /// A digest of all targets; `None`, the default, where none is made. See [`Examples::digest`].
-    fn digest(&self) -> Option<u64> {
-        None
-    }
-}
-
-impl Target for Values {
-    fn rows(&self) -> usize {
-        self.rows()
-    }
-
-    fn gather(&self, indices: &[usize]) -> Self {
-        self.gather(indices)
-    }
-
-    type Tensor = Tensor<2>;
-
-    fn into_tensor(self, device: &Device) -> Tensor<2> {
-        self.into_tensor(device)
-    }
-
-    fn digest(&self) -> Option<u64> {
-        Some(self.digest())
-    }
-}
-
-impl Target for Classes {
-    fn rows(&self) -> usize {
-        self.labels.len()
-    }
-
-    fn gather(&self, indices: &[usize]) -> Self {
-        self.gather(indices)
-    }
-
-    type Tensor = Tensor<1, Int>;
-
-    fn into_tensor(self, device: &Device) -> Tensor<1, Int> {
-        let rows = self.labels.len();
-        Tensor::from_data(TensorData::new(self.labels, [rows]), device)
-    }
-
-    fn digest(&self) -> Option<u64> {
-        let labels = self.labels.iter();
-        let digest = labels.fold(Digest::new(), |digest, &label| digest.word(label as u64));
-        let names = self.names.iter();
-        Some(names.fold(digest, |digest, name| digest.text(name)).value())
-    }
-}
-
-/// Examples held in memory: a row of features and a target each.
+/// Examples in memory: a row of features and a target each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rows<T = Values> {
     features: Values,
@@ -360,7 +16,7 @@ impl<T: Target> Rows<T> {
     /// Features and targets of the same examples, in the same order.
     ///
     /// # Errors
-    /// Another number of rows of features than of targets.
+    /// Different numbers of rows of features and of targets.
     pub fn new(features: Values, targets: T) -> Result<Self> {
         if features.rows() != targets.rows() {
             return Err(DataError::RowsDiffer {
@@ -391,7 +47,7 @@ impl<T: Target> Rows<T> {
         &self.targets
     }
 
-    /// Features and targets, for instance to make one tensor of each.
+    /// The features and the targets.
     pub fn into_parts(self) -> (Values, T) {
         (self.features, self.targets)
     }
@@ -413,7 +69,7 @@ impl<T: Target> Examples for Rows<T> {
         self.len()
     }
 
-    /// One-hot categories are written out here, on whatever thread gathers.
+    /// Writes out one-hot categories.
     fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self> {
         Ok(Self {
             features: self.features.gather(indices).widened(),
@@ -440,47 +96,18 @@ impl<T: Target> Examples for Rows<T> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::Slot;
 
     #[test]
-    fn narrow_rows_are_the_wide_ones_in_every_way_out() {
+    fn one_hot_categories_are_written_out_when_a_batch_is_gathered() {
         let slots: Arc<[Slot]> = vec![Slot::OneHot(3), Slot::Number, Slot::OneHot(2)].into();
         let narrow = Values::narrow(vec![1., 7., 0., 0., 8., 2., 3., 9., 1.], &slots).unwrap();
-        let rows = [
-            [1., 0., 0., 7., 0., 0.],
-            [0., 0., 0., 8., 0., 1.],
-            [0., 0., 1., 9., 1., 0.],
-        ];
-        let wide = Values::new(rows.concat(), 6).unwrap();
-        assert_eq!((narrow.rows(), narrow.width()), (3, 6));
-        assert_eq!(narrow.bytes(), 9 * 4);
-        assert_eq!(narrow, wide);
-        assert_eq!(narrow.to_wide(), rows.concat());
-        assert_eq!(narrow.bytes(), 9 * 4, "nothing was kept");
-        assert_eq!(narrow.slice(1..3), wide.slice(1..3));
-        assert_eq!(narrow.gather(&[2, 0, 2]), wide.gather(&[2, 0, 2]));
-        let device = Device::flex();
-        assert_eq!(
-            narrow.clone().into_tensor(&device).into_data(),
-            wide.clone().into_tensor(&device).into_data()
-        );
-        let other = Values::narrow(vec![1., 7., 0., 0., 8., 2., 2., 9., 1.], &slots).unwrap();
-        assert_ne!(other, wide);
-        assert_ne!(other.digest(), narrow.digest());
-        let order: Arc<[Slot]> = vec![Slot::OneHot(2), Slot::Number, Slot::OneHot(3)].into();
-        let same_numbers = Values::narrow(narrow.data.clone(), &order).unwrap();
-        assert_ne!(same_numbers.digest(), narrow.digest());
-        assert_eq!(narrow.clone().digest(), narrow.digest());
-        assert_eq!(narrow.row(1), rows[1]);
-        assert_eq!(narrow.clone().into_vec(), rows.concat());
-        assert!(Values::narrow(vec![1., 7.], &slots).is_err());
-
         let examples = Rows::new(narrow, Values::new(vec![1., 2., 3.], 1).unwrap()).unwrap();
         let batch = Examples::gather(&examples, &[1], Seed::new(0)).unwrap();
-        assert!(
-            batch.features.slots.is_none(),
-            "written out where it is gathered"
-        );
-        assert_eq!(batch.features.as_slice(), rows[1]);
+        assert_eq!(batch.features.bytes(), 6 * 4);
+        assert_eq!(batch.features.as_slice(), [0., 0., 0., 8., 0., 1.]);
     }
 }

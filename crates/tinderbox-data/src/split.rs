@@ -1,4 +1,4 @@
-//! Rows for training, validation and test, so that nothing leaks from one to the other.
+//! Splits rows into parts for training, validation and test, without leaks between them.
 
 use tinderbox_core::Seed;
 
@@ -12,15 +12,15 @@ use assign::{Shares, assign};
 pub use folds::{Fold, Folds, FoldsIter, k_fold};
 pub use strategy::Strategy;
 
-/// Parts of `rows` rows with these shares, such as `[0.8, 0.2]`: the indices of each, ascending.
+/// Splits `rows` rows into parts with these shares, such as `[0.8, 0.2]`: the indices of each part, ascending.
 ///
-/// A pure function of its arguments. Every row is in one part at most, and in exactly one if the
-/// shares sum to 1. The first part is the one to train on. Every part has a row (a group, a moment)
-/// if there are at least as many as parts.
+/// A pure function of its arguments. Every row is in at most one part, and in exactly one if the shares
+/// sum to 1. The first part is for training. Every part has a row (a group, a time) if there are at least
+/// as many as parts.
 ///
 /// # Errors
 ///
-/// Shares that are not above 0 or sum to more than 1, fewer rows, groups or moments than parts,
+/// Shares that are not above 0 or sum to more than 1, fewer rows, groups or times than parts,
 /// only classes with fewer rows than parts.
 pub fn split(
     rows: usize,
@@ -37,7 +37,7 @@ pub fn split(
         )));
     }
     let mut all = shares.to_vec();
-    // What is left belongs to a part that is not given out.
+    // The rest belongs to a part that is not returned.
     if sum < 1.0 - 1e-9 {
         all.push(1.0 - sum);
     }
@@ -75,7 +75,7 @@ fn too_few(rows: usize, what: &str, parts: usize, strategy: &Strategy) -> DataEr
              fewer {what}"
         ),
         Strategy::Time(_) => format!(
-            "{blocks} moments cannot fill {parts} {what}, as the rows of a moment stay together; use \
+            "{blocks} times cannot fill {parts} {what}, as rows of the same time stay together; use \
              fewer {what}"
         ),
         Strategy::Random | Strategy::Consecutive => {

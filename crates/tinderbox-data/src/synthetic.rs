@@ -1,4 +1,4 @@
-//! The course's synthetic data sets: the answer is known, so that a model can be judged.
+//! The synthetic data sets of the course, whose true parameters are known.
 
 use tinderbox_core::Seed;
 

@@ -74,7 +74,7 @@ fn sha256(bytes: &[u8]) -> String {
 
 fn dataset(url: &str, digest: &str, bytes: usize) -> Dataset {
     let text = format!(
-        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.bin\"\nbytes = {bytes}\nsha256 = \"{digest}\"\n{url}\n"
+        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicense = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.bin\"\nbytes = {bytes}\nsha256 = \"{digest}\"\n{url}\n"
     );
     Catalog::from_toml(&text)
         .unwrap()
@@ -145,8 +145,32 @@ fn a_file_arrives_once() {
     assert_eq!(std::fs::read(folder.join("file.bin")).unwrap(), body());
 }
 
+#[cfg(unix)]
 #[test]
-fn a_cut_download_goes_on_where_it_was() {
+fn a_link_is_followed_and_stays() {
+    let server = Server::new(Box::new(whole));
+    let cache = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    std::fs::create_dir(cache.path().join("set")).unwrap();
+    let link = cache.path().join("set/file.bin");
+    for target in ["there.bin", "made/later.bin"] {
+        let target = elsewhere.path().join(target);
+        if target.ends_with("there.bin") {
+            std::fs::write(&target, "damaged").unwrap();
+        }
+        let _ = std::fs::remove_file(&link);
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        Fetcher::new(cache.path())
+            .fetch(&official(&server))
+            .unwrap();
+        assert!(link.is_symlink());
+        assert_eq!(std::fs::read(target).unwrap(), body());
+    }
+    assert_eq!(litter(cache.path()), ["file.bin"]);
+}
+
+#[test]
+fn a_cut_download_resumes_where_it_was() {
     let server = Server::new(Box::new(|_, from, connection| {
         let body = body();
         match from {
@@ -266,7 +290,7 @@ fn what_the_server_gets_wrong_is_told() {
 }
 
 #[test]
-fn an_address_that_nobody_answers_is_told() {
+fn an_address_without_a_server_is_an_error() {
     let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -325,7 +349,7 @@ fn mirrors_are_asked_first() {
 fn packed(server: &Server) -> Dataset {
     let body = body();
     let text = format!(
-        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicence = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.gz\"\nbytes = 1\nsha256 = \"{}\"\nraw_bytes = {}\nraw_sha256 = \"{}\"\nraw_url = \"{}/file\"\n",
+        "format = 1\n[[dataset]]\nname = \"set\"\ntitle = \"t\"\ntask = \"t\"\nlicense = \"l\"\nhomepage = \"h\"\n[[dataset.file]]\npath = \"file.gz\"\nbytes = 1\nsha256 = \"{}\"\nraw_bytes = {}\nraw_sha256 = \"{}\"\nraw_url = \"{}/file\"\n",
         "0".repeat(64),
         body.len(),
         sha256(&body),

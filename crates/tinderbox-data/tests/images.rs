@@ -66,7 +66,7 @@ fn packed_files_are_not_unpacked_beyond_what_they_hold() {
         let error = read_idx(&path).unwrap_err().to_string();
         assert!(error.contains("is 6 bytes, but there are more"), "{error}");
     }
-    // A header that promises more than any memory holds is no reason to ask for it.
+    // A header with an impossible size must not lead to an allocation of that size.
     let path = write(folder.path(), "large.gz", &idx(&[u32::MAX, 2], &[1, 2, 3]));
     let error = read_idx(&path).unwrap_err().to_string();
     assert!(error.contains("but there are 3"), "{error}");
@@ -84,7 +84,7 @@ fn damaged_idx_files_say_what_is_wrong_and_where() {
             b"\x89PNG\r\n\x1a\n".to_vec(),
             "magic number is 89 50",
         ),
-        ("short", vec![0, 0], "2 bytes are no IDX file"),
+        ("short", vec![0, 0], "2 bytes are not an IDX file"),
         ("header", vec![0, 0, 8, 3, 0, 0], "header is cut off"),
         ("floats", [&[0, 0, 13, 1], &good[4..]].concat(), "type 0x0d"),
         (
@@ -165,7 +165,7 @@ fn cifar_batches_are_read_and_damaged_ones_refused() {
     let cut = write(folder.path(), "cut.bin", &record(0, 3)[..3000]);
     let error = read_cifar10([cut]).unwrap_err().to_string();
     assert!(
-        error.contains("3000 bytes are no whole number of records of 3073"),
+        error.contains("3000 bytes are not a whole number of records of 3073"),
         "{error}"
     );
     let label = write(folder.path(), "label.bin", &record(10, 3));

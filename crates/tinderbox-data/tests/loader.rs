@@ -30,7 +30,7 @@ fn seen(loader: &Loader<Rows>, epoch: usize, skip: usize) -> Vec<Vec<usize>> {
     first(loader, epoch, skip, usize::MAX)
 }
 
-/// At most so many batches; then the epoch is left.
+/// At most this many batches; then the epoch is left.
 fn first(loader: &Loader<Rows>, epoch: usize, skip: usize, most: usize) -> Vec<Vec<usize>> {
     loader
         .epoch(epoch, skip, &Device::flex())
@@ -111,8 +111,8 @@ proptest! {
         prop_assert_ne!(plain.order(0), plain.order(1));
     }
 
-    /// The thread of an epoch goes on with the one that follows: it must not show when another one does,
-    /// or when the epoch is left before its end.
+    /// The thread of an epoch continues with the next epoch: batches must not change if another epoch
+    /// follows, or if the epoch is left before its end.
     #[test]
     fn epochs_come_in_any_order_and_may_be_left(
         count in 20usize..200,
@@ -229,7 +229,7 @@ fn bad_input_is_refused_with_a_reason() {
     assert!(message(Rows::new(three, two).unwrap_err()).contains("3 rows of features but 2"));
     assert!(message(Values::new(vec![0.0; 5], 2).unwrap_err()).contains("5 numbers"));
     let labels = Classes::new(vec![0, 3], vec!["a".into(), "b".into()]);
-    assert!(message(labels.unwrap_err()).contains("row 1: label 3"));
+    assert!(message(labels.unwrap_err()).contains("row 2 (counted from 1): label 3"));
 }
 
 #[derive(Module, Debug)]
@@ -346,7 +346,7 @@ fn a_panic_of_the_thread_is_passed_on() {
     }
 }
 
-/// Examples that take their time, and tell who gathered them.
+/// Slow examples that record which thread gathered them.
 struct Slow;
 
 impl Examples for Slow {

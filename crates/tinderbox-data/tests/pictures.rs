@@ -12,13 +12,13 @@ use tinderbox_data::images::{
 use tinderbox_data::{Classes, DataError, Examples};
 
 /// A picture without symmetry, so that exchanged axes or channels show.
-fn colours(width: u32, height: u32) -> RgbImage {
+fn colors(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(40 * x) as u8, (60 * y) as u8, (10 * x + 20 * y) as u8])
     })
 }
 
-fn greys(width: u32, height: u32) -> GrayImage {
+fn grays(width: u32, height: u32) -> GrayImage {
     GrayImage::from_fn(width, height, |x, y| image::Luma([(30 * x + 50 * y) as u8]))
 }
 
@@ -41,9 +41,9 @@ fn error<T: std::fmt::Debug>(result: Result<T, DataError>) -> String {
 }
 
 #[test]
-fn colours_come_channel_after_channel_and_row_after_row() {
+fn colors_come_channel_after_channel_and_row_after_row() {
     let folder = tempfile::tempdir().unwrap();
-    let path = save(folder.path(), "a.png", colours(3, 2));
+    let path = save(folder.path(), "a.png", colors(3, 2));
     let read = read_image(&path, [3, 2, 3]).unwrap();
     let red = [0, 40, 80, 0, 40, 80];
     let green = [0, 0, 0, 60, 60, 60];
@@ -52,16 +52,16 @@ fn colours_come_channel_after_channel_and_row_after_row() {
 }
 
 #[test]
-fn grey_is_made_of_colours_as_pillow_makes_it_and_colours_by_repeating_grey() {
+fn gray_is_made_of_colors_as_pillow_makes_it_and_colors_by_repeating_gray() {
     let folder = tempfile::tempdir().unwrap();
     let picture = RgbImage::from_vec(4, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 100, 50]);
     let path = save(folder.path(), "a.png", picture.unwrap());
     // `Image.convert("L")` of Pillow 13.
     assert_eq!(read_image(&path, [1, 1, 4]).unwrap(), [76, 150, 29, 124]);
-    let path = save(folder.path(), "b.png", greys(2, 2));
-    let grey = [0, 30, 50, 80];
-    assert_eq!(read_image(&path, [1, 2, 2]).unwrap(), grey);
-    assert_eq!(read_image(&path, [3, 2, 2]).unwrap(), [grey; 3].concat());
+    let path = save(folder.path(), "b.png", grays(2, 2));
+    let gray = [0, 30, 50, 80];
+    assert_eq!(read_image(&path, [1, 2, 2]).unwrap(), gray);
+    assert_eq!(read_image(&path, [3, 2, 2]).unwrap(), [gray; 3].concat());
     let deep = image::ImageBuffer::<image::Luma<u16>, _>::from_vec(2, 1, vec![0xffff, 0x8080]);
     let path = save(folder.path(), "c.png", deep.unwrap());
     assert_eq!(read_image(&path, [1, 1, 2]).unwrap(), [255, 128]);
@@ -85,8 +85,8 @@ fn transparent_pixels_are_laid_on_white_or_the_color_that_is_given() {
     // 0.299 * 206 + 0.587 * 208 + 0.114 * 210 = 207.6
     assert_eq!(read_image(&path, [1, 1, 2]).unwrap(), [18, 208]);
 
-    let grey = GrayAlphaImage::from_vec(2, 1, vec![100, 255, 100, 0]).unwrap();
-    let path = save(folder.path(), "grey.png", grey);
+    let gray = GrayAlphaImage::from_vec(2, 1, vec![100, 255, 100, 0]).unwrap();
+    let path = save(folder.path(), "gray.png", gray);
     assert_eq!(read_image(&path, [1, 1, 2]).unwrap(), [100, 255]);
     let black = read_image_on(&path, [3, 1, 2], [0; 3]).unwrap();
     assert_eq!(black, [100, 0, 100, 0, 100, 0]);
@@ -101,7 +101,7 @@ fn transparent_pixels_are_laid_on_white_or_the_color_that_is_given() {
 #[test]
 fn every_format_gives_the_same_pixels_whatever_the_file_is_called() {
     let folder = tempfile::tempdir().unwrap();
-    let picture = colours(4, 3);
+    let picture = colors(4, 3);
     let png = save(folder.path(), "a.png", picture.clone());
     let expected = read_image(png, [3, 3, 4]).unwrap();
     let formats = [
@@ -142,7 +142,7 @@ fn of_an_animation_the_first_frame_is_read() {
     assert_eq!(read_image(&path, [1, 2, 2]).unwrap(), [200; 4]);
 }
 
-/// A JPEG file with an EXIF segment that says how the picture is to be turned.
+/// A JPEG file with an EXIF segment with an orientation.
 fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
     let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01".to_vec();
     // Tag 0x0112, type 3 (16 bits), one number; no further directory.
@@ -203,8 +203,8 @@ fn pictures_are_turned_as_their_exif_orientation_says() {
             }
         }
         // The same in a folder, where sizes are taken before anything is resized.
-        let grey = FolderOptions::new(Colors::Grey);
-        let images = read_image_folder(folder.path(), &grey).unwrap();
+        let gray = FolderOptions::new(Colors::Gray);
+        let images = read_image_folder(folder.path(), &gray).unwrap();
         assert_eq!(images.shape(), [1, height, width]);
         assert_eq!(images.pixels(0), read);
         std::fs::remove_file(&path).unwrap();
@@ -214,11 +214,11 @@ fn pictures_are_turned_as_their_exif_orientation_says() {
 #[test]
 fn a_jpeg_may_have_anything_behind_its_end() {
     let folder = tempfile::tempdir().unwrap();
-    let jpeg = bytes(colours(40, 30), ImageFormat::Jpeg);
+    let jpeg = bytes(colors(40, 30), ImageFormat::Jpeg);
     let path = folder.path().join("a.jpg");
     std::fs::write(&path, &jpeg).unwrap();
     let expected = read_image(&path, [3, 30, 40]).unwrap();
-    let preview = bytes(colours(8, 8), ImageFormat::Jpeg);
+    let preview = bytes(colors(8, 8), ImageFormat::Jpeg);
     // A whole preview, one that is cut off, zeros, the start of a scan.
     let tails: [&[u8]; 4] = [
         &preview,
@@ -260,7 +260,7 @@ fn a_file_that_promises_a_picture_larger_than_memory_is_an_error() {
 #[test]
 fn pictures_are_resized_as_images_in_memory_are() {
     let folder = tempfile::tempdir().unwrap();
-    let path = save(folder.path(), "a.png", greys(5, 4));
+    let path = save(folder.path(), "a.png", grays(5, 4));
     let whole = read_image(&path, [1, 4, 5]).unwrap();
     let classes = Classes::new(vec![0], vec!["a".into()]).unwrap();
     let images = Images::new(whole, [1, 4, 5], classes).unwrap();
@@ -287,8 +287,8 @@ fn jpeg_files_are_read_whatever_they_are_called() {
 #[test]
 fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
-    let png = bytes(colours(20, 20), ImageFormat::Png);
-    let jpeg = bytes(colours(64, 64), ImageFormat::Jpeg);
+    let png = bytes(colors(20, 20), ImageFormat::Png);
+    let jpeg = bytes(colors(64, 64), ImageFormat::Jpeg);
     let mut altered = png.clone();
     let middle = png.len() / 2;
     altered[middle] ^= 0xff;
@@ -319,7 +319,7 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
         ("cut.tif", ImageFormat::Tiff),
     ];
     let cut = formats.map(|(name, format)| {
-        let whole = bytes(colours(20, 20), format);
+        let whole = bytes(colors(20, 20), format);
         (name, whole[..whole.len() / 2].to_vec(), "decoded")
     });
     let cases = cases.into_iter().chain(cut);
@@ -334,9 +334,9 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
     }
     let message = error(read_image(folder.path().join("none.png"), [3, 8, 8]));
     assert!(message.contains("none.png"), "{message}");
-    let path = save(folder.path(), "good.png", greys(4, 4));
+    let path = save(folder.path(), "good.png", grays(4, 4));
     let message = error(read_image(&path, [2, 4, 4]));
-    assert!(message.contains("1 channel (grey) or 3"), "{message}");
+    assert!(message.contains("1 channel (gray) or 3"), "{message}");
     let message = error(read_image(&path, [1, 0, 4]));
     assert!(message.contains("0 x 4"), "{message}");
 }
@@ -344,8 +344,8 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
 /// `cat` with two pictures and `dog` with one, of one size, and hidden files.
 fn pets(width: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    save(folder.path(), "dog/a.png", greys(width, 3));
-    save(folder.path(), "cat/b.PNG", greys(width, 3));
+    save(folder.path(), "dog/a.png", grays(width, 3));
+    save(folder.path(), "cat/b.PNG", grays(width, 3));
     save(folder.path(), "cat/a.jpg", RgbImage::new(width, 3));
     for hidden in [".DS_Store", "cat/.DS_Store"] {
         std::fs::write(folder.path().join(hidden), "x").unwrap();
@@ -354,21 +354,21 @@ fn pets(width: u32) -> TempDir {
 }
 
 #[test]
-fn a_folder_for_each_class_becomes_labelled_images() {
+fn a_folder_for_each_class_becomes_labeled_images() {
     let folder = pets(4);
-    let grey = FolderOptions::new(Colors::Grey);
-    let images = read_image_folder(folder.path(), &grey).unwrap();
+    let gray = FolderOptions::new(Colors::Gray);
+    let images = read_image_folder(folder.path(), &gray).unwrap();
     assert_eq!((images.len(), images.shape()), (3, [1, 3, 4]));
     assert_eq!(images.classes().names(), ["cat", "dog"]);
     assert_eq!(images.classes().labels(), [0, 0, 1]);
     assert_eq!(images.pixels(0), [0; 12]);
-    assert_eq!(images.pixels(1), greys(4, 3).into_raw());
+    assert_eq!(images.pixels(1), grays(4, 3).into_raw());
     let batch = images.gather(&[1], tinderbox_core::Seed::new(1)).unwrap();
     assert_eq!(batch.pixels[1], 30.0 / 255.0);
 
     // The labels are those of the classes that are given, in their order.
     let other = ["dog".to_string(), "cat".to_string()];
-    let images = read_image_folder(folder.path(), &grey.classes(&other)).unwrap();
+    let images = read_image_folder(folder.path(), &gray.classes(&other)).unwrap();
     assert_eq!(images.classes().names(), other);
     assert_eq!(images.classes().labels(), [0, 1, 1]);
 }
@@ -376,7 +376,7 @@ fn a_folder_for_each_class_becomes_labelled_images() {
 #[test]
 fn pictures_of_two_sizes_need_a_size() {
     let folder = pets(4);
-    save(folder.path(), "dog/wide.png", colours(7, 3));
+    save(folder.path(), "dog/wide.png", colors(7, 3));
     let rgb = FolderOptions::new(Colors::Rgb);
     let message = error(read_image_folder(folder.path(), &rgb));
     assert!(
@@ -396,12 +396,12 @@ fn pictures_of_two_sizes_need_a_size() {
 
 #[test]
 fn a_folder_that_is_no_data_set_says_why() {
-    let grey = FolderOptions::new(Colors::Grey).size(4, 4);
-    let read = |folder: &TempDir| error(read_image_folder(folder.path(), &grey));
+    let gray = FolderOptions::new(Colors::Gray).size(4, 4);
+    let read = |folder: &TempDir| error(read_image_folder(folder.path(), &gray));
 
     let folder = tempfile::tempdir().unwrap();
     assert!(read(&folder).contains("a folder for each class"));
-    save(folder.path(), "a.png", greys(4, 4));
+    save(folder.path(), "a.png", grays(4, 4));
     assert!(read(&folder).contains("a folder for each class"));
     std::fs::create_dir(folder.path().join("cat")).unwrap();
     std::fs::write(folder.path().join("cat/notes.txt"), "x").unwrap();
@@ -411,7 +411,7 @@ fn a_folder_that_is_no_data_set_says_why() {
         "{message}"
     );
     let none = folder.path().join("none");
-    assert!(error(read_image_folder(none, &grey)).contains("none"));
+    assert!(error(read_image_folder(none, &gray)).contains("none"));
 
     let folder = pets(4);
     std::fs::write(folder.path().join("cat/broken.png"), "no picture").unwrap();
@@ -427,8 +427,8 @@ fn report(folder: &TempDir, options: &FolderOptions) -> (Images, FolderReport) {
 #[test]
 fn what_is_no_picture_is_passed_over_and_listed() {
     let folder = pets(4);
-    let grey = FolderOptions::new(Colors::Grey);
-    let (before, nothing) = report(&folder, &grey);
+    let gray = FolderOptions::new(Colors::Gray);
+    let (before, nothing) = report(&folder, &gray);
     assert_eq!(nothing, FolderReport::default());
 
     let at = |name: &str| folder.path().join(name);
@@ -444,7 +444,7 @@ fn what_is_no_picture_is_passed_over_and_listed() {
         std::fs::create_dir(at(name)).unwrap();
     }
     std::fs::write(at("fish/notes.txt"), "x").unwrap();
-    let (images, report) = report(&folder, &grey);
+    let (images, report) = report(&folder, &gray);
     assert_eq!(images.classes(), before.classes());
     assert_eq!(images.pixels(1), before.pixels(1));
     let others = [
@@ -461,17 +461,17 @@ fn what_is_no_picture_is_passed_over_and_listed() {
 #[test]
 fn damaged_pictures_are_an_error_or_left_out_and_listed() {
     let folder = pets(4);
-    let grey = FolderOptions::new(Colors::Grey);
-    let whole = read_image_folder(folder.path(), &grey).unwrap();
+    let gray = FolderOptions::new(Colors::Gray);
+    let whole = read_image_folder(folder.path(), &gray).unwrap();
     // The first of all pictures, one in the middle, and photographs that must be converted.
     let names = ["cat/a.bmp", "cat/ab.png", "dog/b.heic"];
     for name in names {
         std::fs::write(folder.path().join(name), "no picture").unwrap();
     }
-    let message = error(read_image_folder(folder.path(), &grey));
+    let message = error(read_image_folder(folder.path(), &gray));
     assert!(message.contains("cat/a.bmp"), "{message}");
 
-    let skipping = grey.skip_damaged(true);
+    let skipping = gray.skip_damaged(true);
     for options in [skipping.clone(), skipping.clone().square(64)] {
         let (images, report) = report(&folder, &options);
         let damaged: Vec<_> = report
@@ -501,10 +501,10 @@ fn transparent_pictures_of_a_folder_are_counted() {
     let folder = pets(4);
     let glass = RgbaImage::from_pixel(4, 3, Rgba([0, 0, 0, 0]));
     save(folder.path(), "dog/glass.png", glass);
-    let grey = FolderOptions::new(Colors::Grey);
-    let (images, white) = report(&folder, &grey);
+    let gray = FolderOptions::new(Colors::Gray);
+    let (images, white) = report(&folder, &gray);
     assert_eq!((white.transparent, images.pixels(3)), (1, &[255; 12][..]));
-    let (images, red) = report(&folder, &grey.background([255, 0, 0]));
+    let (images, red) = report(&folder, &gray.background([255, 0, 0]));
     assert_eq!((red.transparent, images.pixels(3)), (1, &[76; 12][..]));
 }
 
@@ -512,21 +512,21 @@ fn transparent_pictures_of_a_folder_are_counted() {
 fn a_square_is_for_pictures_that_are_large_or_of_different_sizes() {
     let folder = pets(4);
     let shape = |side| {
-        let options = FolderOptions::new(Colors::Grey).square(side);
+        let options = FolderOptions::new(Colors::Gray).square(side);
         read_image_folder(folder.path(), &options).unwrap().shape()
     };
     assert_eq!(shape(4), [1, 3, 4]);
     assert_eq!(shape(3), [1, 3, 3]);
-    save(folder.path(), "dog/wide.png", greys(7, 3));
+    save(folder.path(), "dog/wide.png", grays(7, 3));
     assert_eq!(shape(64), [1, 64, 64]);
 }
 
 #[test]
-fn demanded_classes_may_lack_pictures_but_no_other_class_may_have_some() {
+fn required_classes_may_lack_pictures_but_other_classes_are_refused() {
     let folder = pets(4);
     let options = |classes: &[&str]| {
         let classes: Vec<String> = classes.iter().map(|name| name.to_string()).collect();
-        FolderOptions::new(Colors::Grey).classes(&classes)
+        FolderOptions::new(Colors::Gray).classes(&classes)
     };
     std::fs::create_dir(folder.path().join("ant")).unwrap();
     let (images, report) = report(&folder, &options(&["ant", "dog", "fish", "cat"]));
@@ -537,7 +537,7 @@ fn demanded_classes_may_lack_pictures_but_no_other_class_may_have_some() {
     let message = |classes: &[&str]| error(read_image_folder(folder.path(), &options(classes)));
     let text = message(&["cat"]);
     assert!(text.contains("pictures of [\"dog\"]"), "{text}");
-    assert!(message(&["cat", "dog", "dog"]).contains("demanded twice"));
+    assert!(message(&["cat", "dog", "dog"]).contains("required twice"));
 }
 
 #[test]
@@ -548,6 +548,6 @@ fn options_round_trip_through_json() {
         serde_json::from_str::<FolderOptions>(&text).unwrap(),
         options
     );
-    let short: FolderOptions = serde_json::from_str(r#"{"colors": "grey"}"#).unwrap();
-    assert_eq!(short, FolderOptions::new(Colors::Grey));
+    let short: FolderOptions = serde_json::from_str(r#"{"colors": "gray"}"#).unwrap();
+    assert_eq!(short, FolderOptions::new(Colors::Gray));
 }

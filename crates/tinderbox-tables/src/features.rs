@@ -1,33 +1,38 @@
-//! From columns of a frame to numbers, by statistics that are fitted once and kept.
+//! From the columns of a frame to numbers, with statistics of the training rows.
 //!
-//! [`FeatureSpec`] is what a user writes, [`FeatureSpec::fit`] looks at training rows only and
-//! gives [`Features`], and [`Features::transform`] turns any frame with those columns into a
-//! [`TensorTable`].
+//! A user writes a [`FeatureSpec`]; [`FeatureSpec::fit`] computes the statistics of the training rows and
+//! returns [`Features`]; [`Features::transform`] turns any frame with those columns into a [`TensorTable`].
 
 mod coding;
-mod columns;
+mod counts;
 mod dates;
 mod fit;
-mod fit_number;
-mod fit_target;
-mod fit_words;
 mod fitted;
+mod fitted_column;
+mod frame;
 mod infer;
-mod look;
+mod inference;
+mod numeric;
+mod output;
+mod profile;
 mod spec;
 mod statistics;
+mod stored;
 mod summary;
 mod table;
 mod target;
 mod transform;
+mod values;
+mod write;
 
-pub use columns::Frame;
-pub(crate) use columns::select;
-pub use fitted::{Features, Output, OutputKind};
-pub use infer::Inference;
+pub use fitted::Features;
+pub use frame::Frame;
+pub(crate) use frame::select;
+pub use inference::Inference;
+pub use output::{Output, OutputKind};
 pub use spec::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Ignored, Impute,
     Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, Unseen,
 };
-pub use summary::{ColumnSummary, Distribution, summarise};
+pub use summary::{ColumnSummary, Distribution, summarize};
 pub use table::{Targets, TensorTable};

@@ -1,5 +1,9 @@
+//! Frames of polars: in memory, or part by part.
+
+use std::fs::File;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 
@@ -10,15 +14,15 @@ use polars::prelude::{
 
 use crate::{DataError, Result};
 
-/// Parts that wait to be taken; with the ones in the making, all that is in memory.
+/// Parts that are ready; with those that are being read, all that is in memory.
 const WAITING: usize = 1;
 
-/// The rows of a frame in their order, part by part, through polars' streaming engine: what is in
-/// memory at a time does not grow with the file.
+/// The rows of a frame in order, part by part, from the streaming engine of polars: memory does not grow with
+/// the file.
 pub(crate) struct FrameParts {
     receiver: Option<Receiver<PolarsResult<DataFrame>>>,
     engine: Option<JoinHandle<()>>,
-    /// What an error says that was being done.
+    /// The beginning of an error message.
     reading: String,
 }
 
@@ -27,7 +31,7 @@ impl FrameParts {
     pub fn new(frame: LazyFrame, rows: usize) -> Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
         let parts = sender.clone();
-        // A closed channel means that nobody wants more: true stops the engine.
+        // If the receiver was dropped, true stops the engine.
         let each = PlanCallback::new(move |part| Ok(parts.send(Ok(part)).is_err()));
         let reading = reading(&frame);
         let at = |source: PolarsError| DataError::Table {
@@ -40,7 +44,7 @@ impl FrameParts {
             .name("tinderbox-frame".into())
             .spawn(move || {
                 if let Err(error) = guarded(|| frame.collect_with_engine(Engine::Streaming)) {
-                    // Nobody listens any more: then nobody needs the error.
+                    // If the receiver was dropped, the error is not needed.
                     let _ = sender.send(Err(error));
                 }
             })
@@ -68,7 +72,7 @@ impl Iterator for FrameParts {
             }
             Err(_) => {
                 self.receiver = None;
-                // The engine ended: whole, unless it was by a panic.
+                // The engine ended: after the last part, or by a panic.
                 match self.engine.take()?.join() {
                     Ok(()) => None,
                     Err(_) => Some(Err(DataError::WorkerEnded)),
@@ -82,16 +86,16 @@ impl Drop for FrameParts {
     fn drop(&mut self) {
         self.receiver = None;
         if let Some(engine) = self.engine.take() {
-            // A panic of the engine has nobody left to be told to.
+            // A panic of the engine cannot be reported any more.
             let _ = engine.join();
         }
     }
 }
 
-/// All rows of a frame in memory.
+/// Reads all rows of a frame into memory.
 ///
-/// What polars' own `collect` does, but a damaged file that makes polars panic is an error too, and
-/// an error names the files. (Rust's panic hook still prints the panic: that is the program's to set.)
+/// Like `collect` of polars, but a damaged file that makes polars panic is an error, and errors name the
+/// files. (Rust's panic hook still prints the panic.)
 ///
 /// # Errors
 ///
@@ -115,12 +119,12 @@ pub(crate) fn schema(frame: &LazyFrame) -> Result<Schema> {
 
 /// Number of rows, counted part by part.
 pub(crate) fn count(frame: &LazyFrame, column: &str) -> Result<usize> {
-    // Not by polars' `len`, which cannot count a union of several files in 0.55.
+    // `len` of polars 0.55 cannot count a union of several files.
     let parts = FrameParts::new(frame.clone().select([col(column)]), 1 << 20)?;
     parts.map(|part| Ok(part?.height())).sum()
 }
 
-/// Polars panics on some damaged files; that is no reason for a program to end.
+/// Turns a panic of polars, as on some damaged files, into an error.
 pub(crate) fn guarded<T>(run: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<T> {
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
         let text = (panic.downcast_ref::<String>().map(String::as_str))
@@ -132,7 +136,7 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> PolarsResult<T>) -> PolarsResult<
     })
 }
 
-/// Files that a message names.
+/// The most files that a message names.
 const NAMED: usize = 3;
 
 /// The files that the plan of a frame names, sorted, each once.
@@ -151,12 +155,35 @@ pub(crate) fn files(frame: &LazyFrame) -> Vec<&str> {
             }
         }
     }
-    // The plan is walked from its end.
+    // The plan begins with its end.
     files.sort_unstable();
     files
 }
 
-/// What is being done when a frame is read.
+/// Whether all rows of a frame are in memory.
+pub(crate) fn in_memory(frame: &LazyFrame) -> bool {
+    let mut steps = (&frame.logical_plan).into_iter();
+    !steps.any(|step| matches!(step, DslPlan::Scan { .. }))
+}
+
+/// The local files behind a frame, open for reading, in the order of [`files`]; those without a name last.
+pub(crate) fn open_files(frame: &LazyFrame) -> Vec<File> {
+    let mut open: Vec<File> = (files(frame).into_iter())
+        .filter_map(|path| File::open(path).ok())
+        .collect();
+    for step in &frame.logical_plan {
+        if let DslPlan::Scan {
+            sources: ScanSources::Files(unnamed),
+            ..
+        } = step
+        {
+            open.extend(unnamed.iter().filter_map(|file| file.try_clone().ok()));
+        }
+    }
+    open
+}
+
+/// The beginning of the message of an error in reading a frame.
 fn reading(frame: &LazyFrame) -> String {
     let files = files(frame);
     match files.len() {
@@ -170,6 +197,15 @@ fn reading(frame: &LazyFrame) -> String {
     }
 }
 
+/// An error of polars about a file.
+pub(crate) fn polars_at(path: &Path, source: PolarsError) -> DataError {
+    DataError::Table {
+        what: format!("cannot read {}", path.display()),
+        source: source.into(),
+    }
+}
+
+/// An error of polars about a frame.
 pub(crate) fn polars(source: PolarsError) -> DataError {
     DataError::Table {
         what: "cannot read the frame".into(),

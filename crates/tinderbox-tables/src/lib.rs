@@ -1,12 +1,12 @@
-//! From tables on disk to rows of numbers, with polars.
+//! Tables: reads files with polars, and turns their columns into rows of numbers.
 //!
-//! * [`read`] opens a file of any common format as a polars frame; [`take`] gives some of its rows,
-//!   [`stratified_by`], [`grouped_by`] and [`ordered_by`] say how its rows may be split.
-//! * [`FeatureSpec`] says which columns become features and how, [`Features`] is the same with the
-//!   statistics of the training rows: what turns any frame into [`Rows`](tinderbox_data::Rows) of `f32`.
-//! * [`StreamLoader`] gives the rows of files larger than memory out in batches.
+//! * [`read`] opens a file of any common format as a polars frame; [`take`] selects rows;
+//!   [`stratified_by`], [`grouped_by`] and [`ordered_by`] make a split by a column.
+//! * [`FeatureSpec`] states which columns become features and how; fitted to the training rows it becomes
+//!   [`Features`], which turns any frame into [`Rows`](tinderbox_data::Rows) of `f32`.
+//! * [`StreamLoader`] returns the rows of files larger than memory in batches.
 //!
-//! Frames go in, rows of numbers come out: no crate below knows polars.
+//! No other library crate of the workspace depends on polars except the facade.
 //!
 //! ```
 //! use tinderbox_core::Seed;
@@ -32,6 +32,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod calendar;
 mod features;
 mod frames;
 mod read;
@@ -46,7 +47,7 @@ use tinderbox_data::{
 pub use features::{
     CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
     FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
-    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarise,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarize,
 };
 pub use frames::collect;
 pub use read::{

@@ -1,4 +1,4 @@
-//! Rows of a frame for training, validation and test, by the values of a column.
+//! Splits the rows of a frame by the values of a column.
 
 use polars::prelude::{Column, DataFrame, DataType, IdxCa, IdxSize, PlHashMap};
 use tinderbox_data::{DataError, Result, Strategy};
@@ -7,8 +7,7 @@ use crate::frames::polars;
 
 /// The rows of a frame with these indices, in this order.
 ///
-/// An error about a row of the result can be made one about the row of `frame` by
-/// [`DataError::of_rows`].
+/// [`DataError::of_rows`] turns an error about a row of the result into one about the row of `frame`.
 ///
 /// # Errors
 /// An index beyond the last row.
@@ -16,7 +15,7 @@ pub fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
     if let Some(row) = rows.iter().find(|row| **row >= frame.height()) {
         return Err(DataError::Split {
             problem: format!(
-                "there is no row {row} in a frame of {} rows",
+                "there is no row with the index {row} in a frame of {} rows",
                 frame.height()
             ),
         });
@@ -27,11 +26,10 @@ pub fn take(frame: &DataFrame, rows: &[usize]) -> Result<DataFrame> {
         .map_err(polars)
 }
 
-/// A split with the same share of every value of this column in each part; missing values are a class.
+/// A split that has the same share of every value of this column in each part; missing values are a class.
 ///
 /// # Errors
-/// No such column, or one of numbers with a fraction, which are no classes (scikit-learn refuses
-/// them too).
+/// No such column, or a column of numbers with a fraction, which are not classes (as in scikit-learn).
 pub fn stratified_by(frame: &DataFrame, column: &str) -> Result<Strategy> {
     let values = find(frame, column)?;
     if values.dtype().is_float() {
@@ -42,7 +40,7 @@ pub fn stratified_by(frame: &DataFrame, column: &str) -> Result<Strategy> {
             return Err(DataError::Column {
                 column: column.to_owned(),
                 problem: format!(
-                    "holds numbers such as {value}, which are no classes; use Strategy::Random, \
+                    "holds numbers such as {value}, which are not classes; use Strategy::Random, \
                      or a column that says which range a number lies in"
                 ),
             });
@@ -59,7 +57,7 @@ pub fn grouped_by(frame: &DataFrame, column: &str) -> Result<Strategy> {
     Ok(Strategy::Grouped(keys(find(frame, column)?)?))
 }
 
-/// A split in the order of this column of dates, moments or whole numbers.
+/// A split in the order of this column of dates, times or whole numbers.
 ///
 /// # Errors
 /// No such column, one of another type (text, categories, numbers with a fraction), or one with
@@ -80,7 +78,7 @@ pub fn ordered_by(frame: &DataFrame, column: &str) -> Result<Strategy> {
             _ => "it has no order in time; read it as dates, or give a column of whole numbers",
         };
         return Err(wrong(format!(
-            "is of type {dtype}: {advice} (dates, moments and whole numbers have an order in time)"
+            "is of type {dtype}: {advice} (dates, times and whole numbers have an order in time)"
         )));
     }
     let values = values
@@ -113,18 +111,18 @@ fn find<'a>(frame: &'a DataFrame, column: &str) -> Result<&'a Column> {
     })
 }
 
-/// A number a row that is the same where the values are the same; NaN is a missing value.
+/// A number for each row, equal for equal values; NaN is a missing value.
 fn keys(column: &Column) -> Result<Vec<u64>> {
     let text = column.cast(&DataType::String).map_err(polars)?;
-    let words = text.str().map_err(polars)?;
+    let values = text.str().map_err(polars)?;
     let float = column.dtype().is_float();
     let mut known: PlHashMap<Option<&str>, u64> = PlHashMap::default();
-    Ok(words
+    Ok(values
         .iter()
-        .map(|word| {
-            let word = word.filter(|word| !float || *word != "NaN");
+        .map(|value| {
+            let value = value.filter(|value| !float || *value != "NaN");
             let next = known.len() as u64;
-            *known.entry(word).or_insert(next)
+            *known.entry(value).or_insert(next)
         })
         .collect())
 }

@@ -20,7 +20,7 @@ const ROWS: usize = 2_000;
 const SHOP: &str =
     "price;when;word\n1,95; 31/01/2001 ;a\n\n1.299,99;01/02/2001;\"b\n\"\"c\"\"\"\nNA;NA;NA\n";
 
-/// `rows`, their words and their target, twice the number and one more.
+/// `rows` with a category and a target, `2 x + 1`.
 fn table(rows: std::ops::Range<usize>) -> DataFrame {
     let x: Vec<f64> = rows.clone().map(|row| row as f64 / 8.0).collect();
     let y: Vec<f64> = x.iter().map(|x| 2.0 * x + 1.0).collect();
@@ -67,7 +67,7 @@ impl Server {
         std::thread::spawn(move || {
             for connection in listener.incoming() {
                 let (files, seen) = (Arc::clone(&files), Arc::clone(&seen));
-                // A client that hangs up is no error of the server.
+                // A client that disconnects is not an error.
                 std::thread::spawn(move || serve(connection.unwrap(), &files, &seen));
             }
         });

@@ -7,7 +7,7 @@ use polars::prelude::*;
 use tinderbox_data::Result;
 use tinderbox_tables::{
     ColumnSpec, ColumnType, Encode, FeatureSpec, Features, Inference, OutputKind, ReadOptions,
-    Step, Targets, TensorTable, Unseen, collect, read,
+    Step, Targets, Task, TensorTable, Unseen, collect, read,
 };
 
 fn spec(text: &str) -> FeatureSpec {
@@ -400,7 +400,7 @@ fn what_counts_up_is_a_row_number_a_year_or_a_time() {
     assert!(spec.ignored.is_empty());
     let table = spec.fit(&series).unwrap().transform(&series).unwrap();
     assert!(table.features.row(0)[0] < -1.5 && table.features.row(59)[0] > 1.5);
-    // Where nothing at all is left, the error says why.
+    // If no column is left, the error has the reasons.
     let words: Vec<String> = (0..200).map(|i| format!("name {i}")).collect();
     let names = df!("name" => words, "y" => vec![1.0; 200]).unwrap();
     let spec = infer(&names, &Inference::default()).unwrap();
@@ -432,45 +432,45 @@ fn inference_is_told_about_columns() {
     let frame = df!("id" => n, "zip" => zip, "words" => words, "y" => y).unwrap();
     fails(
         infer(&frame, &Inference::default()),
-        &["\"words\", row 6", "many"],
+        &["\"words\", row 7", "many"],
     );
-    let told = Inference::default()
+    let stated = Inference::default()
         .numeric(["id"])
         .category(["zip"])
         .ignore(["words"]);
-    let spec = infer(&frame, &told).unwrap();
+    let spec = infer(&frame, &stated).unwrap();
     assert!(matches!(&spec.columns[0], ColumnSpec::Numeric(number) if number.name == "id"));
     assert!(matches!(&spec.columns[1], ColumnSpec::Category(word) if word.name == "zip"));
     assert_eq!(reason(&spec, "words"), "as stated");
     let features = spec.fit(&frame).unwrap();
     assert_eq!(features.width(), 1 + 5 + 1);
-    // Words may be what they like as a category.
-    let told = Inference::default().category(["words"]);
-    let spec = infer(&frame, &told).unwrap();
+    // A category column may have any values.
+    let stated = Inference::default().category(["words"]);
+    let spec = infer(&frame, &stated).unwrap();
     assert_eq!(column_names(&spec), ["zip", "words"]);
 
     let wrong = |inference: Inference, parts: &[&str]| fails(infer(&frame, &inference), parts);
-    let told = Inference::default;
+    let stated = Inference::default;
     wrong(
-        told().numeric(["zipp"]),
+        stated().numeric(["zipp"]),
         &["no column \"zipp\"", "did you mean", "zip"],
     );
-    wrong(told().ignore(["yy"]), &["no column \"yy\"", "y"]);
-    wrong(told().ignore(["y"]), &["\"y\"", "is the target"]);
+    wrong(stated().ignore(["yy"]), &["no column \"yy\"", "y"]);
+    wrong(stated().ignore(["y"]), &["\"y\"", "is the target"]);
     wrong(
-        told().numeric(["id"]).category(["id"]).ignore(["words"]),
+        stated().numeric(["id"]).category(["id"]).ignore(["words"]),
         &["\"id\"", "stated as two kinds"],
     );
     wrong(
-        told().numeric(["words"]),
-        &["\"words\", row 6", "\"many\" is text"],
+        stated().numeric(["words"]),
+        &["\"words\", row 7", "\"many\" is text"],
     );
-    wrong(told().date(["words"]), &["\"words\"", "not a date"]);
-    let both = told().numeric(["id", "id"]).ignore(["words"]);
+    wrong(stated().date(["words"]), &["\"words\"", "not a date"]);
+    let both = stated().numeric(["id", "id"]).ignore(["words"]);
     assert_eq!(
         infer(&frame, &both).unwrap().columns.len(),
         2,
-        "twice the same is no fault"
+        "the same twice is not an error"
     );
 }
 
@@ -608,13 +608,13 @@ fn the_same_values_of_another_type_are_the_same_categories() {
     let found = names(&ages, Column::new("w".into(), [26i64, 18, 19])).unwrap();
     assert_eq!(found, ["w_26", "w_18", "-"]);
     assert_eq!(ages.input_types()["w"], ColumnType::Text);
-    // Where zeros stand before digits, a number has lost them.
+    // A number loses leading zeros.
     let zips = category("")
         .fit(&df!("w" => ["02100", "10115"]).unwrap())
         .unwrap();
     let error = names(&zips, Column::new("w".into(), [2100i64]));
     fails(error, &["\"w\"", "holds whole numbers, but held text"]);
-    // Whole numbers, and a word among them: the unseen policy decides.
+    // Whole numbers, and text among them: `unseen` decides.
     let codes = df!("w" => [1i64, 2, 30]).unwrap();
     let fitted = category("").fit(&codes).unwrap();
     let found = names(&fitted, Column::new("w".into(), ["30", "new", " 2", "1.0"])).unwrap();
@@ -622,14 +622,14 @@ fn the_same_values_of_another_type_are_the_same_categories() {
     let strict = category("unseen = \"error\"").fit(&codes).unwrap();
     fails(
         names(&strict, Column::new("w".into(), ["30", "new"])),
-        &["row 1", "\"new\""],
+        &["row 2", "\"new\""],
     );
     let flags = category("")
         .fit(&df!("w" => [true, false]).unwrap())
         .unwrap();
     let found = names(&flags, Column::new("w".into(), ["TRUE", "False", "maybe"])).unwrap();
     assert_eq!(found, ["w_true", "w_false", "-"]);
-    // No rows are no fault.
+    // No rows are not an error.
     let none = Column::new_empty("w".into(), &DataType::String);
     assert!(names(&flags, none).unwrap().is_empty());
 }
@@ -714,4 +714,50 @@ fn another_file_is_read_as_the_training_rows_were() {
         DataType::Boolean,
     ];
     assert_eq!(found.dtypes(), types);
+}
+
+#[test]
+fn categories_that_are_all_rare_are_left_out_with_a_reason() {
+    let rows: Vec<i32> = (0..2100).collect();
+    let code: Vec<String> = rows.iter().map(|row| format!("c{}", row % 700)).collect();
+    let y: Vec<f64> = rows.iter().map(|&row| f64::from(row % 7)).collect();
+    let frame = df!("code" => code, "x" => rows.clone(), "y" => y).unwrap();
+    let spec = infer(&frame, &Inference::default()).unwrap();
+    assert_eq!(
+        reason(&spec, "code"),
+        "it has 700 different values, each in fewer than 5 rows"
+    );
+    // If the specification has it, the fit leaves it out.
+    let stated = Inference::default().category(["code"]).numeric(["x"]);
+    let features = infer(&frame, &stated).unwrap().fit(&frame).unwrap();
+    assert_eq!((features.width(), features.left_out().len()), (1, 1));
+    let left_out = &features.left_out()[0];
+    assert_eq!(
+        (left_out.name.as_str(), left_out.reason.as_str()),
+        (
+            "code",
+            "each of its 700 values has fewer than 5 training rows, so all would be one category"
+        )
+    );
+}
+
+#[test]
+fn a_target_of_dates_is_refused_with_advice() {
+    let when = Column::new("when".into(), [1i32, 2, 3])
+        .cast(&DataType::Date)
+        .unwrap();
+    let x = Column::new("x".into(), [1.5, 2.5, 4.0]);
+    let frame = DataFrame::new(3, vec![when, x]).unwrap();
+    for task in [Task::Auto, Task::Regression, Task::Classification] {
+        let spec = FeatureSpec::infer_with(&frame, "when", &Inference::default().task(task));
+        fails(
+            spec.unwrap().fit(&frame),
+            &[
+                "\"when\"",
+                "holds dates",
+                "days since a fixed day",
+                "--column-type \"when=text\"",
+            ],
+        );
+    }
 }

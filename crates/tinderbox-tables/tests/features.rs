@@ -1,4 +1,4 @@
-//! From frames to numbers: the course's tables, every step, and what bad input is told.
+//! From frames to numbers: the tables of the course, every step, and the errors of bad input.
 
 use polars::prelude::*;
 use tinderbox_data::{Values, fetch};
@@ -194,7 +194,7 @@ fn other_tables_of_the_catalog() {
 
 fn spec_of_flights() -> FeatureSpec {
     spec(
-        "[target]\ncolumns = [\"delay\"]\n[[column]]\nname = \"distance\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n[[column]]\nname = \"date\"\nkind = \"date\"\nparts = [\"hour\", \"weekday\"]\nsteps = [\"standardise\"]\n[[column]]\nname = \"origin\"\nkind = \"category\"\nencode = \"ordinal\"\n",
+        "[target]\ncolumns = [\"delay\"]\n[[column]]\nname = \"distance\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n[[column]]\nname = \"date\"\nkind = \"date\"\nparts = [\"hour\", \"weekday\"]\nsteps = [\"standardize\"]\n[[column]]\nname = \"origin\"\nkind = \"category\"\nencode = \"ordinal\"\n",
     )
 }
 
@@ -238,7 +238,7 @@ fn numeric_steps() {
     );
     let (mean, deviation) = (4.0, (38.0f64 / 3.0).sqrt());
     close(
-        of("impute = \"mean\"\nsteps = [\"standardise\"]"),
+        of("impute = \"mean\"\nsteps = [\"standardize\"]"),
         &[1., 2., 4., mean, 9.].map(|x| (x - mean) / deviation),
     );
 }
@@ -297,11 +297,11 @@ fn steps_in_a_wrong_order_are_refused_with_the_right_one() {
         FeatureSpec::from_toml(&text)
     };
     for wrong in [
-        "[\"standardise\", \"log1p\"]",
-        "[\"standardise\", \"log1p\", \"standardise\"]",
+        "[\"standardize\", \"log1p\"]",
+        "[\"standardize\", \"log1p\", \"standardize\"]",
     ] {
         let error = fit(wrong, "[]").unwrap_err().to_string();
-        let right = "transform = [\"log1p\", \"standardise\"]";
+        let right = "transform = [\"log1p\", \"standardize\"]";
         assert!(error.contains(right), "{error}");
     }
     let error = fit("[]", "[\"robust\", \"log1p\"]")
@@ -311,14 +311,14 @@ fn steps_in_a_wrong_order_are_refused_with_the_right_one() {
         error.contains("\"x\"") && error.contains("put log1p first"),
         "{error}"
     );
-    assert!(fit("[\"log1p\", \"standardise\"]", "[\"log1p\", \"robust\"]").is_ok());
+    assert!(fit("[\"log1p\", \"standardize\"]", "[\"log1p\", \"robust\"]").is_ok());
 }
 
 #[test]
 fn target_transforms_are_undone() {
     let table = df!("x" => [1.0, 2.0, 3.0, 4.0], "y" => [1.0, 10.0, 100.0, 1000.0]).unwrap();
     let spec = spec(
-        "[target]\ncolumns = [\"y\"]\ntransform = [\"log\", \"standardise\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n",
+        "[target]\ncolumns = [\"y\"]\ntransform = [\"log\", \"standardize\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n",
     );
     let features = spec.fit(&table).unwrap();
     let rows = features.transform(&table).unwrap().regression().unwrap();
@@ -338,7 +338,7 @@ fn target_transforms_are_undone() {
 #[test]
 fn constant_columns_become_zero() {
     let table = df!("x" => [0.1, 0.1, 0.1], "y" => [1.0, 2.0, 3.0]).unwrap();
-    for step in ["standardise", "min_max", "robust"] {
+    for step in ["standardize", "min_max", "robust"] {
         let text = format!("[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"{step}\"]\n");
         let numbers = spec(&text).fit(&table).unwrap().transform(&table).unwrap();
         assert_eq!(numbers.features.as_slice(), [0.0; 3], "{step}");
@@ -369,8 +369,8 @@ fn bad_specs_are_told() {
     let column =
         |rest: &str| FeatureSpec::from_toml(&format!("[[column]]\nname = \"x\"\nkind = {rest}\n"));
     fails(
-        column("\"numeric\"\nsteps = [\"standardize\"]"),
-        &["standardize", "standardise", "log1p"],
+        column("\"numeric\"\nsteps = [\"standardise\"]"),
+        &["standardise", "standardize", "log1p"],
     );
     fails(column("\"number\""), &["number", "numeric"]);
     fails(column("\"numeric\"\nimput = \"mean\""), &["imput"]);
@@ -421,15 +421,15 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     );
     fails(
         numeric("LotArea", "").fit(&table),
-        &["\"LotArea\", row 1", "missing"],
+        &["\"LotArea\", row 2", "missing"],
     );
     fails(
         numeric("LotArea", "impute = \"mean\"").fit(&table),
-        &["\"LotArea\", row 2", "clip"],
+        &["\"LotArea\", row 3", "clip"],
     );
     fails(
         numeric("nan", "").fit(&table),
-        &["\"nan\", row 1", "missing"],
+        &["\"nan\", row 2", "missing"],
     );
     fails(
         numeric("none", "impute = \"mean\"").fit(&table),
@@ -441,7 +441,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     );
     fails(
         numeric("word", "").fit(&table),
-        &["\"word\", row 0", "\"a\" is text in a numeric column"],
+        &["\"word\", row 1", "\"a\" is text in a numeric column"],
     );
     let category = |rest: &str| {
         spec(&format!(
@@ -450,7 +450,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     };
     fails(
         category("missing = \"error\"").fit(&table),
-        &["\"word\", row 2", "missing"],
+        &["\"word\", row 3", "missing"],
     );
     let mut small = category("");
     small.max_categories = 1;
@@ -462,7 +462,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     };
     fails(
         target("y", "auto").fit(&table),
-        &["\"y\", row 2", "target is missing"],
+        &["\"y\", row 3", "target is missing"],
     );
     fails(target("z", "auto").fit(&table), &["no column \"z\""]);
     fails(
@@ -479,7 +479,7 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
     let other = |column: Column| DataFrame::new(column.len(), vec![column]).unwrap();
     fails(
         fitted.transform(&other(Column::new("word".into(), ["a", "c"]))),
-        &["\"word\", row 1", "\"c\" is not among"],
+        &["\"word\", row 2", "\"c\" is not among"],
     );
     fails(
         fitted.transform(&other(Column::new("word".into(), [1i64, 2]))),
@@ -490,11 +490,11 @@ fn bad_columns_and_values_are_told_by_name_and_row() {
         &["no column \"word\""],
     );
     let fitted = target("one", "regression").fit(&table);
-    fails(fitted, &["\"one\", row 0", "text in a numeric column"]);
+    fails(fitted, &["\"one\", row 1", "text in a numeric column"]);
     let mixed = df!("y" => ["1", "2.5", "many", "3"]).unwrap();
     fails(
         numeric("y", "").fit(&mixed),
-        &["\"y\", row 2", "\"many\" is text in a numeric column"],
+        &["\"y\", row 3", "\"many\" is text in a numeric column"],
     );
     let inferred = FeatureSpec::infer(&table.head(Some(2)), "y").unwrap();
     let none = inferred.ignored.iter().find(|column| column.name == "none");
@@ -530,7 +530,7 @@ fn some_of_the_targets_are_not_enough() {
     let missing = df!("x" => [1.0, 2.0], "y" => [Some(1.0), None], "z" => [0.0, 1.0]).unwrap();
     fails(
         fitted.transform(&missing),
-        &["\"y\", row 1", "target is missing"],
+        &["\"y\", row 2", "target is missing"],
     );
 }
 
@@ -539,7 +539,7 @@ fn a_spec_that_is_wrong_names_its_file_and_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("spec.toml");
     let text =
-        "[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardise\", \"squared\"]\n";
+        "[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardize\", \"squared\"]\n";
     std::fs::write(&path, text).unwrap();
     fails(
         FeatureSpec::load(&path),
@@ -559,7 +559,7 @@ fn numbers_spoiled_by_a_word_are_no_categories() {
     fails(
         FeatureSpec::infer(&table, "y"),
         &[
-            "\"x\", row 37",
+            "\"x\", row 38",
             "\"missing\" is text in a column of numbers (49 of 50",
         ],
     );
@@ -568,13 +568,13 @@ fn numbers_spoiled_by_a_word_are_no_categories() {
 #[test]
 fn stored_features_are_checked() {
     let table = df!("x" => [1.0, 2.0]).unwrap();
-    let fitted = spec("[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardise\"]\n")
+    let fitted = spec("[[column]]\nname = \"x\"\nkind = \"numeric\"\nsteps = [\"standardize\"]\n")
         .fit(&table)
         .unwrap();
     let text = fitted.to_json().unwrap();
     fails(
-        Features::from_json(&text.replace("\"format\": 2", "\"format\": 3")),
-        &["format 3", "reads format 2"],
+        Features::from_json(&text.replace("\"format\": 3", "\"format\": 2")),
+        &["format 2", "reads format 3"],
     );
     fails(
         Features::from_json(&text[..text.len() / 2]),

@@ -1,4 +1,4 @@
-//! Which files a folder and a pattern stand for.
+//! The files of a folder and of a pattern.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ fn hidden_files_are_not_tables() {
     let write = |name: &str, text: &[u8]| std::fs::write(folder.path().join(name), text).unwrap();
     write("a.csv", b"x,y\n1,2\n");
     write("b.csv", b"x,y\n3,4\n5,6\n");
-    // What macOS and editors leave beside them.
+    // Files that macOS and editors leave there.
     write("._a.csv", b"\0\x05\x16\x07\0\x02");
     write(".DS_Store", b"\0\0\0\x01Bud1");
     write(".~lock.a.csv#", b"someone");

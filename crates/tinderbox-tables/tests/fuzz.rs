@@ -1,6 +1,6 @@
 //! Whatever a file or a frame holds, reading, fitting and transforming end with a result or an error.
 //!
-//! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test goes on for that
+//! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test runs for that
 //! long (see CONTRIBUTING.md). The file of the case under way is kept, for the day when a process just ends.
 
 mod common;
@@ -22,13 +22,13 @@ use tinderbox_data::{Batches, Values};
 use tinderbox_tables::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Features, Impute,
     Inference, Missing, NumericSpec, ReadOptions, Step, StreamLoader, TargetSpec, TargetStep,
-    Targets, Task, Unseen, collect, read, summarise,
+    Targets, Task, Unseen, collect, read, summarize,
 };
 
 /// Cases in a run of the tests.
 const CASES: u32 = 48;
 
-/// The same few cases, or other ones for as long as TINDERBOX_FUZZ_SECONDS says.
+/// The same few cases, or other ones for TINDERBOX_FUZZ_SECONDS.
 fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> TestCaseResult) {
     let seconds = std::env::var("TINDERBOX_FUZZ_SECONDS").ok();
     let seconds: Option<u64> = seconds.map(|text| text.parse().expect("a number of seconds"));
@@ -79,7 +79,7 @@ fn survive(path: &Path, options: &ReadOptions) {
         .map(|name| name.to_string())
         .collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    summarise(&table, &all).expect("a table that was read can be looked at");
+    summarize(&table, &all).expect("a table that was read can be looked at");
     for (target, task) in [(0, Task::Auto), (names.len() - 1, Task::Classification)] {
         let inference = Inference::default().task(task).embed_above(2);
         let lazy = FeatureSpec::infer_with(&frame, &names[target], &inference);
@@ -353,7 +353,7 @@ fn frame(rows: usize, columns: usize) -> impl Strategy<Value = DataFrame> {
 fn step() -> impl Strategy<Value = Step> + Clone {
     let end = option::of(-5.0f64..5.0);
     prop_oneof![
-        Just(Step::Standardise),
+        Just(Step::Standardize),
         Just(Step::MinMax),
         Just(Step::Robust),
         Just(Step::Log1p),
@@ -391,7 +391,7 @@ fn most() -> impl Strategy<Value = Option<usize>> {
     option::of(1usize..4)
 }
 
-/// What becomes of one of so many columns, whatever their types are.
+/// A specification of one of this many columns, of any type.
 fn column_spec(columns: usize) -> impl Strategy<Value = ColumnSpec> {
     let name = move || (0..columns).prop_map(|place| format!("c{place}"));
     let steps = vec(step(), 0..3);
@@ -453,7 +453,7 @@ fn spec(columns: usize) -> impl Strategy<Value = FeatureSpec> {
     let transform = select(vec![
         TargetStep::Log,
         TargetStep::Log1p,
-        TargetStep::Standardise,
+        TargetStep::Standardize,
     ]);
     let target = (
         0..columns,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use polars::prelude::*;
 use tinderbox_tables::{
-    ColumnType, DateOrder, Encoding, FeatureSpec, ReadOptions, Separator, TableFormat, collect,
+    ColumnSpec, ColumnType, DateOrder, Encoding, FeatureSpec, Inference, ReadOptions, Separator,
+    TableFormat, collect,
 };
 
 struct Folder(tempfile::TempDir);
@@ -112,14 +113,14 @@ fn numbers_with_commas_are_numbers_for_features_and_targets() {
 #[test]
 fn values_that_can_be_read_in_two_ways_follow_a_rule() {
     let folder = Folder::new();
-    // The other columns of the table tell.
+    // The other columns of the table decide.
     let (table, format) = plain(folder.write("t.csv", "a;b\n1.234;0,5\n2.345;1,25\n"));
     assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
     assert_eq!(
         notes(&format, "a"),
         [
             "thousands by .",
-            "1.234 is 1234 (--decimal . makes it 1.234)"
+            "1.234 is 1234, as in other columns (--decimal . makes it 1.234)"
         ]
     );
     // They do not: a comma before three digits.
@@ -136,18 +137,30 @@ fn values_that_can_be_read_in_two_ways_follow_a_rule() {
     assert_eq!(floats(&table, "a"), [Some(1.234), Some(2.345)]);
     let (table, format) = plain(folder.write("p.csv", "a;b\n1.234;x\n2.345;y\n"));
     assert_eq!(floats(&table, "a"), [Some(1.234), Some(2.345)]);
-    assert_eq!(notes(&format, "a"), [""; 0]);
-    // Options tell.
+    assert_eq!(
+        notes(&format, "a"),
+        ["1.234 is 1.234 (--decimal , makes it 1234)"]
+    );
+    // Options decide.
     let options = ReadOptions::default().decimal(',');
     let (table, _) = described(&options, folder.0.path().join("p.csv"));
     assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
     let options = ReadOptions::default().thousands(',');
     let (table, _) = described(&options, folder.0.path().join("s.csv"));
     assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    // Thousands by . alone mean that the comma is the decimal mark, and the other way around.
     let options = ReadOptions::default().thousands('.');
-    let error = refused(&options, folder.0.path().join("s.csv"));
+    let (table, _) = described(&options, folder.0.path().join("p.csv"));
+    assert_eq!(integers(&table, "a"), [Some(1234), Some(2345)]);
+    let (table, _) = described(&options, folder.0.path().join("s.csv"));
+    assert_eq!(floats(&table, "a"), [Some(1.234), Some(2.345)]);
+    let point = folder.write("q.csv", "a;b\n2.5;x\n1.234;y\n");
+    let (table, format) = described(&options, point);
+    assert_eq!(texts(&table, "a"), [Some("2.5"), Some("1.234")]);
+    assert!(notes(&format, "a")[0].contains("in another way than stated"));
+    let error = refused(&options.decimal('.'), folder.0.path().join("s.csv"));
     assert!(error.contains("the same character"), "{error}");
-    // Two ways in one column are text, said so; where a number was stated, the cell is told.
+    // Two styles in one column are text, with a note; if the type is stated, an error with the cell.
     let mixed = folder.write("m.csv", "a;b\n1,5;x\n2.5;y\n");
     let (table, format) = plain(&mixed);
     assert_eq!(texts(&table, "a"), [Some("1,5"), Some("2.5")]);
@@ -160,6 +173,212 @@ fn values_that_can_be_read_in_two_ways_follow_a_rule() {
         error.contains("m.csv, line 3, column \"a\": \"2.5\"") && error.contains("--decimal"),
         "{error}"
     );
+}
+
+#[test]
+fn commas_before_three_digits_follow_the_whole_column() {
+    let folder = Folder::new();
+    let read = |text: &str| {
+        let (table, format) = plain(folder.write("c.csv", text));
+        let column = table["a"].cast(&DataType::Float64).unwrap();
+        let values: Vec<f64> = column.f64().unwrap().iter().flatten().collect();
+        let notes: Vec<String> = (notes(&format, "a").iter())
+            .map(|note| note.to_string())
+            .collect();
+        (values, notes.join("; "))
+    };
+    // Numbers below 1000 without a fraction: the comma groups, also where semicolons separate.
+    let (values, note) = read("a;b\n8,845;x\n999;y\n12,001;z\n");
+    assert_eq!(values, [8845.0, 999.0, 12001.0]);
+    assert_eq!(
+        note,
+        "thousands by ,; 1,234 is 1234, as there are numbers below 1000 without decimals (--decimal , makes it 1.234)"
+    );
+    let (values, _) = read("a,b\n\"8,845\",x\n999,y\n");
+    assert_eq!(values, [8845.0, 999.0]);
+    // A larger number without a comma: the comma is the decimal mark.
+    let (values, note) = read("a;b\n8,845;x\n12001;y\n999;z\n");
+    assert_eq!(values, [8.845, 12001.0, 999.0]);
+    assert!(
+        note.ends_with(
+            "1,234 is 1.234, as larger numbers have no comma (--decimal . makes it 1234)"
+        ),
+        "{note}"
+    );
+    let (values, _) = read("a\tb\n8,845\tx\n12001\ty\n");
+    assert_eq!(values, [8.845, 12001.0]);
+    // Two commas: the comma groups.
+    let (values, note) = read("a;b\n8,845;x\n1,200,001;y\n12001;z\n");
+    assert_eq!(values, [8845.0, 1_200_001.0, 12001.0]);
+    assert_eq!(note, "thousands by ,");
+    // Nothing but three digits after the comma.
+    let (values, note) = read("a;b\n8,845;x\n0;y\n");
+    assert_eq!(values, [8.845, 0.0]);
+    assert!(note.contains("as semicolons separate the fields"), "{note}");
+}
+
+#[test]
+fn numbers_in_forms_that_are_not_read_are_named() {
+    let folder = Folder::new();
+    let path = folder.write(
+        "u.csv",
+        "lakh;hex;short;mixed;price\n1,23,456;0x1F;77k;1k;1\n12,34,567;0xA0;5;red;2\n",
+    );
+    let (table, format) = plain(&path);
+    assert_eq!(texts(&table, "lakh"), [Some("1,23,456"), Some("12,34,567")]);
+    assert_eq!(
+        notes(&format, "lakh"),
+        ["text: 1,23,456 has Indian grouping, which is not read; write 123456 or 123,456"]
+    );
+    assert_eq!(
+        notes(&format, "hex"),
+        ["text: 0x1F is hexadecimal, which is not read; write it with decimal digits"]
+    );
+    assert_eq!(
+        notes(&format, "short"),
+        ["text: 77k has a suffix such as k or M, which is not read; write all digits"]
+    );
+    assert_eq!(notes(&format, "mixed"), [""; 0]);
+    let options = ReadOptions::default().column_type("short", ColumnType::Float);
+    let error = refused(&options, &path);
+    assert!(
+        error.contains("u.csv, line 2, column \"short\": \"77k\" is not a number (it has a suffix"),
+        "{error}"
+    );
+    // As the user states it for the features.
+    let stated = Inference::default().numeric(["lakh"]);
+    let error = FeatureSpec::infer_with(&table, "price", &stated).unwrap_err();
+    let error = error.to_string();
+    assert!(
+        error.contains("\"lakh\", row 1 ") && error.contains("Indian grouping"),
+        "{error}"
+    );
+}
+
+#[test]
+fn dates_with_names_of_months_short_years_and_halves_of_the_day() {
+    let folder = Folder::new();
+    let text = "a;b;c;d;e;f\n\
+        05-Jan-2020;05 Jan 2020;Jan 5, 2020;05.01.20;1/5/20;01/05/2020 11:30 PM\n\
+        31-DEC-1999;31 December 1999;December 31, 1999;31.12.99;12/31/99;12/31/1999 12:00 AM\n";
+    let (table, format) = plain(folder.write("d.csv", text));
+    for name in ["a", "b", "c", "d", "e"] {
+        assert_eq!(table[name].dtype(), &DataType::Date, "{name}");
+        let days = table[name].cast(&DataType::Int32).unwrap();
+        let days: Vec<_> = days.i32().unwrap().iter().flatten().collect();
+        assert_eq!(days, [18_266, 10_956], "{name}");
+    }
+    let moments = table["f"].cast(&DataType::Int64).unwrap();
+    let minutes: Vec<_> = (moments.i64().unwrap().iter().flatten())
+        .map(|moment| moment / 60_000_000)
+        .collect();
+    assert_eq!(minutes, [18_266 * 1440 + 1410, 10_956 * 1440]);
+    assert_eq!(notes(&format, "a"), [""; 0]);
+    assert_eq!(
+        notes(&format, "d"),
+        ["years of two digits are 1969 to 2068"]
+    );
+    assert_eq!(
+        notes(&format, "e"),
+        [
+            "dates month/day/year",
+            "years of two digits are 1969 to 2068"
+        ]
+    );
+    // Version numbers are not dates.
+    let (table, _) = plain(folder.write("v.csv", "a,b\n1.2.10,1\n1.10.2,2\n"));
+    assert_eq!(table["a"].dtype(), &DataType::String);
+}
+
+#[test]
+fn eight_digits_are_dates_if_name_or_option_say_so() {
+    let folder = Folder::new();
+    let path = folder.write(
+        "n.csv",
+        "sale_date,code,date_wrong\n20200105,20200105,20200105\n19991231,19991231,20201399\n",
+    );
+    let (table, format) = plain(&path);
+    let days = |table: &DataFrame, name: &str| {
+        assert_eq!(table[name].dtype(), &DataType::Date, "{name}");
+        let days = table[name].cast(&DataType::Int32).unwrap();
+        days.i32().unwrap().iter().flatten().collect::<Vec<_>>()
+    };
+    assert_eq!(days(&table, "sale_date"), [18_266, 10_956]);
+    assert_eq!(notes(&format, "sale_date"), ["dates such as 20010131"]);
+    assert_eq!(
+        integers(&table, "code"),
+        [Some(20_200_105), Some(19_991_231)]
+    );
+    assert_eq!(table["date_wrong"].dtype(), &DataType::Int64);
+    let stated = ReadOptions::default().column_type("code", ColumnType::Date);
+    assert_eq!(days(&described(&stated, &path).0, "code"), [18_266, 10_956]);
+    let wrong = ReadOptions::default().column_type("date_wrong", ColumnType::Date);
+    let error = refused(&wrong, &path);
+    assert!(
+        error.contains("line 3") && error.contains("\"20201399\" is not a date"),
+        "{error}"
+    );
+    // The same in JSON lines, and in a file that is read as this one was.
+    let lines = "{\"date\":20200105}\n{\"date\":\"19991231\"}\n";
+    assert_eq!(
+        days(&plain(folder.write("n.jsonl", lines)).0, "date"),
+        [18_266, 10_956]
+    );
+    let new = folder.write("new.csv", "sale_date\n2020-01-05\n");
+    assert_eq!(
+        days(&collect(&format.read(new).unwrap()).unwrap(), "sale_date"),
+        [18_266]
+    );
+    let mixed = folder.write("m.csv", "date\n20200105\n1999-12-31\n");
+    assert_eq!(days(&plain(mixed).0, "date"), [18_266, 10_956]);
+    // Stated for the features only.
+    let stated = Inference::default().date(["code"]);
+    let spec = FeatureSpec::infer_with(&table.drop("date_wrong").unwrap(), "sale_date", &stated);
+    let mut spec = spec.unwrap();
+    spec.target = None;
+    let fitted = spec.fit(&table).unwrap();
+    assert_eq!(fitted.outputs()[0].name, "code_year");
+    let wrong = Inference::default().date(["date_wrong"]);
+    let error = FeatureSpec::infer_with(&table, "code", &wrong).unwrap_err();
+    assert!(
+        error.to_string().contains("\"date_wrong\", row 2 "),
+        "{error}"
+    );
+}
+
+#[test]
+fn gzip_is_known_by_its_first_bytes() {
+    let folder = Folder::new();
+    let path = folder.write("t.csv", pack(b"a,b\n1,2\n3,4\n"));
+    assert_eq!(integers(&plain(&path).0, "b"), [Some(2), Some(4)]);
+    let error = refused(&ReadOptions::default().max_unpacked(5), &path);
+    assert!(
+        error.contains("t.csv") && error.contains("5 bytes"),
+        "{error}"
+    );
+    let cut = pack("a,b\n1,2\n".repeat(100).as_bytes());
+    let error = refused(
+        &ReadOptions::default(),
+        folder.write("c.csv", &cut[..cut.len() - 9]),
+    );
+    assert!(error.contains("end of the .gz file is missing"), "{error}");
+}
+
+#[test]
+fn columns_without_names_lead_to_the_option_for_a_header() {
+    let folder = Folder::new();
+    let path = folder.write("y.csv", "2001,2002,2003\n1,2,3\n4,5,6\n");
+    let (table, _) = plain(&path);
+    assert_eq!(table.height(), 3);
+    let error = FeatureSpec::infer(&table, "2003").unwrap_err().to_string();
+    assert!(
+        error.contains("no column \"2003\"")
+            && error.contains("column_1")
+            && error.contains("--header"),
+        "{error}"
+    );
+    let (table, _) = described(&ReadOptions::default().has_header(true), &path);
+    assert!(FeatureSpec::infer(&table, "2003").is_ok());
 }
 
 #[test]
@@ -230,12 +449,12 @@ fn an_open_order_of_day_and_month_is_text_until_it_is_stated() {
     };
     assert_eq!(first(DateOrder::MonthFirst), 11_324);
     assert_eq!(first(DateOrder::DayFirst), 11_354);
-    // Another column tells.
-    let told = folder.write(
+    // Another column decides.
+    let stated = folder.write(
         "t.csv",
         "a,b\n01/02/2001,31/12/2000\n03/04/2001,01/01/2001\n",
     );
-    let (table, format) = plain(told);
+    let (table, format) = plain(stated);
     assert_eq!(table["a"].dtype(), &DataType::Date);
     assert_eq!(
         notes(&format, "a"),
@@ -258,6 +477,21 @@ fn whole_numbers_stay_exact() {
     assert_eq!(
         texts(&table, "hash"),
         [Some("18446744073709551615"), Some("1")]
+    );
+    // Stated as numbers, they are the nearest ones of 64 bits.
+    let stated = Inference::default().numeric(["hash"]);
+    let spec = FeatureSpec::infer_with(&table, "rounded", &stated).unwrap();
+    let steps = spec.columns.iter().filter_map(|column| match column {
+        ColumnSpec::Numeric(number) if number.name == "hash" => Some(()),
+        _ => None,
+    });
+    assert_eq!(steps.count(), 1);
+    assert!(spec.fit(&table).is_ok());
+    let options = ReadOptions::default().column_type("hash", ColumnType::Float);
+    let (numbers, _) = described(&options, folder.0.path().join("big.csv"));
+    assert_eq!(
+        floats(&numbers, "hash"),
+        [Some(18_446_744_073_709_551_615.0), Some(1.0)]
     );
     assert!(notes(&format, "id")[0].contains("beyond 2^53: exact in the table"));
     assert!(notes(&format, "hash")[0].contains("more than 64 bits"));
@@ -334,7 +568,7 @@ fn a_first_line_is_compared_with_the_rows_below() {
         (names.join(" "), table.height())
     };
     let of = |names: &str, rows| (names.to_owned(), rows);
-    // Words and years over numbers; years over years; numbers.
+    // Text and years above numbers; years above years; numbers.
     let years = "region,2019,2020\nnorth,1.5,2\nsouth,3,1999\n";
     assert_eq!(shape(years, None), of("region 2019 2020", 2));
     let cars = "Ford,1999,2003\nOpel,2001,2002\n";
@@ -350,11 +584,11 @@ fn a_first_line_is_compared_with_the_rows_below() {
         of("column_1 column_2", 2)
     );
     assert_eq!(shape("a,b\nx,y\n", None), of("a b", 1));
-    // Names are given: words alone are rows.
+    // If names are given, lines of text are rows.
     let names = Some(&["p", "q"][..]);
     assert_eq!(shape("red,round\nblue,flat\n", names), of("p q", 2));
     assert_eq!(shape("?,4.5\n1,2.5\n", names), of("p q", 2));
-    assert_eq!(shape("colour,size\nblue,3\n", names), of("p q", 1));
+    assert_eq!(shape("color,size\nblue,3\n", names), of("p q", 1));
     assert_eq!(shape("q,p\nblue,flat\n", names), of("p q", 1));
 }
 
@@ -382,7 +616,7 @@ fn several_files_have_one_type_a_column() {
             .read_files_described(&paths)
             .and_then(|(frame, format)| Ok((collect(&frame)?, format)))
     };
-    // Digits in one, letters in the other.
+    // Digits in one file, other text in the other.
     let (table, _) = both("zip,x\n02100,1\n", "zip,x\nAB1 2CD,2\n02100,3\n").unwrap();
     assert_eq!(
         texts(&table, "zip"),
@@ -397,7 +631,7 @@ fn several_files_have_one_type_a_column() {
         assert_eq!(table["d"].dtype(), &DataType::Date);
         assert_eq!(table["d"].null_count(), 1);
     }
-    // What tells how numbers are written may be in another file.
+    // Another file may decide how numbers are written.
     let (table, _) = both("p;x\n1.234;1\n", "p;x\n0,5;2\n").unwrap();
     assert_eq!(floats(&table, "p"), [Some(1234.0), Some(0.5)]);
     // A day in one file, a moment in the other.
@@ -406,11 +640,7 @@ fn several_files_have_one_type_a_column() {
     // What does not fit names both.
     for (one, two, parts) in [
         ("d,x\n2001-01-31,1\n", "d,x\n2002,2\n", ["dates", "numbers"]),
-        (
-            "d,x\ntrue,1\n",
-            "d,x\n2002,2\n",
-            ["truth values", "numbers"],
-        ),
+        ("d,x\ntrue,1\n", "d,x\n2002,2\n", ["booleans", "numbers"]),
         (
             "d;x\n1,5;1\n",
             "d;x\n1.5;2\n",
@@ -482,7 +712,7 @@ fn another_file_is_read_as_the_first_was() {
         table.dtypes(),
         [DataType::String, DataType::Float64, DataType::Date]
     );
-    // What does not fit is told by its cell.
+    // A value that does not fit is an error with its cell.
     let wrong = folder.write("wrong.csv", "age,price\n18,\"1,5\"\n19,cheap\n");
     let error = format.read(wrong).err().unwrap().to_string();
     assert!(
@@ -500,7 +730,7 @@ fn another_file_is_read_as_the_first_was() {
 }
 
 #[test]
-fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
+fn a_value_has_one_meaning_whatever_the_other_values_of_a_new_file() {
     let folder = Folder::new();
     let text = "p;d\n1,5;31/01/2001\n2,25;01/02/2001\n";
     let (_, format) = plain(folder.write("train.csv", text));
@@ -508,12 +738,12 @@ fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
         let path = folder.write("new.csv", text);
         format.read(path).and_then(|frame| collect(&frame))
     };
-    // Alone, 1.500 has thousands as it had in training, and the day stands first.
+    // Alone, 1.500 is read as in training, and the day is first.
     let table = read("p;d\n1.500;03/04/2021\n2.250;04/03/2021\n").unwrap();
     assert_eq!(floats(&table, "p"), [Some(1500.0), Some(2250.0)]);
     let days = table["d"].cast(&DataType::Int32).unwrap();
     assert_eq!(days.i32().unwrap().get(0), Some(18_720));
-    // Other neighbours make it an error, not another number.
+    // Other neighbors make it an error, not another number.
     let error = read("p;d\n1.5;03/04/2021\n1.500;04/03/2021\n").unwrap_err();
     let error = error.to_string();
     assert!(
@@ -523,7 +753,7 @@ fn what_a_value_means_does_not_depend_on_its_neighbours_in_another_file() {
     let error = read("p;d\n1,5;03/04/2021\n1,5;12/31/2021\n").unwrap_err();
     let error = error.to_string();
     assert!(
-        error.contains("line 3") && error.contains("\"12/31/2021\" is no date day/month/year"),
+        error.contains("line 3") && error.contains("\"12/31/2021\" is not a date day/month/year"),
         "{error}"
     );
     // Where no cell is in doubt, numbers may be written in the other way.

@@ -95,10 +95,10 @@ fn an_error_about_a_part_can_name_the_row_of_the_table() {
         .unwrap()
         .fit(&take(&table, &rows).unwrap())
         .unwrap_err();
-    assert!(error.to_string().contains("row 1 "), "{error}");
+    assert!(error.to_string().contains("row 2 "), "{error}");
     let error = error.of_rows(&rows).to_string();
     assert!(
-        error.contains("\"x\", row 2 ") && error.contains("n/a"),
+        error.contains("\"x\", row 3 ") && error.contains("n/a"),
         "{error}"
     );
 }

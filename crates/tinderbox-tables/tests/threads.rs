@@ -42,7 +42,7 @@ fn main() {
     println!("test result: ok. 3 passed; 0 failed; 0 ignored");
 }
 
-/// Runs a child with so many threads in rayon's global pool; panics if it fails or hangs.
+/// Runs a child with this many threads in rayon's global pool; panics if it fails or hangs.
 fn assert_ends(what: &str, file: &Path, threads: &str) {
     let mut child = Command::new(std::env::current_exe().expect("this program"))
         .args(["--child", what])
@@ -115,7 +115,7 @@ fn rows(targets: &Tensor<2>) -> usize {
     targets.dims()[0]
 }
 
-/// Examples of somebody else, who shares the work of a batch among the cores.
+/// Examples of a user that share the work of a batch with rayon.
 struct Own;
 
 impl Examples for Own {

@@ -4,7 +4,7 @@
 use polars::prelude::{DataFrame, df};
 use tinderbox::burn::module::Param;
 use tinderbox::prelude::*;
-use tinderbox::tables::{FeatureSpec, Features, Targets, summarise};
+use tinderbox::tables::{FeatureSpec, Features, Targets, summarize};
 use tinderbox::tabular::{
     Importance, Predicted, Scores, TableNetwork, TableReport, permutation_importance, role,
 };
@@ -202,7 +202,7 @@ fn report(predictor: &Predictor, spec: &FeatureSpec, frame: &DataFrame) -> Strin
     let report = TableReport {
         title: "Words",
         spec,
-        columns: &summarise(frame, &names).unwrap(),
+        columns: &summarize(frame, &names).unwrap(),
         history: &History::default(),
         predictor,
         valid: frame,

@@ -6,7 +6,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 
-/// Whether this is 64 hexadecimal digits in lower case.
+/// Whether a text is 64 hexadecimal digits in lower case.
 pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64
         && text
@@ -19,8 +19,8 @@ pub(super) fn of_file(path: &Path) -> io::Result<String> {
     of_reader(File::open(path)?)
 }
 
-/// The SHA-256 of what is packed in a `.gz` file, in hexadecimal; of a file that unpacks to more than
-/// `limit` bytes, of one byte more than that.
+/// The SHA-256 of the unpacked content of a `.gz` file, in hexadecimal; of more than `limit` bytes, only
+/// `limit + 1` are read.
 pub(super) fn of_unpacked(path: &Path, limit: u64) -> io::Result<String> {
     let unpacked = MultiGzDecoder::new(io::BufReader::new(File::open(path)?));
     of_reader(unpacked.take(limit.saturating_add(1)))

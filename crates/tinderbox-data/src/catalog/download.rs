@@ -15,19 +15,31 @@ pub(super) struct Source {
     pub packed_on_arrival: bool,
 }
 
-/// Times that a download goes on after the connection broke, as long as something arrives.
+/// The most attempts after a broken connection, as long as each one receives something.
 const ATTEMPTS: usize = 4;
 
-/// Downloads into `target`, by way of `target.part`, which a later attempt goes on from.
+/// Downloads to `target.part`, from which a later attempt resumes, and renames it to `target`.
 ///
-/// The target exists only whole and with the right digest. Two processes that want the same file
-/// take turns: the second finds it done.
+/// The target exists only complete and with the right digest. A link is followed: the file that it names
+/// is written, and the link stays. If two processes download the same file, the second waits for the first
+/// and finds the complete file.
 pub(super) fn download(
     source: &Source,
     target: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<()> {
+    let target = &tinderbox_core::behind_links(target).map_err(|error| DataError::File {
+        path: target.to_owned(),
+        source: error,
+    })?;
     let part = with_suffix(target, ".part");
+    if let Some(folder) = target.parent() {
+        // A link may name a folder that does not exist yet.
+        fs::create_dir_all(folder).map_err(|error| DataError::File {
+            path: folder.to_owned(),
+            source: error,
+        })?;
+    }
     let fail = |error| DataError::File {
         path: part.clone(),
         source: error,
@@ -45,7 +57,7 @@ pub(super) fn download(
     let resumed = file.metadata().map_err(fail)?.len() > 0;
     match attempts(source, &part, &mut file, progress) {
         Err(DataError::Digest { .. }) if resumed => {
-            // The first half may be of another version of the file, so all of it is asked again.
+            // The first part may be of another version of the file: download all of it again.
             file.set_len(0).map_err(fail)?;
             attempts(source, &part, &mut file, progress)?;
         }
@@ -53,7 +65,7 @@ pub(super) fn download(
     }
     file.sync_all().map_err(fail)?;
     fs::rename(&part, target).map_err(|error| DataError::File {
-        path: target.to_owned(),
+        path: target.clone(),
         source: error,
     })
 }
@@ -91,7 +103,7 @@ fn attempts(
     }
     let found = digest::of_file(part).map_err(fail)?;
     if found != source.sha256 {
-        // Nothing in it is worth keeping, and the next attempt must not go on from it.
+        // The next attempt must not resume from wrong bytes.
         file.set_len(0).map_err(fail)?;
         return Err(DataError::Digest {
             path: source.url.clone().into(),
@@ -106,9 +118,9 @@ fn attempts(
 
 /// Why a transfer stopped.
 enum Stop {
-    /// The server said no.
+    /// The server refused.
     Refused(String),
-    /// The connection broke, or ended too early.
+    /// The connection broke or ended too early.
     Cut(String),
     /// The file could not be written.
     Disk(io::Error),
@@ -125,7 +137,7 @@ fn transfer(
         .timeout_connect(Some(Duration::from_secs(30)))
         .timeout_per_read(Some(Duration::from_secs(60)))
         .user_agent(concat!("tinderbox/", env!("CARGO_PKG_VERSION")))
-        // Packing on the way would make ranges and digests meaningless.
+        // With compression, ranges and digests would be those of other bytes.
         .accept_encoding("identity")
         .build()
         .into();
@@ -155,12 +167,12 @@ fn transfer(
                 Some(start) if start <= from => start,
                 _ => {
                     return Err(Stop::Refused(
-                        "the server sent another part than the one asked for".into(),
+                        "the server sent another part than the requested one".into(),
                     ));
                 }
             }
         }
-        // What is here already is longer than what is there: begin again next time.
+        // The partial file is longer than the file on the server: the next attempt starts again.
         416 => {
             file.set_len(0).map_err(Stop::Disk)?;
             return Err(Stop::Refused(

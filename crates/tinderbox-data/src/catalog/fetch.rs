@@ -11,7 +11,7 @@ use super::download::{Source, download};
 use super::{DataFile, Dataset, digest};
 use crate::{DataError, Result};
 
-/// How far a file has come.
+/// The progress of a download.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Progress {
@@ -19,15 +19,15 @@ pub struct Progress {
     pub dataset: String,
     /// Name of the file.
     pub file: String,
-    /// Bytes that have arrived, those of an earlier attempt included.
+    /// Bytes received so far, including those of an earlier attempt.
     pub received: u64,
-    /// Bytes that there will be.
+    /// Size of the file in bytes.
     pub total: u64,
 }
 
 type Callback = Arc<dyn Fn(&Progress) + Send + Sync>;
 
-/// Gets data sets: from where they already are, from a mirror, or from their official address.
+/// Gets data sets: those already on this machine, from a mirror, or from their official address.
 #[derive(Clone)]
 pub struct Fetcher {
     cache: PathBuf,
@@ -37,7 +37,7 @@ pub struct Fetcher {
 }
 
 impl Fetcher {
-    /// A fetcher that downloads into this folder, from official addresses only.
+    /// A fetcher that downloads to this folder, from official addresses only.
     pub fn new(cache: impl Into<PathBuf>) -> Self {
         Self {
             cache: cache.into(),
@@ -47,14 +47,14 @@ impl Fetcher {
         }
     }
 
-    /// The fetcher that the environment describes.
+    /// A fetcher with the settings of the environment.
     ///
-    /// * `TINDERBOX_DATA`: the folder to download into; else `tinderbox` in the system's folder
+    /// * `TINDERBOX_DATA`: the folder to download to; else `tinderbox` in the system's folder
     ///   for caches (`XDG_CACHE_HOME` or `~/.cache`, `~/Library/Caches`, `%LOCALAPPDATA%`).
-    /// * `TINDERBOX_MIRROR`: a folder or an address with the layout `<data set>/<file>`, asked
+    /// * `TINDERBOX_MIRROR`: a folder or an address with the layout `<data set>/<file>`, tried
     ///   before the official address.
-    /// * `TINDERBOX_DATASETS`: the folder with the data sets that ship, if it is not the
-    ///   `datasets/` folder that the library was built beside.
+    /// * `TINDERBOX_DATASETS`: the folder of the data sets in the repository, if it is not the `datasets/`
+    ///   folder that the library was built with.
     ///
     /// # Errors
     ///
@@ -71,31 +71,31 @@ impl Fetcher {
             })?,
         };
         let mut fetcher = Self::new(cache);
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
-        fetcher.shipped = vec![set("TINDERBOX_DATASETS").map_or(beside, PathBuf::from)];
+        let built_with = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets");
+        fetcher.shipped = vec![set("TINDERBOX_DATASETS").map_or(built_with, PathBuf::from)];
         fetcher.mirror = set("TINDERBOX_MIRROR").map(|value| value.to_string_lossy().into_owned());
         Ok(fetcher)
     }
 
-    /// Asks this folder or address, with the layout `<data set>/<file>`, before the official one.
+    /// Tries this folder or address, with the layout `<data set>/<file>`, before the official one.
     pub fn mirror(mut self, mirror: impl Into<String>) -> Self {
         self.mirror = Some(mirror.into());
         self
     }
 
-    /// Looks into this folder, with the layout `<data set>/<file>`, before downloading.
+    /// Looks in this folder, with the layout `<data set>/<file>`, before a download.
     pub fn shipped(mut self, folder: impl Into<PathBuf>) -> Self {
         self.shipped.push(folder.into());
         self
     }
 
-    /// Calls this while files arrive, at most about once per 128 KiB.
+    /// Calls this during a download, about once per 128 KiB at most.
     pub fn on_progress(mut self, callback: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(callback));
         self
     }
 
-    /// The folder where all files of a data set already are with the right digests, if any.
+    /// The folder that already has all files of a data set with the right digests, if there is one.
     pub fn present(&self, dataset: &Dataset) -> Option<PathBuf> {
         let mut folders: Vec<PathBuf> = self
             .shipped
@@ -114,9 +114,9 @@ impl Fetcher {
         })
     }
 
-    /// Gets all files of a data set and says in which folder they are; see [`fetch`](super::fetch).
+    /// Gets all files of a data set and returns their folder; see [`fetch`](super::fetch).
     ///
-    /// What already is in place with the right digest is used where it is.
+    /// Files that are already there with the right digest are not downloaded again.
     ///
     /// # Errors
     /// Those of [`fetch`](super::fetch).
@@ -178,7 +178,7 @@ impl Fetcher {
                     let packed =
                         download(&source, &raw, &mut report).and_then(|()| pack(&raw, &target));
                     match packed {
-                        // Another process that fetches the same file was done first.
+                        // Another process that fetches the same file was first.
                         Err(_) if matches!(check(&target, file), Ok(Found::Right)) => Ok(()),
                         packed => packed,
                     }
@@ -186,7 +186,7 @@ impl Fetcher {
             };
             match result {
                 Ok(()) => return Ok(()),
-                // Of a mirror that fails and an official address that fails, the first says more.
+                // If both the mirror and the official address fail, the first error is returned.
                 Err(error) => failed = failed.or(Some(error)),
             }
         }
@@ -247,8 +247,8 @@ enum Found {
     Wrong(String),
 }
 
-/// Looks at a file that is there already. The packed bytes of a `.gz` may differ when what is
-/// packed in it does not: it may have been packed here.
+/// Checks a file that is already there. A `.gz` may have other packed bytes than in the catalog if it was
+/// packed here: then its content is compared.
 fn check(path: &Path, file: &DataFile) -> Result<Found> {
     let fail = |source| DataError::File {
         path: path.to_owned(),
@@ -265,7 +265,7 @@ fn check(path: &Path, file: &DataFile) -> Result<Found> {
     }
     let raw = file.raw_sha256.as_ref().zip(file.raw_bytes);
     if let (Some((raw, bytes)), true) = (raw, file.path.ends_with(".gz")) {
-        // An error in here means that the file is no whole .gz, so it is a wrong one.
+        // A file that does not unpack is a wrong one.
         if digest::of_unpacked(path, bytes).is_ok_and(|found| found == *raw) {
             return Ok(Found::Right);
         }
@@ -282,7 +282,7 @@ fn copy(source: &Path, target: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Packs a verified file; name and time are left out, so the same bytes give the same file.
+/// Packs a verified file, without name and time, so that the same bytes give the same file.
 fn pack(raw: &Path, target: &Path) -> Result<()> {
     let mut from = File::open(raw).map_err(|error| DataError::File {
         path: raw.to_owned(),
@@ -293,7 +293,7 @@ fn pack(raw: &Path, target: &Path) -> Result<()> {
         io::copy(&mut from, &mut packer)?;
         packer.finish().map(drop)
     })?;
-    // What is left over can be removed at any time; failing to do so harms nobody.
+    // A file that cannot be removed does no harm.
     let _ = fs::remove_file(raw);
     Ok(())
 }

@@ -1,3 +1,5 @@
+//! The binary version of CIFAR-10.
+
 use std::path::Path;
 
 use super::Images;
@@ -8,13 +10,14 @@ use crate::{Classes, DataError, Result};
 /// Bytes of a record: the label, then 32 x 32 red, green and blue bytes.
 const RECORD: usize = 1 + 3 * 32 * 32;
 
-/// The most bytes of a batch: a hundred times as many as the original has.
+/// The most bytes of a batch: a hundred times those of the original.
 const LARGEST: u64 = 100 * 10_000 * RECORD as u64;
 
 /// Reads binary batches of CIFAR-10 (`data_batch_1.bin`, …; plain or `.gz`), one after the other.
 ///
 /// # Errors
-/// No file, a file that cannot be read, one of more than 1,000,000 images, one that is no whole number of records, a label above 9.
+/// No file, a file that cannot be read, more than 1,000,000 images in a file, a size that is not a multiple of
+/// the record size, a label above 9.
 pub fn read_cifar10<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Result<Images> {
     let (mut labels, mut pixels) = (Vec::new(), Vec::new());
     for path in files {
@@ -24,8 +27,8 @@ pub fn read_cifar10<P: AsRef<Path>>(files: impl IntoIterator<Item = P>) -> Resul
             return Err(DataError::Format {
                 path: path.to_owned(),
                 problem: format!(
-                    "{} bytes are no whole number of records of {RECORD}; take the binary version \
-                     of CIFAR-10, or download it again",
+                    "{} bytes are not a whole number of records of {RECORD} bytes; use the binary \
+                     version of CIFAR-10, or download it again",
                     bytes.len()
                 ),
             });

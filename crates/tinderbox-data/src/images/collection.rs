@@ -1,22 +1,24 @@
+//! Labeled images in memory.
+
 use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rayon::prelude::*;
 use tinderbox_core::{Digest, Seed};
 
-use super::transform::{Bench, Step};
+use super::transform::{Buffers, Step};
 use super::{Resizer, Transform};
 use crate::prefetch::prefetch;
 use crate::{Batch, Classes, DataError, Examples, Result, Target};
 
-/// Labelled images of one size, as bytes in memory; numbers from 0 to 1 on the batch.
+/// Labeled images of one size: bytes in memory, numbers from 0 to 1 in a batch.
 ///
-/// The bytes are shared between clones, so that a training and a measuring view of the same images
-/// (with and without random transforms) cost the memory of one.
+/// Clones share the bytes, so that a view for training (with random transforms) and a view for evaluation
+/// need the memory of one.
 #[derive(Clone, Debug)]
 pub struct Images {
     pixels: Arc<[u8]>,
-    /// Channels, height, width of what is in memory.
+    /// Channels, height, width in memory.
     stored: [usize; 3],
     /// The examples of this view, as indices into the pixels.
     index: Option<Arc<[usize]>>,
@@ -41,7 +43,7 @@ impl Images {
     /// Images of shape `[channels, height, width]`, one after the other, and their labels.
     ///
     /// # Errors
-    /// A side of 0, bytes that are no whole number of images, or another number of labels.
+    /// A side of 0, a number of bytes that is not a multiple of the image size, or another number of labels.
     pub fn new(pixels: Vec<u8>, shape: [usize; 3], classes: Classes) -> Result<Self> {
         let size = shape.iter().product::<usize>();
         if size == 0 || !pixels.len().is_multiple_of(size) {
@@ -67,10 +69,10 @@ impl Images {
         })
     }
 
-    /// The same images with these transforms, in this order, instead of those they had.
+    /// The same images with these transforms, in this order, which replace the previous ones.
     ///
     /// # Errors
-    /// A transform that does not fit the shape it gets.
+    /// A transform that does not fit the shape of the images.
     pub fn with_transforms(mut self, transforms: Vec<Transform>) -> Result<Self> {
         let mut shape = self.stored;
         let mut steps = Vec::with_capacity(transforms.len());
@@ -85,13 +87,13 @@ impl Images {
         Ok(self)
     }
 
-    /// The images resized once and for all, rounded to bytes as they are after PyTorch's
-    /// `Resize` of a picture: as fast in training as images that have this size. Drops transforms.
+    /// The images resized once, rounded to bytes as by PyTorch's `Resize` of a picture, so that training is
+    /// as fast as with images of this size. Drops transforms.
     ///
     /// # Errors
     /// A side of 0.
     pub fn resized(&self, height: usize, width: usize) -> Result<Self> {
-        // The check that the transform does, so that there is one message for it.
+        // Use the check of the transform, for the same message.
         Transform::Resize { height, width }.check(self.stored)?;
         let [channels, rows, columns] = self.stored;
         let resizer = Resizer::new([rows, columns], [height, width]);
@@ -130,7 +132,7 @@ impl Images {
         self.len() == 0
     }
 
-    /// Channels, height and width of an image on the batch, after the transforms.
+    /// Channels, height and width of an image in a batch, after the transforms.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
     }
@@ -159,23 +161,23 @@ impl Images {
 
     /// One image after the transforms, as it is in the batches of this epoch.
     pub fn image(&self, index: usize, epoch: Seed) -> Vec<f32> {
-        let mut bench = Bench::default();
-        self.make(index, epoch, &mut bench);
-        bench.image
+        let mut buffers = Buffers::default();
+        self.make(index, epoch, &mut buffers);
+        buffers.image
     }
 
-    /// Makes an image on the bench.
-    fn make(&self, index: usize, epoch: Seed, bench: &mut Bench) {
-        bench.image.clear();
-        bench.image.extend(scaled(self.pixels(index)));
+    /// Computes an image in the buffers.
+    fn make(&self, index: usize, epoch: Seed, buffers: &mut Buffers) {
+        buffers.image.clear();
+        buffers.image.extend(scaled(self.pixels(index)));
         let draws = epoch.at(self.at(index) as u64);
         for (step, transform) in self.steps.iter().enumerate() {
-            transform.apply(bench, draws.at(step as u64));
+            transform.apply(buffers, draws.at(step as u64));
         }
     }
 
     /// Puts images into their places in a batch.
-    fn put(&self, indices: &[usize], epoch: Seed, bench: &mut Bench, places: &mut [f32]) {
+    fn put(&self, indices: &[usize], epoch: Seed, buffers: &mut Buffers, places: &mut [f32]) {
         for &index in indices {
             let pixels = self.pixels(index);
             prefetch(&pixels[..pixels.len().min(PREFETCHED)]);
@@ -187,19 +189,19 @@ impl Images {
                     *number = scaled;
                 }
             } else {
-                self.make(index, epoch, bench);
-                place.copy_from_slice(&bench.image);
+                self.make(index, epoch, buffers);
+                place.copy_from_slice(&buffers.image);
             }
         }
     }
 
-    /// Where an example of this view is among the stored ones.
+    /// The index of an example of this view among the stored images.
     fn at(&self, index: usize) -> usize {
         self.index.as_ref().map_or(index, |all| all[index])
     }
 }
 
-/// Bytes as numbers from 0 to 1: the same bits as by a division by 255, which takes longer.
+/// Bytes as numbers from 0 to 1: the same bits as a division by 255, but faster.
 ///
 /// 1/255 = 257/65536 + 1/255/65536; the first product is exact.
 fn scaled(bytes: &[u8]) -> impl Iterator<Item = f32> {
@@ -214,14 +216,14 @@ fn scaled(bytes: &[u8]) -> impl Iterator<Item = f32> {
 /// Images that are prefetched together.
 const TOGETHER: usize = 16;
 
-/// Bytes of an image that are prefetched; the rest of a large one follows by itself.
+/// Bytes of an image that are prefetched; the processor prefetches the rest.
 const PREFETCHED: usize = 1024;
 
-/// A batch of fewer numbers is made before a second core has woken up.
+/// A batch of fewer numbers is gathered faster than another thread is woken.
 const WORTH_SHARING: usize = 256 * 1024;
 
-/// Draws of transforms come from `epoch.at(example).at(transform)`, where the example is counted
-/// among all stored images: a subset sees the same crops as the whole.
+/// Random transforms draw from `epoch.at(example).at(transform)`, where `example` is the index among all
+/// stored images: a subset has the same crops as the whole.
 impl Examples for Images {
     type Host = ImageBatch;
     type Batch = Batch<Tensor<4>, Tensor<1, Int>>;
@@ -236,15 +238,15 @@ impl Examples for Images {
         let mut pixels = vec![0.0; indices.len() * size];
         let places = TOGETHER * size;
         if pixels.len() < WORTH_SHARING {
-            let mut bench = Bench::default();
+            let mut buffers = Buffers::default();
             for (places, indices) in pixels.chunks_mut(places).zip(indices.chunks(TOGETHER)) {
-                self.put(indices, epoch, &mut bench, places);
+                self.put(indices, epoch, &mut buffers, places);
             }
         } else {
             let places = pixels.par_chunks_mut(places);
             let parts = places.zip(indices.par_chunks(TOGETHER));
-            parts.for_each_init(Bench::default, |bench, (places, indices)| {
-                self.put(indices, epoch, bench, places);
+            parts.for_each_init(Buffers::default, |buffers, (places, indices)| {
+                self.put(indices, epoch, buffers, places);
             });
         }
         Ok(ImageBatch {
@@ -269,7 +271,8 @@ impl Examples for Images {
         }
     }
 
-    /// Of the pixels as stored, the labels, the transforms, and where random ones draw from.
+    /// Covers the stored pixels, the labels, the transforms and the indices, from which random transforms
+    /// draw.
     fn digest(&self) -> Option<u64> {
         let mut digest = Digest::new().word(self.classes.digest()?);
         for side in self.stored {

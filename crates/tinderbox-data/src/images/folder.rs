@@ -1,3 +1,5 @@
+//! Folders of pictures, with a folder for each class.
+
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -7,29 +9,27 @@ use super::Images;
 use super::picture::{Colors, ENDINGS, OTHER_ENDINGS, Picture, WHITE, fault};
 use crate::{Classes, DataError, Result};
 
-/// How the pictures of a class folder become images of one shape.
+/// Options for reading a folder of pictures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FolderOptions {
-    /// Channels of the images; pictures are converted as [`read_image`](super::read_image) says.
+    /// Channels of the images; pictures are converted as by [`read_image`](super::read_image).
     pub colors: Colors,
-    /// Height and width that every picture is resized to; without it, all must have one size.
+    /// Height and width to which every picture is resized; without it, all must have the same size.
     #[serde(default)]
     pub size: Option<[usize; 2]>,
-    /// Where no size is given: the height and width that all pictures are resized to if they have different
+    /// If no size is given: the side of the square to which all pictures are resized if they have different
     /// sizes, or if the first one has a longer side.
     #[serde(default)]
     pub square: Option<usize>,
-    /// The classes in the order of their labels, for a folder that must have the same classes as
-    /// another one (that of a test split, or of a trained model); without it, the names of the
-    /// folders, sorted.
+    /// The classes in the order of their labels, for a folder that must have the classes of another folder
+    /// (a test split) or of a trained model; without it, the names of the folders, sorted.
     #[serde(default)]
     pub classes: Option<Vec<String>>,
     /// Red, green and blue behind transparent pixels; white by default.
     #[serde(default = "white")]
     pub background: [u8; 3],
-    /// Whether pictures that cannot be decoded are left out and listed in the report, instead of being an
-    /// error.
+    /// Whether pictures that cannot be decoded are skipped and listed in the report; else they are an error.
     #[serde(default)]
     pub skip_damaged: bool,
 }
@@ -39,7 +39,7 @@ fn white() -> [u8; 3] {
 }
 
 impl FolderOptions {
-    /// Images with these channels, of the size that the pictures have.
+    /// Images with these channels, with the size of the pictures.
     pub fn new(colors: Colors) -> Self {
         Self {
             colors,
@@ -63,58 +63,58 @@ impl FolderOptions {
         self
     }
 
-    /// Demands these classes, labelled in this order.
+    /// Requires these classes, labeled in this order.
     pub fn classes(mut self, classes: &[String]) -> Self {
         self.classes = Some(classes.to_vec());
         self
     }
 
-    /// Lays transparent pixels on this color: red, green, blue.
+    /// Sets the color behind transparent pixels: red, green, blue.
     pub fn background(mut self, background: [u8; 3]) -> Self {
         self.background = background;
         self
     }
 
-    /// Leaves pictures out that cannot be decoded, and lists them in the report.
+    /// Skips pictures that cannot be decoded, and lists them in the report.
     pub fn skip_damaged(mut self, skip_damaged: bool) -> Self {
         self.skip_damaged = skip_damaged;
         self
     }
 }
 
-/// What a folder of pictures held besides the images that were read from it.
+/// What a folder of pictures has besides the images that were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderReport {
-    /// Files and folders in the folders of classes that are no pictures by their names; hidden ones are
-    /// not listed.
+    /// Files and folders in class folders that are not pictures by their names; hidden ones are not listed.
     pub passed_over: Vec<PathBuf>,
-    /// Folders that hold no picture and are no class for that reason.
+    /// Folders without pictures, which are not classes.
     pub empty: Vec<String>,
-    /// Demanded classes of which there is no picture.
+    /// Required classes without pictures.
     pub missing: Vec<String>,
-    /// Pictures that cannot be decoded, with the reason: only where [`FolderOptions::skip_damaged`] is set.
+    /// Pictures that cannot be decoded, with the reason, if [`FolderOptions::skip_damaged`] is set.
     pub damaged: Vec<(PathBuf, String)>,
-    /// How many pictures have transparent pixels, which were laid on the background.
+    /// Number of pictures with transparent pixels, which were blended with the background.
     pub transparent: usize,
 }
 
 /// Reads a folder of pictures that has a folder for each class: `folder/CLASS/*.png` (or `.jpg`,
 /// `.jpeg`, `.webp`, `.bmp`, `.gif`, `.tif`, `.tiff`).
 ///
-/// Images come class by class, each class by file name. What is no picture by its name (`.DS_Store`,
-/// `Thumbs.db`, text) is passed over, and a folder without a picture is no class; [`read_image_folder_with_report`]
-/// lists both. A data set that is split has such a folder for each split: read `train` first, then `test`
-/// with [`FolderOptions::classes`] of it; a class may then have no picture.
+/// Images are ordered by class, then by file name. Files that are not pictures by their names (`.DS_Store`,
+/// `Thumbs.db`, text) are ignored, and a folder without pictures is not a class;
+/// [`read_image_folder_with_report`] lists both. A data set that is split has such a folder for each split:
+/// read `train` first, then `test` with the classes of `train` as [`FolderOptions::classes`]; a class may
+/// then have no picture.
 ///
 /// # Errors
-/// No folder of a class, no picture at all, a file that cannot be decoded (its name is in the message),
-/// pictures of two sizes where no size is given, pictures of a class that is not demanded.
+/// No class folder, no picture, a file that cannot be decoded (the message has its name), pictures of two
+/// sizes if no size is given, pictures of a class that is not among the required ones.
 pub fn read_image_folder(folder: impl AsRef<Path>, options: &FolderOptions) -> Result<Images> {
     Ok(read_image_folder_with_report(folder, options)?.0)
 }
 
-/// Like [`read_image_folder`], with a list of what was passed over.
+/// Like [`read_image_folder`], with a report of what was not read.
 ///
 /// # Errors
 /// Those of [`read_image_folder`].
@@ -143,9 +143,9 @@ pub fn read_image_folder_with_report(
         });
     }
     let names = match &options.classes {
-        Some(demanded) => {
-            report.missing = demanded_classes(folder, demanded, &found)?;
-            demanded.clone()
+        Some(required) => {
+            report.missing = required_classes(folder, required, &found)?;
+            required.clone()
         }
         None => found.iter().map(|(name, _)| name.clone()).collect(),
     };
@@ -204,7 +204,7 @@ struct Pictures {
     transparent: usize,
 }
 
-/// Why pictures cannot be read.
+/// An error in reading pictures.
 enum Fault {
     /// One has another size than the first.
     Size(DataError),
@@ -217,7 +217,7 @@ impl From<DataError> for Fault {
     }
 }
 
-/// Reads all pictures at this height and width, which they must have already where `exact` is set.
+/// Reads all pictures at this height and width, which they must already have if `exact` is set.
 fn read_all(
     folder: &Path,
     files: &[(i32, &PathBuf)],
@@ -232,7 +232,7 @@ fn read_all(
         return Err(fault(folder, problem).into());
     }
     let mut pixels = vec![0; files.len() * size];
-    // Whether it is transparent, or why it cannot be decoded.
+    // Whether the picture is transparent, or why it cannot be decoded.
     type Read = Result<bool, String>;
     let read = |(image, (_, path)): (&mut [u8], &(i32, &PathBuf))| -> Result<Read, Fault> {
         let picture = match Picture::read(path, options.colors, options.background) {
@@ -253,7 +253,7 @@ fn read_all(
         image.copy_from_slice(&picture.resized(height, width));
         Ok(Ok(transparent))
     };
-    // Of several errors, the one of the first file, on every run.
+    // Of several errors, always the one of the first file.
     let results: Vec<Result<Read, Fault>> = pixels
         .par_chunks_exact_mut(size)
         .zip(files)
@@ -263,9 +263,9 @@ fn read_all(
     let (mut damaged, mut transparent) = (Vec::new(), 0);
     for (index, (result, (label, path))) in results.into_iter().zip(files).enumerate() {
         match result? {
-            Ok(see_through) => {
-                transparent += usize::from(see_through);
-                // The images after one that is left out move to its place.
+            Ok(is_transparent) => {
+                transparent += usize::from(is_transparent);
+                // Images after a skipped one move to its place.
                 if labels.len() < index {
                     let from = index * size..(index + 1) * size;
                     pixels.copy_within(from, labels.len() * size);
@@ -312,42 +312,42 @@ fn class_folders(folder: &Path) -> Result<Vec<String>> {
     if names.is_empty() {
         return Err(fault(
             folder,
-            "there is no folder in it; pictures must lie in a folder for each class: CLASS/*.png"
+            "there is no folder in it; pictures must be in a folder for each class: CLASS/*.png"
                 .into(),
         ));
     }
     Ok(names)
 }
 
-/// The demanded classes that have no picture; an error where pictures are of another class.
-fn demanded_classes(
+/// The required classes without pictures; an error if there are pictures of another class.
+fn required_classes(
     folder: &Path,
-    demanded: &[String],
+    required: &[String],
     found: &[(String, Vec<PathBuf>)],
 ) -> Result<Vec<String>> {
     let unexpected = found.iter().map(|(name, _)| name);
-    let unexpected: Vec<_> = unexpected.filter(|name| !demanded.contains(name)).collect();
-    let twice = (demanded.iter().enumerate()).find(|(at, name)| demanded[..*at].contains(name));
+    let unexpected: Vec<_> = unexpected.filter(|name| !required.contains(name)).collect();
+    let twice = (required.iter().enumerate()).find(|(at, name)| required[..*at].contains(name));
     if let Some((_, twice)) = twice {
-        let problem = format!("the class \"{twice}\" is demanded twice; name each class once");
+        let problem = format!("the class \"{twice}\" is required twice; name each class once");
         return Err(fault(folder, problem));
     }
     if !unexpected.is_empty() {
         return Err(fault(
             folder,
             format!(
-                "it has pictures of {unexpected:?}, but the {} classes demanded are {demanded:?}; \
-                 rename the folders, or give their classes",
-                demanded.len()
+                "it has pictures of {unexpected:?}, but the {} required classes are {required:?}; \
+                 rename the folders, or require their classes",
+                required.len()
             ),
         ));
     }
-    let missing = demanded.iter();
+    let missing = required.iter();
     let missing = missing.filter(|name| !found.iter().any(|(class, _)| class == *name));
     Ok(missing.cloned().collect())
 }
 
-/// The pictures of a class, sorted by name, and what else is in its folder.
+/// The pictures of a class, sorted by name, and the other entries of its folder.
 fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let is_picture = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());
@@ -360,7 +360,7 @@ fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     Ok(entries(folder)?.into_iter().partition(is_picture))
 }
 
-/// What is in a folder and not hidden, sorted by name.
+/// The entries of a folder that are not hidden, sorted by name.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
     let unreadable = |source| DataError::File {
         path: folder.to_owned(),

@@ -1,3 +1,5 @@
+//! The IDX format of MNIST.
+
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -20,8 +22,8 @@ pub struct Idx {
 /// type 8, the number of sides, each side as a big-endian 32-bit number, then the bytes.
 ///
 /// # Errors
-/// A file that cannot be read, another magic number, another type of numbers, fewer or more bytes
-/// than the header says.
+/// A file that cannot be read, another magic number, another type of numbers, fewer or more bytes than in
+/// the header.
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let path = path.as_ref();
     let fault = |problem: String| DataError::Format {
@@ -33,7 +35,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     take(path, &mut file, 4, &mut start)?;
     let &[zero, also_zero, kind, sides] = &start[..] else {
         return Err(fault(format!(
-            "{} bytes are no IDX file; download it again",
+            "{} bytes are not an IDX file; download it again",
             start.len()
         )));
     };
@@ -63,10 +65,10 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
     let expected = expected.filter(|size| isize::try_from(*size).is_ok());
     let Some(expected) = expected else {
         return Err(fault(format!(
-            "the header says {shape:?}, which is more bytes than fit into memory; download it again"
+            "the header has the shape {shape:?}, which is more bytes than fit into memory; download it again"
         )));
     };
-    // A byte more than there must be, and never all that a packed file unpacks to.
+    // At most one byte more than expected, however much a packed file unpacks to.
     let mut bytes = Vec::new();
     take(path, &mut file, expected as u64 + 1, &mut bytes)?;
     if bytes.len() != expected {
@@ -75,7 +77,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
             false => bytes.len().to_string(),
         };
         return Err(fault(format!(
-            "the header says {shape:?}, which is {expected} bytes, but there are {found}; download it again"
+            "the header has the shape {shape:?}, which is {expected} bytes, but there are {found}; download it again"
         )));
     }
     Ok(Idx { shape, bytes })
@@ -85,7 +87,7 @@ pub fn read_idx(path: impl AsRef<Path>) -> Result<Idx> {
 ///
 /// # Errors
 /// Those of [`read_idx`]; an image file that has no images; another number of labels than of
-/// images; labels that no class has.
+/// images; labels out of range.
 pub fn read_idx_images(
     images: impl AsRef<Path>,
     labels: impl AsRef<Path>,
@@ -137,7 +139,7 @@ fn is_packed(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "gz")
 }
 
-/// Reads up to so many bytes.
+/// Reads up to `limit` bytes.
 fn take(path: &Path, file: &mut dyn Read, limit: u64, bytes: &mut Vec<u8>) -> Result<()> {
     let read = file.take(limit).read_to_end(bytes);
     read.map(drop).map_err(|error| match is_packed(path) {

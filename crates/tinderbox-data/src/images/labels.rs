@@ -1,3 +1,5 @@
+//! Names of the classes of known data sets.
+
 fn names(names: [&str; 10]) -> Vec<String> {
     names.map(String::from).to_vec()
 }

@@ -1,3 +1,5 @@
+//! Pictures: decoding, orientation, transparency, channels.
+
 use std::io::Cursor;
 use std::path::Path;
 
@@ -8,12 +10,12 @@ use serde::{Deserialize, Serialize};
 use super::Resizer;
 use crate::{DataError, Result};
 
-/// What the channels of images are.
+/// The channels of images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Colors {
     /// One channel of brightness.
-    Grey,
+    Gray,
     /// Red, green and blue.
     Rgb,
 }
@@ -22,31 +24,31 @@ impl Colors {
     /// Channels of an image.
     pub fn channels(self) -> usize {
         match self {
-            Self::Grey => 1,
+            Self::Gray => 1,
             Self::Rgb => 3,
         }
     }
 }
 
-/// The color behind transparent pixels where no other is given: white.
+/// The default color behind transparent pixels: white.
 pub const WHITE: [u8; 3] = [255; 3];
 
-/// Endings of the names of picture files that are read.
+/// Extensions of picture files that are read.
 pub(super) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
 
-/// More endings of pictures: other names of those formats, and formats that must be converted, which is
-/// said instead of leaving such pictures out.
+/// More extensions of pictures: other names of those formats, and formats that must be converted first, so
+/// that such files are an error and not ignored.
 pub(super) const OTHER_ENDINGS: [&str; 7] = ["jpe", "jfif", "dib", "heic", "heif", "avif", "jxl"];
 
 /// Reads a picture (PNG, JPEG, WebP, BMP, GIF or TIFF) as bytes `[channels, height, width]`, resized to
-/// that shape; transparent pixels are laid on white.
+/// that shape; transparent pixels are blended with white.
 ///
-/// * Format: told by the contents of the file, not by its name. Of an animation the first frame is read.
+/// * Format: that of the content, not of the name. Of an animation the first frame is read.
 /// * Size: bilinear with antialiasing, rounded to bytes, as [`Images::resized`](super::Images::resized)
-///   does; height and width are scaled each on its own.
-/// * Color: gray is made of colors as `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's
-///   `convert("L")`), colors of gray by repeating it. 16 bits a channel are scaled to 8.
-/// * Orientation: a picture is turned as its EXIF orientation says (as Pillow's `exif_transpose`).
+///   does; height and width are scaled independently.
+/// * Color: gray is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's `convert("L")`); a gray picture
+///   becomes RGB by repeating the channel. 16 bits per channel are scaled to 8.
+/// * Orientation: the EXIF orientation is applied (as by Pillow's `exif_transpose`).
 ///
 /// # Errors
 /// A file that cannot be read, that is cut off or has another format; colors as floating-point numbers;
@@ -68,12 +70,12 @@ pub fn read_image_on(
     let path = path.as_ref();
     let [channels, height, width] = shape;
     let colors = match channels {
-        1 => Colors::Grey,
+        1 => Colors::Gray,
         3 => Colors::Rgb,
         _ => {
             return Err(fault(
                 path,
-                format!("a picture has 1 channel (grey) or 3 (colour), not {channels}"),
+                format!("a picture has 1 channel (gray) or 3 (color), not {channels}"),
             ));
         }
     };
@@ -91,7 +93,7 @@ pub fn read_image_on(
 pub(super) struct Picture {
     pub height: usize,
     pub width: usize,
-    /// Whether it was laid on the background.
+    /// Whether it had transparent pixels.
     pub transparent: bool,
     /// `[channels, height, width]`.
     pixels: Vec<u8>,
@@ -105,14 +107,14 @@ impl Picture {
             let picture = decoded.to_rgba8();
             transparent = picture.pixels().any(|pixel| pixel[3] < 255);
             if transparent {
-                decoded = laid_on(&picture, background).into();
+                decoded = blended(&picture, background).into();
             }
         }
         let (width, height) = (decoded.width() as usize, decoded.height() as usize);
         let pixels = match colors {
             Colors::Rgb => planes(&decoded.into_rgb8()),
-            Colors::Grey if decoded.color().has_color() => luma(&decoded.into_rgb8()),
-            Colors::Grey => decoded.into_luma8().into_raw(),
+            Colors::Gray if decoded.color().has_color() => luma(&decoded.into_rgb8()),
+            Colors::Gray => decoded.into_luma8().into_raw(),
         };
         Ok(Self {
             height,
@@ -135,7 +137,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
         path: path.to_owned(),
         source,
     })?;
-    // By what is in it and not by its name: a JPEG that is called .png is read.
+    // By the content: a JPEG with the extension .png is read.
     let known = match image::guess_format(&bytes) {
         Ok(
             format @ (ImageFormat::Png
@@ -146,13 +148,13 @@ fn decode(path: &Path) -> Result<DynamicImage> {
             | ImageFormat::Tiff),
         ) => Ok(format),
         Ok(other) => Err(format!("it is a file of the format {other:?}")),
-        Err(_) => Err("its first bytes are those of no picture that is read".into()),
+        Err(_) => Err("its first bytes are not those of a picture format that is read".into()),
     };
     let format = known.map_err(|problem| {
         fault(
             path,
             format!(
-                "{problem}; PNG, JPEG, WebP, BMP, GIF and TIFF are: convert it, or copy it again"
+                "{problem}; PNG, JPEG, WebP, BMP, GIF and TIFF are read: convert it, or copy it again"
             ),
         )
     })?;
@@ -165,9 +167,9 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     let decoded = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .and_then(|mut decoder| {
-            // An orientation that cannot be read is no reason to refuse the picture.
+            // If the orientation cannot be read, the picture is read without it.
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-            // A few bytes can promise a picture that fills the memory.
+            // A small file may declare a picture that does not fit into memory.
             Limits::default().reserve(decoder.total_bytes())?;
             let mut picture = DynamicImage::from_decoder(decoder)?;
             picture.apply_orientation(orientation);
@@ -193,9 +195,9 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     Ok(decoded)
 }
 
-/// Whether a JPEG file ends before its end-of-image marker (`FF D9`; ITU-T T.81, B.1.1); the decoder
-/// would fill up what is missing with gray. What follows the marker is not part of the picture: cameras
-/// write previews and data of their own there.
+/// Whether a JPEG file ends before its end-of-image marker (`FF D9`; ITU-T T.81, B.1.1); the decoder would
+/// fill the missing part with gray. Bytes after the marker do not belong to the picture: cameras write
+/// previews and other data there.
 fn is_cut_off(jpeg: &[u8]) -> bool {
     let mut at = 2;
     while at + 1 < jpeg.len() {
@@ -218,8 +220,8 @@ fn is_cut_off(jpeg: &[u8]) -> bool {
     true
 }
 
-/// The picture on a background of one color, as paper shows through where it is transparent.
-fn laid_on(picture: &image::RgbaImage, background: [u8; 3]) -> image::RgbImage {
+/// The picture blended with a background of one color.
+fn blended(picture: &image::RgbaImage, background: [u8; 3]) -> image::RgbImage {
     image::RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let pixel = picture.get_pixel(x, y);
         let opacity = u32::from(pixel[3]);
@@ -231,13 +233,13 @@ fn laid_on(picture: &image::RgbaImage, background: [u8; 3]) -> image::RgbImage {
     })
 }
 
-/// From pixel after pixel to channel after channel.
+/// From interleaved channels to one plane for each channel.
 fn planes(picture: &image::RgbImage) -> Vec<u8> {
     let channel = |channel: usize| picture.pixels().map(move |pixel| pixel[channel]);
     (0..3).flat_map(channel).collect()
 }
 
-/// Brightness in fixed-point numbers of 16 bits, as Pillow rounds it.
+/// Brightness in 16-bit fixed-point numbers, rounded as in Pillow.
 fn luma(picture: &image::RgbImage) -> Vec<u8> {
     let brightness = |&image::Rgb([red, green, blue]): &image::Rgb<u8>| {
         let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);

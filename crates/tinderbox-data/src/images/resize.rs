@@ -1,8 +1,10 @@
+//! Resizing of images.
+
 /// Resizes images by bilinear interpolation with antialiasing, as PyTorch does
 /// (`interpolate(mode="bilinear", antialias=True, align_corners=False)`).
 ///
-/// Where it shrinks, the triangle filter is as wide as the pixels that fall on one output pixel,
-/// so that no line of the image is skipped.
+/// When an image shrinks, the triangle filter is as wide as the input pixels of an output pixel, so that no
+/// line of the image is skipped.
 #[derive(Clone, Debug)]
 pub struct Resizer {
     rows: Axis,
@@ -53,14 +55,14 @@ impl Resizer {
     }
 
     /// Resizes every channel of an image of shape `[channels, height, width]` and appends the result
-    /// to `output`. `row` is room for a line, to be used again for the next image.
+    /// to `output`. `row` is a buffer for a line, which is reused for the next image.
     pub(crate) fn apply(&self, image: &[f32], row: &mut Vec<f32>, output: &mut Vec<f32>) {
         let width = self.columns.input;
         let plane = self.rows.input * width;
         output.reserve(image.len() / plane * self.rows.output() * self.columns.output());
         row.resize(width, 0.0);
         for channel in image.chunks_exact(plane) {
-            // Rows first are summed whole, which the compiler turns into vector instructions.
+            // Whole rows are summed first, which the compiler vectorizes.
             for (first, weights) in &self.rows.weights {
                 row.fill(0.0);
                 for (line, &weight) in channel.chunks_exact(width).skip(*first).zip(weights) {

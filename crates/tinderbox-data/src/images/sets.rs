@@ -1,3 +1,5 @@
+//! The image data sets of the catalog.
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -5,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::{Images, digit_classes, fashion_mnist_classes, read_cifar10, read_idx_images};
 use crate::{DataError, Result};
 
-/// A part of a data set as its authors divided it.
+/// A part of a data set, as split by its authors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// To learn from.
+    /// For training.
     Train,
-    /// To measure with, at the end.
+    /// For the final evaluation.
     Test,
 }
 

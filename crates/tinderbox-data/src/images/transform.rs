@@ -1,22 +1,24 @@
+//! Transforms of images.
+
 use serde::{Deserialize, Serialize};
 use tinderbox_core::{Rng, Seed};
 
 use super::Resizer;
 use crate::{DataError, Result};
 
-/// What is done to an image when it is put into a batch. Images are `[channels, height, width]`,
-/// their numbers from 0 to 1 at the start.
+/// A transform that is applied to an image when it is gathered into a batch. Images are
+/// `[channels, height, width]`, with numbers from 0 to 1 before the first transform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Transform {
-    /// Bilinear with antialiasing, equal to PyTorch's.
+    /// Resizes bilinearly with antialiasing, as PyTorch does.
     Resize {
         /// New height.
         height: usize,
         /// New width.
         width: usize,
     },
-    /// Takes a part of this size at random, after adding zeros on every side.
+    /// Crops a random part of this size, after padding with zeros on every side.
     RandomCrop {
         /// Height of the part.
         height: usize,
@@ -26,12 +28,12 @@ pub enum Transform {
         #[serde(default)]
         padding: usize,
     },
-    /// Exchanges left and right with this probability.
+    /// Flips left and right with this probability.
     HorizontalFlip {
         /// From 0 to 1.
         probability: f64,
     },
-    /// `(x - mean) / std`, a pair of numbers a channel.
+    /// `(x - mean) / std`, with a mean and a standard deviation for each channel.
     Normalize {
         /// Mean of each channel.
         mean: Vec<f32>,
@@ -40,7 +42,7 @@ pub enum Transform {
     },
 }
 
-/// A transform that has been checked against the images it will get.
+/// A transform that was checked for the shape of the images.
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     Resize {
@@ -64,7 +66,7 @@ pub(super) enum Step {
 }
 
 impl Transform {
-    /// Whether it draws: such transforms are for training alone.
+    /// Whether it is random; such transforms are only for training.
     pub fn is_random(&self) -> bool {
         match self {
             Self::RandomCrop { .. } | Self::HorizontalFlip { .. } => true,
@@ -150,9 +152,9 @@ impl Step {
         }
     }
 
-    /// Applies the step to the image on the bench; what it draws comes from `seed` alone.
-    pub(super) fn apply(&self, bench: &mut Bench, seed: Seed) {
-        let Bench { image, made, row } = bench;
+    /// Applies the step to the image in the buffers; random numbers come from `seed` only.
+    pub(super) fn apply(&self, buffers: &mut Buffers, seed: Seed) {
+        let Buffers { image, made, row } = buffers;
         match self {
             Self::Resize { resizer, .. } => {
                 made.clear();
@@ -181,12 +183,12 @@ impl Step {
     }
 }
 
-/// The image that is being worked on, and room for the steps, kept from image to image.
+/// The image, and buffers of the steps that are reused for the next image.
 #[derive(Debug, Default)]
-pub(super) struct Bench {
+pub(super) struct Buffers {
     /// The image.
     pub(super) image: Vec<f32>,
-    /// What a step makes of it, before the two change places.
+    /// The result of a step, which is then swapped with the image.
     made: Vec<f32>,
     row: Vec<f32>,
 }
@@ -206,7 +208,7 @@ fn crop(
         rng.below((side + 2 * padding - part + 1) as u64) as isize - padding as isize
     };
     let (top, left) = (start(height, to[0]), start(width, to[1]));
-    // The part of the image that is seen, in columns of the image: a line copied whole.
+    // The columns of the image that are in the part: each line is copied at once.
     let place = |at: isize| at.clamp(0, width as isize) as usize;
     let (first, last) = (place(left), place(left + to[1] as isize));
     let before = (first as isize - left).clamp(0, to[1] as isize) as usize;
@@ -229,17 +231,17 @@ mod tests {
     use super::*;
 
     fn apply(transform: &Transform, shape: [usize; 3], image: &[f32], seed: u64) -> Vec<f32> {
-        let mut bench = Bench {
+        let mut buffers = Buffers {
             image: image.to_vec(),
-            ..Bench::default()
+            ..Buffers::default()
         };
         let step = transform.check(shape).unwrap();
-        step.apply(&mut bench, Seed::new(seed));
-        bench.image
+        step.apply(&mut buffers, Seed::new(seed));
+        buffers.image
     }
 
     #[test]
-    fn a_flip_exchanges_left_and_right_in_every_row() {
+    fn a_flip_reverses_every_row() {
         let image = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         let flip = |probability| Transform::HorizontalFlip { probability };
         let always = apply(&flip(1.0), [1, 2, 3], &image, 1);
@@ -250,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn normalised_channel_by_channel() {
+    fn normalized_channel_by_channel() {
         let transform = Transform::Normalize {
             mean: vec![0.5, 0.0],
             std: vec![0.5, 2.0],

@@ -1,26 +1,28 @@
+//! Which examples are in which batch of an epoch.
+
 use std::ops::Range;
 use std::sync::Arc;
 
 use tinderbox_core::Seed;
 
-/// What to do with the last batch when the examples are not a multiple of the batch size.
+/// What to do with a last batch that is not full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LastBatch {
-    /// Keep it, shorter than the others: every example is seen exactly once.
+    /// Keep it, shorter than the others: every example is used exactly once.
     #[default]
     Keep,
-    /// Leave it out: every batch is full, and up to `batch_size - 1` examples wait for another epoch.
+    /// Drop it: every batch is full, and up to `batch_size - 1` examples are not used in this epoch.
     Drop,
-    /// Fill it up with the first examples of the same epoch's order: every batch is full, every
-    /// example is seen, a few are seen twice.
+    /// Fill it with the first examples of the same epoch: every batch is full, every example is used,
+    /// and a few are used twice.
     Wrap,
 }
 
-/// Which examples go into which batch of which epoch.
+/// The order and the batches of every epoch.
 #[derive(Clone)]
 pub struct Plan {
-    /// The examples, by index; all of them when `None`.
+    /// The indices of the examples; all of them if `None`.
     pub subset: Option<Arc<[usize]>>,
     pub examples: usize,
     pub batch_size: usize,
@@ -42,9 +44,8 @@ impl Plan {
         }
     }
 
-    /// Whether an epoch is followed by the next one, as far as can be known: data in their own order
-    /// are for measuring, again and again in epoch 0.
-    pub fn goes_on(&self) -> bool {
+    /// Whether the next epoch probably follows: unshuffled data are for evaluation, always in epoch 0.
+    pub fn continues(&self) -> bool {
         self.seed.is_some()
     }
 
@@ -67,7 +68,7 @@ impl Plan {
         let mut order = self.order(epoch);
         let batches = self.num_batches();
         if self.last_batch == LastBatch::Wrap {
-            // A part of a data set may have fewer examples than the batch: then some come several times.
+            // If there are fewer examples than in a batch, some are used several times.
             for place in 0..batches * self.batch_size - order.len() {
                 order.push(order[place]);
             }
@@ -82,7 +83,7 @@ impl Plan {
     }
 }
 
-/// Which examples go into which batch of an epoch.
+/// The order and the batches of one epoch.
 pub struct Schedule {
     pub order: Vec<usize>,
     pub batch_size: usize,

@@ -1,3 +1,5 @@
+//! A thread that gathers batches ahead.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
@@ -9,33 +11,33 @@ use super::plan::{Plan, Schedule};
 use crate::pool::on_own_threads;
 use crate::{DataError, Result};
 
-/// Bytes of a batch below which it is gathered by one thread, by what [`Examples::batch_bytes`] means.
+/// A batch of fewer bytes (by [`Examples::batch_bytes`]) is gathered by one thread.
 const WORTH_SHARING: usize = 1024 * 1024;
 
-/// A thread that gathers the batches of an epoch, and of the epochs after it, so that only the first
-/// one starts with nothing at hand. It ends when it is dropped.
+/// A thread that gathers the batches of an epoch and of the epochs after it, so that only the first epoch
+/// starts without ready batches. It ends when this is dropped.
 ///
-/// Who asks for a batch when none is ready lends a hand instead of waiting: it gathers one itself.
+/// If no batch is ready, the caller gathers one itself.
 pub struct Worker<E: Examples> {
     examples: Arc<E>,
     made: Receiver<Made<E::Host>>,
     handle: Option<JoinHandle<()>>,
-    /// Of the epoch that batches are taken from, once the thread has drawn its order.
+    /// The epoch whose batches are taken, once its order is known.
     work: Option<Arc<Work>>,
-    /// A later batch, gathered while an earlier one was in the making.
-    aside: Option<(usize, Result<E::Host>)>,
-    /// The epoch that it goes on with when the batches of this one are taken.
+    /// A later batch, which the caller gathered while the thread gathered an earlier one.
+    later: Option<(usize, Result<E::Host>)>,
+    /// The epoch that it continues with after this one.
     pub next: usize,
 }
 
-/// An epoch, whose batches are gathered by whoever comes first.
+/// An epoch, whose batches are claimed by the thread and by the caller.
 struct Work {
     schedule: Schedule,
     next: AtomicUsize,
 }
 
 impl Work {
-    /// The number of a batch that nobody else gathers.
+    /// The number of the next batch that is not claimed yet.
     fn claim(&self) -> Option<usize> {
         let batch = self.next.fetch_add(1, Ordering::Relaxed);
         (batch < self.schedule.batches).then_some(batch)
@@ -46,15 +48,15 @@ impl Work {
     }
 }
 
-/// What the thread makes: the order of an epoch, then those of its batches that it gathered, in order.
+/// What the thread sends: an epoch, then the batches of it that it gathered, in order.
 enum Made<H> {
     Order(Arc<Work>),
     Batch(usize, Result<H>),
 }
 
 impl<E: Examples> Worker<E> {
-    /// Starts in this epoch at this batch and keeps so many batches ready; `None` from a system that
-    /// gives no more threads.
+    /// Starts with this batch of this epoch and keeps `ready` batches ready; `None` if no thread can be
+    /// created.
     pub fn start(
         examples: Arc<E>,
         plan: Plan,
@@ -64,14 +66,14 @@ impl<E: Examples> Worker<E> {
     ) -> Option<Self> {
         let (send, made) = sync_channel(ready);
         let shared = Arc::clone(&examples);
-        // Much work may be shared among cores: not with those of rayon's global pool, see `pool`.
+        // Much work is shared with rayon, but not in its global pool: see `pool`.
         let alone = examples.batch_bytes(plan.batch_size) < WORTH_SHARING;
         let gather = move |work: &Work, batch| match alone {
             true => work.gather(&*shared, batch),
             false => on_own_threads(|| work.gather(&*shared, batch)),
         };
-        // `None` at its end: after a batch that failed, an epoch without another one after it, or when
-        // nobody is there to take what it makes, for an epoch was left early.
+        // Returns `None` after a failed batch, after the last epoch, or when the receiver was dropped because
+        // an epoch was left early.
         let run = move || {
             let mut first = batch;
             for epoch in epoch.. {
@@ -88,7 +90,7 @@ impl<E: Examples> Worker<E> {
                         return None;
                     }
                 }
-                if !plan.goes_on() {
+                if !plan.continues() {
                     return None;
                 }
                 first = 0;
@@ -106,23 +108,23 @@ impl<E: Examples> Worker<E> {
             made,
             handle: Some(handle),
             work: None,
-            aside: None,
+            later: None,
             next: epoch,
         })
     }
 
-    /// The batch of this number, which is the one after that of the call before; passes on a panic of
+    /// The batch with this number, which is the next one after that of the previous call; resumes a panic of
     /// the thread.
     pub fn batch(&mut self, number: usize) -> Result<E::Host> {
-        if let Some((_, host)) = self.aside.take_if(|(aside, _)| *aside == number) {
+        if let Some((_, host)) = self.later.take_if(|(later, _)| *later == number) {
             return host;
         }
         loop {
             let made = match self.made.try_recv() {
-                Err(TryRecvError::Empty) => match self.lend_a_hand() {
+                Err(TryRecvError::Empty) => match self.gather_next() {
                     Some((batch, host)) if batch == number => return host,
                     Some(later) => {
-                        self.aside = Some(later);
+                        self.later = Some(later);
                         continue;
                     }
                     None => self.made.recv().ok(),
@@ -140,9 +142,9 @@ impl<E: Examples> Worker<E> {
         }
     }
 
-    /// Gathers a batch of this epoch that nobody has begun, unless one is set aside already.
-    fn lend_a_hand(&self) -> Option<(usize, Result<E::Host>)> {
-        let work = self.work.as_ref().filter(|_| self.aside.is_none())?;
+    /// Gathers the next batch that is not claimed, unless a later batch is stored already.
+    fn gather_next(&self) -> Option<(usize, Result<E::Host>)> {
+        let work = self.work.as_ref().filter(|_| self.later.is_none())?;
         let batch = work.claim()?;
         Some((batch, work.gather(&*self.examples, batch)))
     }
@@ -155,23 +157,24 @@ impl<E: Examples> Worker<E> {
     }
 }
 
-/// How long it waits for room before it looks again, and how often.
-const NAP: Duration = Duration::from_micros(50);
-const NAPS: usize = 10;
+/// How long the thread sleeps between two attempts to send a batch.
+const SLEEP: Duration = Duration::from_micros(50);
 
-/// Puts a batch with those that are ready, as soon as there is room; `None` when nobody is there to
-/// take it.
+/// The number of attempts before it blocks.
+const ATTEMPTS: usize = 10;
+
+/// Sends a batch as soon as there is room in the channel; `None` if the receiver was dropped.
 ///
-/// Looks again after a nap: being woken when a batch is taken would cost the training 10 us, a fifth
-/// of a short step. Beside steps that are longer than the naps that is nothing.
+/// It sleeps and tries again before it blocks, because waking a blocked thread costs the training thread
+/// 10 us, a fifth of a short step.
 fn put<T>(ready: &SyncSender<T>, mut batch: T) -> Option<()> {
-    for _ in 0..NAPS {
+    for _ in 0..ATTEMPTS {
         batch = match ready.try_send(batch) {
             Ok(()) => return Some(()),
             Err(TrySendError::Full(batch)) => batch,
             Err(TrySendError::Disconnected(_)) => return None,
         };
-        std::thread::sleep(NAP);
+        std::thread::sleep(SLEEP);
     }
     ready.send(batch).ok()
 }

@@ -1,4 +1,4 @@
-//! Which part every row belongs to.
+//! The part of every row.
 
 use tinderbox_core::{Rng, Seed};
 
@@ -8,12 +8,12 @@ use super::strategy::members;
 /// The part of a row that belongs to none.
 pub(super) const NO_PART: u32 = u32::MAX;
 
-/// How much of the rows goes to which part.
+/// The shares of the parts.
 #[derive(Clone, Copy)]
 pub(super) struct Shares<'a> {
     /// The share of each part; they sum to 1.
     pub all: &'a [f64],
-    /// How many of the first parts must have a row.
+    /// Number of parts, the first ones, that must have a row.
     pub filled: usize,
     /// Rows that a class needs to be spread over the parts.
     pub spread: usize,
@@ -90,7 +90,7 @@ fn stratified(classes: &[u64], shares: Shares, rng: &mut Rng) -> Vec<u32> {
         for &row in &rows {
             parts[row] = dealer.deal(1);
         }
-        // What is never trained on cannot be predicted.
+        // A class without training rows cannot be learned.
         if shares.small != NO_PART && rows.iter().all(|&row| parts[row] != shares.small) {
             parts[rows[0]] = shares.small;
         }
@@ -169,7 +169,7 @@ fn spare_group(members: &[Vec<usize>], place: &[u32], shares: &[f64], empty: u32
         .min_by(|&a, &b| distance(a).total_cmp(&distance(b)))
 }
 
-/// Hands out items one by one, each to the part that is furthest behind its share.
+/// Assigns items one by one, each to the part that is furthest below its share.
 ///
 /// Any run of rows is spread by the shares to within a row or two, so a run of one class is.
 struct Dealer<'a> {
@@ -187,7 +187,7 @@ impl<'a> Dealer<'a> {
         }
     }
 
-    /// The part of an item of so many rows.
+    /// The part of an item of this many rows.
     fn deal(&mut self, rows: usize) -> u32 {
         self.dealt += rows;
         let behind = |part: usize| self.shares[part] * self.dealt as f64 - self.sizes[part] as f64;

@@ -1,10 +1,12 @@
+//! Cross-validation.
+
 use tinderbox_core::Seed;
 
 use super::assign::{NO_PART, Shares, assign};
 use super::{Strategy, cannot, too_few};
 use crate::Result;
 
-/// Rows to train on, and rows to validate on.
+/// The rows of a fold: those to train on, and those to validate on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fold {
     /// Indices of the rows to train on, ascending.
@@ -13,8 +15,8 @@ pub struct Fold {
     pub valid: Vec<usize>,
 }
 
-/// The folds of a cross-validation, each made when it is asked for: in memory are a number a row,
-/// and the folds that the caller keeps.
+/// The folds of a cross-validation. Each is made when it is requested: in memory are one number for each
+/// row, and the folds that the caller keeps.
 ///
 /// ```
 /// use tinderbox_core::Seed;
@@ -34,7 +36,8 @@ pub struct Folds {
     in_time: bool,
 }
 
-/// `k` folds: every row is validated on once, by a model that was trained on the others.
+/// Splits rows into `k` folds: every row is in the validation part of one fold, and in the training part of
+/// the others.
 ///
 /// With [`Strategy::Time`] the rows are cut into `k + 1` blocks and fold `i` trains on all blocks
 /// before the one it validates on, so the first block is never validated on. With
@@ -80,12 +83,12 @@ impl Folds {
         self.folds
     }
 
-    /// Never: there are two folds at least.
+    /// Always false: there are at least two folds.
     pub fn is_empty(&self) -> bool {
         self.folds == 0
     }
 
-    /// The fold with this number, counted from 0.
+    /// The fold with this index, counted from 0.
     ///
     /// # Errors
     /// A number that no fold has.
@@ -99,7 +102,7 @@ impl Folds {
         }
     }
 
-    /// The folds one after the other.
+    /// Iterates over the folds.
     pub fn iter(&self) -> FoldsIter<'_> {
         FoldsIter {
             folds: self,
@@ -130,7 +133,7 @@ impl<'a> IntoIterator for &'a Folds {
     }
 }
 
-/// The folds of [`Folds`] one after the other, each made when its turn comes.
+/// An iterator over [`Folds`].
 #[derive(Clone, Debug)]
 pub struct FoldsIter<'a> {
     folds: &'a Folds,

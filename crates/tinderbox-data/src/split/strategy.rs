@@ -1,29 +1,30 @@
+//! How rows are split.
+
 use std::collections::{HashMap, HashSet};
 
 use super::cannot;
 use crate::Result;
 
-/// What decides which rows may be apart.
+/// How rows are assigned to parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Strategy {
-    /// Every row for itself, drawn at random.
+    /// At random, each row on its own.
     Random,
-    /// At random within each class, with the same share of every class in each part; a class label a
-    /// row.
+    /// At random within each class, with the same share of every class in each part; a class for each row.
     ///
     /// A class with fewer rows than there are parts cannot be spread: all its rows are for training.
-    /// [`Strategy::small_classes`] says which ones those are.
+    /// [`Strategy::small_classes`] returns these classes.
     Stratified(Vec<u64>),
-    /// Rows of one group stay together, as photographs of one patient must; a group a row.
+    /// Rows of one group stay together, such as photographs of one patient; a group for each row.
     ///
     /// Groups are drawn at random; the size of a part differs from its share by the rows of the
     /// largest group at most.
     Grouped(Vec<u64>),
-    /// The past for training, the future for validation; a time a row. Rows of one moment stay
-    /// together, nothing is drawn.
+    /// Earlier rows for training, later rows for validation; a time for each row. Rows of the same time
+    /// stay together, and nothing is random.
     Time(Vec<i64>),
-    /// The rows as they stand, cut into consecutive blocks; nothing is drawn.
+    /// The rows in their order, cut into consecutive blocks; nothing is random.
     Consecutive,
 }
 
@@ -32,7 +33,7 @@ impl Strategy {
     /// order of its first row; of [`Strategy::Stratified`] only.
     ///
     /// [`split`](super::split) leaves them all in the first part, which is for training. For
-    /// [`k_fold`](super::k_fold) ask with 2 parts: a class of one row is never validated on.
+    /// [`k_fold`](super::k_fold) pass 2 parts: a class of one row is never in a validation part.
     pub fn small_classes(&self, parts: usize) -> Vec<Vec<usize>> {
         let Self::Stratified(classes) = self else {
             return Vec::new();
@@ -56,7 +57,7 @@ impl Strategy {
         }
     }
 
-    /// How many classes, groups, moments or single rows there are.
+    /// Number of classes, groups, times or single rows.
     pub(super) fn blocks(&self, rows: usize) -> usize {
         match self {
             Self::Stratified(keys) | Self::Grouped(keys) => {
@@ -68,7 +69,7 @@ impl Strategy {
     }
 }
 
-/// The rows of every key, in the order of their first row.
+/// The rows of every key, in the order of their first rows.
 pub(super) fn members(keys: &[u64]) -> Vec<Vec<usize>> {
     let mut places: HashMap<u64, usize> = HashMap::new();
     let mut members: Vec<Vec<usize>> = Vec::new();

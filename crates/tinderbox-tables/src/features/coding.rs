@@ -1,12 +1,15 @@
+//! From the value of a category column to a number.
+
 use std::sync::OnceLock;
 
 use polars::prelude::PlHashMap;
 use serde::{Deserialize, Serialize};
-
-use super::{Encode, Missing, Output, OutputKind, Unseen};
 use tinderbox_data::Slot;
 
-/// From a word that may be missing to a category.
+use super::output::{Output, OutputKind};
+use super::spec::{Encode, Missing, Unseen};
+
+/// How the values of a category column, or of a crossed pair, are encoded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Coding {
@@ -16,31 +19,31 @@ pub(super) struct Coding {
     /// Whether a value was missing in a training row.
     pub missing_seen: bool,
     pub unseen: Unseen,
-    /// The words of the training rows that share one category, if rare ones do.
+    /// The categories of the training rows that share one feature, where rare ones do.
     pub rare: Option<Vocabulary>,
-    /// Place of the most frequent word, for missing ones.
+    /// Index of the most frequent category, which replaces missing values.
     pub most_frequent: Option<usize>,
 }
 
-/// What a word is.
+/// What a value is encoded as.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Code {
-    /// The word at this place of the vocabulary.
-    Word(usize),
+    /// The category at this place of the vocabulary.
+    Category(usize),
     Rare,
     Missing,
-    /// No category at all.
+    /// No category: all zeros.
     None,
 }
 
 impl Coding {
-    /// The category of a word. One that no training row had is none at all: its weight would be
-    /// whatever the model started with.
-    pub fn code(&self, word: Option<&str>) -> Result<Code, String> {
-        let Some(word) = word else {
+    /// The code of a value. A kind of value that no training row had gets [`Code::None`]: its weight
+    /// would be whatever the model started with.
+    pub fn code(&self, category: Option<&str>) -> Result<Code, String> {
+        let Some(category) = category else {
             return match (self.missing, self.most_frequent) {
                 (Missing::Category, _) if self.missing_seen => Ok(Code::Missing),
-                (Missing::MostFrequent, Some(place)) => Ok(Code::Word(place)),
+                (Missing::MostFrequent, Some(place)) => Ok(Code::Category(place)),
                 (Missing::Category | Missing::MostFrequent | Missing::Zeros, _) => Ok(Code::None),
                 (Missing::Error, _) => Err(
                     "the value is missing; state missing = \"category\", or leave the row out"
@@ -48,26 +51,26 @@ impl Coding {
                 ),
             };
         };
-        if let Some(place) = self.vocabulary.place(word) {
-            return Ok(Code::Word(place));
+        if let Some(place) = self.vocabulary.place(category) {
+            return Ok(Code::Category(place));
         }
         let rare = self.rare.as_ref();
-        if rare.is_some_and(|rare| rare.place(word).is_some()) {
+        if rare.is_some_and(|rare| rare.place(category).is_some()) {
             return Ok(Code::Rare);
         }
         match self.unseen {
             Unseen::Rare if self.has_rare() => Ok(Code::Rare),
             Unseen::Rare | Unseen::Zeros => Ok(Code::None),
             Unseen::Error => Err(format!(
-                "category \"{word}\" is not among the {} of the training rows; state unseen = \"zeros\" or \"rare\", or correct it",
-                self.vocabulary.words.len()
+                "category \"{category}\" is not among the {} of the training rows; state unseen = \"zeros\" or \"rare\", or correct it",
+                self.vocabulary.categories.len()
             )),
         }
     }
 
-    /// Whether a training row had a rare word.
+    /// Whether a training row had a rare category.
     fn has_rare(&self) -> bool {
-        (self.rare.as_ref()).is_some_and(|rare| !rare.words.is_empty())
+        (self.rare.as_ref()).is_some_and(|rare| !rare.categories.is_empty())
     }
 
     /// Number of features.
@@ -75,14 +78,14 @@ impl Coding {
         match self.encode {
             Encode::Ordinal => 1,
             Encode::OneHot => {
-                self.vocabulary.words.len()
+                self.vocabulary.categories.len()
                     + usize::from(self.rare.is_some())
                     + usize::from(self.missing == Missing::Category)
             }
         }
     }
 
-    /// What the one number is that stands for the category in a narrow row.
+    /// The meaning of the number of the category in a narrow row.
     pub fn slot(&self) -> Slot {
         match self.encode {
             Encode::Ordinal => Slot::Number,
@@ -90,14 +93,14 @@ impl Coding {
         }
     }
 
-    /// The number of a category in a narrow row.
+    /// The number of a code in a narrow row.
     pub fn number(&self, code: Code) -> f32 {
-        let words = self.vocabulary.words.len();
+        let categories = self.vocabulary.categories.len();
         let place = match code {
-            Code::Word(place) => Some(place),
-            Code::Rare => Some(words),
+            Code::Category(place) => Some(place),
+            Code::Rare => Some(categories),
             Code::Missing if self.encode == Encode::OneHot => {
-                Some(words + usize::from(self.rare.is_some()))
+                Some(categories + usize::from(self.rare.is_some()))
             }
             Code::Missing | Code::None => None,
         };
@@ -112,14 +115,14 @@ impl Coding {
                 kind,
             });
         };
-        let words = &self.vocabulary.words;
+        let categories = &self.vocabulary.categories;
         if self.encode == Encode::Ordinal {
-            let size = 1 + words.len() + usize::from(self.has_rare());
+            let size = 1 + categories.len() + usize::from(self.has_rare());
             return push(source.to_owned(), OutputKind::Index { size });
         }
-        for word in words {
+        for category in categories {
             push(
-                format!("{source}_{}", word.replace(PAIR, "×")),
+                format!("{source}_{}", category.replace(PAIR, "×")),
                 OutputKind::OneHot,
             );
         }
@@ -132,30 +135,49 @@ impl Coding {
     }
 }
 
-/// What stands between two crossed words; no text file has it inside a word.
+/// Two crossed categories as one string; missing if one of them is.
+pub(super) fn pair<'a>(
+    a: Option<&str>,
+    b: Option<&str>,
+    buffer: &'a mut String,
+) -> Option<&'a str> {
+    let (a, b) = (a?, b?);
+    buffer.clear();
+    buffer.push_str(a);
+    buffer.push(PAIR);
+    buffer.push_str(b);
+    Some(buffer)
+}
+
+/// Separates two crossed categories: the unit separator, which text files do not hold.
 pub(super) const PAIR: char = '\u{1f}';
 
-/// Different words in a fixed order.
+/// Different categories in a fixed order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub(super) struct Vocabulary {
-    pub words: Vec<String>,
+    pub categories: Vec<String>,
     places: OnceLock<PlHashMap<String, usize>>,
 }
 
 impl Vocabulary {
-    pub fn place(&self, word: &str) -> Option<usize> {
+    pub fn place(&self, category: &str) -> Option<usize> {
         let places = self.places.get_or_init(|| {
-            let words = self.words.iter().cloned().enumerate();
-            words.map(|(place, word)| (word, place)).collect()
+            let categories = self.categories.iter().cloned().enumerate();
+            categories
+                .map(|(place, category)| (category, place))
+                .collect()
         });
-        places.get(word).copied()
+        places.get(category).copied()
     }
 
-    /// Whether some words are whole numbers, and all of those are written as numbers are: without
-    /// zeros or signs before them.
+    /// Whether some categories are whole numbers, and all of those are written in the usual way: without
+    /// leading zeros or a plus sign.
     pub fn digits_are_numbers(&self) -> bool {
-        let parts = self.words.iter().flat_map(|word| word.split(PAIR));
+        let parts = self
+            .categories
+            .iter()
+            .flat_map(|category| category.split(PAIR));
         let mut numbers = parts.filter_map(|part| Some((part, part.trim().parse::<i128>().ok()?)));
         let mut some = false;
         numbers.all(|(part, number)| {
@@ -166,9 +188,9 @@ impl Vocabulary {
 }
 
 impl From<Vec<String>> for Vocabulary {
-    fn from(words: Vec<String>) -> Self {
+    fn from(categories: Vec<String>) -> Self {
         Self {
-            words,
+            categories,
             places: OnceLock::new(),
         }
     }
@@ -176,12 +198,12 @@ impl From<Vec<String>> for Vocabulary {
 
 impl From<Vocabulary> for Vec<String> {
     fn from(vocabulary: Vocabulary) -> Self {
-        vocabulary.words
+        vocabulary.categories
     }
 }
 
 impl PartialEq for Vocabulary {
     fn eq(&self, other: &Self) -> bool {
-        self.words == other.words
+        self.categories == other.categories
     }
 }

@@ -1,23 +1,26 @@
+//! The pass over the training rows that makes features of a specification.
+
 use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
-use super::columns::{Frame, WordKind, column_type, find, moments, numbers, require, words};
+use super::coding::pair;
+use super::counts::{CodingOptions, Counts, NO_VALUE};
 use super::dates;
-use super::fit_number::NumberObserver;
-use super::fit_target::TargetObserver;
-use super::fit_words::{Counts, Wanted};
-use super::fitted::{Features, FittedColumn, Indicator, no_features};
+use super::fitted::{Features, no_features};
+use super::fitted_column::{FittedColumn, Indicator};
+use super::frame::{Frame, find, require};
+use super::numeric::NumberObserver;
 use super::spec::{ColumnSpec, DatePart, FeatureSpec, Ignored, Missing};
-use super::transform::join;
+use super::target::TargetObserver;
+use super::values::{CategoryKind, categories, column_type, numbers, timestamps};
 use crate::{DataError, Result};
 
 impl FeatureSpec {
-    /// Looks once at all rows of a frame, which are to be training rows only, and gives what turns
-    /// any such frame into numbers.
+    /// Fits the features in one pass over the rows of a frame, which should be training rows only.
     ///
     /// Of a `LazyFrame` only parts are in memory at a time. The result does not depend on how the
-    /// rows are cut into parts, nor on the number of threads. A column without a value in any row is
-    /// left out, see [`Features::left_out`]: which rows a split gives to training is chance.
+    /// rows are cut into parts, nor on the number of threads. A column that has no value in any row, or
+    /// only categories that are too rare, is left out: see [`Features::left_out`].
     ///
     /// # Errors
     ///
@@ -48,7 +51,7 @@ impl FeatureSpec {
         };
         let mut rows = 0;
         frame.for_each_part(&names, &mut |part| {
-            // Cores share the columns; of several wrong ones the first is told.
+            // Columns are observed in parallel; of several errors the one of the first column is returned.
             let columns = observers.par_iter_mut().zip(&self.columns);
             let observed: Vec<Result<()>> = columns
                 .map(|(observer, column)| observer.observe(column, part, rows))
@@ -68,10 +71,10 @@ impl FeatureSpec {
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for (observer, column) in observers.into_iter().zip(&self.columns) {
             match observer.finish(column)? {
-                Some(column) => columns.push(column),
-                None => left_out.push(Ignored {
+                Ok(column) => columns.push(column),
+                Err(reason) => left_out.push(Ignored {
                     name: column.names().join("×"),
-                    reason: NO_VALUE.to_owned(),
+                    reason,
                 }),
             }
         }
@@ -86,13 +89,12 @@ impl FeatureSpec {
     }
 }
 
-const NO_VALUE: &str = "it has no value in any training row";
-
+/// What is learned of one column while its values are read.
 enum Observer {
     Numeric(NumberObserver),
     Date(Vec<(DatePart, NumberObserver)>),
-    Words {
-        kinds: Vec<Option<WordKind>>,
+    Categories {
+        kinds: Vec<Option<CategoryKind>>,
         counts: Counts,
     },
 }
@@ -108,7 +110,7 @@ impl Observer {
                     .map(|&part| (part, NumberObserver::new(spec.impute, &spec.steps, limit)))
                     .collect(),
             ),
-            ColumnSpec::Category(_) | ColumnSpec::Cross(_) => Self::Words {
+            ColumnSpec::Category(_) | ColumnSpec::Cross(_) => Self::Categories {
                 kinds: vec![None; column.names().len()],
                 counts: Counts::new(limit),
             },
@@ -130,41 +132,41 @@ impl Observer {
                 }
             }
             (Self::Date(parts), _) => {
-                let moments = moments(find(frame, &name)?)?;
-                for (row, moment) in moments.iter().enumerate() {
+                let timestamps = timestamps(find(frame, &name)?, first_row)?;
+                for (row, timestamp) in timestamps.iter().enumerate() {
                     for (part, observer) in parts.iter_mut() {
-                        let value = moment.map(|moment| dates::part(moment, *part));
+                        let value = timestamp.map(|timestamp| dates::part(timestamp, *part));
                         observer.add(value).map_err(|problem| at(row, problem))?;
                     }
                 }
             }
-            (Self::Words { kinds, counts }, ColumnSpec::Cross(spec)) => {
+            (Self::Categories { kinds, counts }, ColumnSpec::Cross(spec)) => {
                 let [a, b] = &spec.columns;
-                let (kind_a, first) = words(find(frame, a)?, first_row)?;
-                let (kind_b, second) = words(find(frame, b)?, first_row)?;
+                let (kind_a, first) = categories(find(frame, a)?, first_row)?;
+                let (kind_b, second) = categories(find(frame, b)?, first_row)?;
                 kinds[0] = kinds[0].or(kind_a);
                 kinds[1] = kinds[1].or(kind_b);
-                let mut pair = String::new();
+                let mut buffer = String::new();
                 for (row, (a, b)) in first.iter().zip(second.iter()).enumerate() {
-                    let word = join(a, b, &mut pair);
-                    forbid_missing(word, spec.missing).map_err(|problem| at(row, problem))?;
-                    counts.add(&name, word, 1)?;
+                    let category = pair(a, b, &mut buffer);
+                    forbid_missing(category, spec.missing).map_err(|problem| at(row, problem))?;
+                    counts.add(&name, category, 1)?;
                 }
             }
-            (Self::Words { kinds, counts }, _) => {
-                let (kind, values) = words(find(frame, &name)?, first_row)?;
+            (Self::Categories { kinds, counts }, _) => {
+                let (kind, values) = categories(find(frame, &name)?, first_row)?;
                 kinds[0] = kinds[0].or(kind);
                 let missing = match column {
                     ColumnSpec::Category(spec) => spec.missing,
                     _ => Missing::default(),
                 };
-                // The same word often follows: it is counted once for all of them.
+                // Equal values often follow each other: a run of them is counted at once.
                 let mut run = (None, 0);
-                for (row, word) in values.iter().enumerate() {
-                    forbid_missing(word, missing).map_err(|problem| at(row, problem))?;
-                    if word != run.0 {
+                for (row, category) in values.iter().enumerate() {
+                    forbid_missing(category, missing).map_err(|problem| at(row, problem))?;
+                    if category != run.0 {
                         counts.add(&name, run.0, run.1)?;
-                        run = (word, 0);
+                        run = (category, 0);
                     }
                     run.1 += 1;
                 }
@@ -174,13 +176,15 @@ impl Observer {
         Ok(())
     }
 
-    /// The column as it was fitted; none without a value in any row.
-    fn finish(self, column: &ColumnSpec) -> Result<Option<FittedColumn>> {
-        let text = WordKind::Text;
+    /// The fitted column, or the reason why it is left out.
+    fn finish(self, column: &ColumnSpec) -> Result<Result<FittedColumn, String>> {
+        let text = CategoryKind::Text;
+        let no_value = || NO_VALUE.to_owned();
         Ok(match (self, column) {
             (Self::Numeric(observer), ColumnSpec::Numeric(spec)) => {
                 let indicator = Indicator::new(spec.missing_indicator, observer.missing);
-                observer.finish().map(|number| FittedColumn::Numeric {
+                let number = observer.finish().ok_or_else(no_value);
+                number.map(|number| FittedColumn::Numeric {
                     name: spec.name.clone(),
                     indicator,
                     number,
@@ -192,15 +196,16 @@ impl Observer {
                 let parts = parts.map(|(part, observer)| Some((part, observer.finish()?)));
                 parts
                     .collect::<Option<_>>()
+                    .ok_or_else(no_value)
                     .map(|parts| FittedColumn::Date {
                         name: spec.name.clone(),
                         indicator: Indicator::new(spec.missing_indicator, missing),
                         parts,
                     })
             }
-            (Self::Words { kinds, counts }, ColumnSpec::Category(spec)) => {
-                let words = kinds[0].unwrap_or(text);
-                let wanted = Wanted {
+            (Self::Categories { kinds, counts }, ColumnSpec::Category(spec)) => {
+                let category_kind = kinds[0].unwrap_or(text);
+                let options = CodingOptions {
                     encode: spec.encode,
                     missing: spec.missing,
                     unseen: spec.unseen,
@@ -208,15 +213,15 @@ impl Observer {
                     keep_most_frequent: spec.keep_most_frequent,
                 };
                 counts
-                    .finish(words, wanted)
+                    .finish(category_kind, options)
                     .map(|coding| FittedColumn::Category {
                         name: spec.name.clone(),
-                        words,
+                        category_kind,
                         coding,
                     })
             }
-            (Self::Words { kinds, counts }, ColumnSpec::Cross(spec)) => {
-                let wanted = Wanted {
+            (Self::Categories { kinds, counts }, ColumnSpec::Cross(spec)) => {
+                let options = CodingOptions {
                     encode: spec.encode,
                     missing: spec.missing,
                     unseen: spec.unseen,
@@ -224,10 +229,10 @@ impl Observer {
                     keep_most_frequent: spec.keep_most_frequent,
                 };
                 counts
-                    .finish(text, wanted)
+                    .finish(text, options)
                     .map(|coding| FittedColumn::Cross {
                         names: spec.columns.clone(),
-                        words: [kinds[0].unwrap_or(text), kinds[1].unwrap_or(text)],
+                        category_kinds: [kinds[0].unwrap_or(text), kinds[1].unwrap_or(text)],
                         coding,
                     })
             }
@@ -240,8 +245,8 @@ impl Observer {
     }
 }
 
-fn forbid_missing(word: Option<&str>, missing: Missing) -> Result<(), String> {
-    match (word, missing) {
+fn forbid_missing(category: Option<&str>, missing: Missing) -> Result<(), String> {
+    match (category, missing) {
         (None, Missing::Error) => {
             Err("the value is missing; state missing = \"category\", or leave the row out".into())
         }

@@ -1,5 +1,7 @@
-/// Count, mean, variance, least and greatest value in one pass (Welford 1962), value by value, so
-/// that the result does not depend on how the rows were cut into chunks.
+//! Statistics of a column of numbers in one pass and in bounded memory.
+
+/// Count, mean, variance, minimum and maximum in one pass (Welford 1962), value by value, so that the
+/// result does not depend on how the rows are cut into parts.
 #[derive(Clone, Debug)]
 pub(super) struct Moments {
     pub count: u64,
@@ -35,16 +37,15 @@ impl Moments {
     pub fn deviation(&self) -> f64 {
         match self.count {
             0 | 1 => 0.0,
-            // Rounding leaves a trace where there is nothing: equal values deviate by nothing.
+            // For equal values the sum may differ from 0 by rounding errors.
             _ if self.least == self.greatest => 0.0,
             count => (self.squares / (count - 1) as f64).sqrt(),
         }
     }
 }
 
-/// How far values are spread, whatever a few of them are: the distance between the quartiles. Where
-/// they are equal, as in a column of mostly zeros, it is that of quantiles further out, which `inner`
-/// gives for a fraction.
+/// A robust measure of spread: the distance between the quartiles. If they are equal, as in a column of
+/// mostly zeros, the distance between quantiles further out; `inner` returns the quantile of a fraction.
 pub(super) fn spread(quartiles: f64, inner: impl Fn(f64) -> f64) -> f64 {
     let further_out = || {
         let spreads = [0.1, 0.01].map(|tail| inner(1.0 - tail) - inner(tail));
@@ -56,8 +57,8 @@ pub(super) fn spread(quartiles: f64, inner: impl Fn(f64) -> f64) -> f64 {
     }
 }
 
-/// The place of a quantile among sorted values; between two places it is the one nearer to the middle,
-/// so that an extreme value has no part in any other.
+/// The index of a quantile among sorted values; between two indices it is the one nearer to the middle, so
+/// that an extreme value does not influence other quantiles.
 pub(super) fn inner_place(fraction: f64, count: u64) -> u64 {
     let place = fraction * count.saturating_sub(1) as f64;
     match fraction < 0.5 {
@@ -66,16 +67,17 @@ pub(super) fn inner_place(fraction: f64, count: u64) -> u64 {
     }
 }
 
-/// Evenly spaced ones of many numbers, in bounded memory.
+/// An evenly spaced sample of many numbers, in bounded memory.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
     pub kept: Vec<f64>,
-    /// Every how many numbers one is kept, and how many came since the last one.
+    /// One of this many numbers is kept.
     stride: usize,
+    /// Numbers since the last one that was kept.
     since: usize,
 }
 
-/// Numbers of a sample at most: enough for a histogram, whatever the size of the file.
+/// The most numbers of a sample: enough for a histogram of a file of any size.
 pub(super) const SAMPLE: usize = 20_000;
 
 impl Sample {
@@ -87,7 +89,7 @@ impl Sample {
         self.since = 0;
         self.kept.push(value);
         if self.kept.len() == SAMPLE {
-            // Every second of them, and from now on every second that comes.
+            // From now on, half as many numbers are kept.
             let mut place = 0;
             self.kept.retain(|_| {
                 place += 1;
@@ -98,15 +100,15 @@ impl Sample {
     }
 }
 
-/// Values kept before they are thinned out.
+/// Values of a level before it is thinned out.
 const KEPT: usize = 1 << 20;
 
-/// Quantiles in bounded memory: exact up to a million values, beyond that every second value of a
-/// sorted million stands for two (Manku, Rajagopalan, Lindsay 1998), which moves a rank by less
-/// than one in ten thousand for a billion values.
+/// Quantiles in bounded memory: exact up to a million values; above, every second value of a sorted
+/// million represents two (Manku, Rajagopalan, Lindsay 1998), which moves a rank by less than one in ten
+/// thousand for a billion values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Quantiles {
-    /// `levels[k]` holds values that stand for `2^k` values each.
+    /// The values of `levels[k]` represent `2^k` values each.
     levels: Vec<Vec<f64>>,
     odd: bool,
 }
@@ -124,15 +126,14 @@ impl Quantiles {
             if level + 1 == self.levels.len() {
                 self.levels.push(Vec::new());
             }
-            // Alternating between even and odd places keeps the errors from adding up.
+            // Alternating between even and odd indices keeps the errors from adding up.
             self.levels[level + 1].extend(full.iter().skip(usize::from(self.odd)).step_by(2));
             self.odd = !self.odd;
             level += 1;
         }
     }
 
-    /// The value below which this fraction of all lies, interpolated as NumPy does; `None` without
-    /// values.
+    /// The quantile of this fraction, interpolated as in NumPy; `None` without values.
     pub fn at(&self, fraction: f64) -> Option<f64> {
         let sorted = self.sorted();
         let place = fraction * sorted.count.checked_sub(1)? as f64;
@@ -163,14 +164,14 @@ impl Quantiles {
     }
 }
 
-/// Values in ascending order, each with how many it stands for.
+/// Values in ascending order, each with the number of values that it represents.
 struct Sorted {
     all: Vec<(f64, u64)>,
     count: u64,
 }
 
 impl Sorted {
-    /// The value at this place; the last one beyond the end.
+    /// The value of this rank; the last one beyond the end.
     fn nth(&self, rank: u64) -> Option<f64> {
         let mut seen = 0;
         let found = self.all.iter().find(|(_, weight)| {

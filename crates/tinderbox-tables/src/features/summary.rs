@@ -1,15 +1,17 @@
-//! What a column looks like, for people: type, missing values, distribution.
+//! A summary of a column for people: type, missing values, distribution.
 
 use polars::prelude::{DataFrame, PlHashMap};
 
-use super::columns::{Frame, find, moments, numbers, require, words};
+use super::frame::{Frame, find, require};
 use super::statistics::Sample;
+use super::values::{categories, numbers, timestamps};
 use crate::Result;
+use crate::calendar::DAY_MICROSECONDS;
 
-/// Different words that are counted at most.
-const WORDS: usize = 10_000;
+/// The most categories that are counted.
+const COUNTED: usize = 10_000;
 
-/// What one column of a frame looks like.
+/// A summary of one column of a frame.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ColumnSummary {
@@ -21,39 +23,39 @@ pub struct ColumnSummary {
     pub rows: usize,
     /// Rows where the value is missing: null, or NaN.
     pub missing: usize,
-    /// The values that are there.
+    /// The values that are present.
     pub values: Distribution,
 }
 
 /// The values of a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Distribution {
-    /// Numbers, or moments in days since 1970-01-01: evenly spaced ones of them where there are many.
+    /// Numbers, or dates in days since 1970-01-01; of many, an evenly spaced sample.
     Numbers(Vec<f64>),
-    /// Words and how often each is there, the most frequent first; beyond 10,000 different words,
-    /// only those that came first are counted.
-    Words(Vec<(String, u64)>),
-    /// A type that has neither.
+    /// Categories and the number of rows of each, the most frequent first; of more than 10,000 different
+    /// ones, only the first are counted.
+    Categories(Vec<(String, u64)>),
+    /// A type that is neither.
     Other,
 }
 
-/// What each of these columns looks like, in one pass and in bounded memory.
+/// Summarizes columns in one pass and in bounded memory.
 ///
 /// # Errors
 ///
 /// A column that is not there, a frame that cannot be read.
-pub fn summarise(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSummary>> {
+pub fn summarize(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSummary>> {
     let schema = frame.columns()?;
     require(&schema, columns.iter().copied())?;
     let names: Vec<String> = columns.iter().map(|name| name.to_string()).collect();
-    let mut looks: Vec<Look> = names.iter().map(|_| Look::default()).collect();
+    let mut looks: Vec<Counted> = names.iter().map(|_| Counted::default()).collect();
     frame.for_each_part(&names, &mut |part| {
         looks
             .iter_mut()
             .zip(&names)
             .try_for_each(|(look, name)| look.add(part, name))
     })?;
-    let summary = |(look, name): (Look, String)| ColumnSummary {
+    let summary = |(look, name): (Counted, String)| ColumnSummary {
         dtype: schema
             .get(&name)
             .map_or_else(String::new, |dtype| dtype.to_string()),
@@ -66,15 +68,15 @@ pub fn summarise(frame: &impl Frame, columns: &[&str]) -> Result<Vec<ColumnSumma
 }
 
 #[derive(Default)]
-struct Look {
+struct Counted {
     rows: usize,
     missing: usize,
     numbers: Sample,
-    words: PlHashMap<String, u64>,
+    categories: PlHashMap<String, u64>,
     other: bool,
 }
 
-impl Look {
+impl Counted {
     fn add(&mut self, part: &DataFrame, name: &str) -> Result<()> {
         let column = find(part, name)?;
         self.rows += part.height();
@@ -84,13 +86,13 @@ impl Look {
                 self.number(value.filter(|value| !value.is_nan()));
             }
         } else if dtype.is_date() || dtype.is_datetime() {
-            const DAY: f64 = 86_400_000_000.0;
-            for moment in moments(column)?.iter() {
-                self.number(moment.map(|moment| moment as f64 / DAY));
+            const DAY: f64 = DAY_MICROSECONDS as f64;
+            for timestamp in timestamps(column, 0)?.iter() {
+                self.number(timestamp.map(|timestamp| timestamp as f64 / DAY));
             }
-        } else if let Ok((_, words)) = words(column, 0) {
-            for word in words.iter() {
-                self.word(word);
+        } else if let Ok((_, categories)) = categories(column, 0) {
+            for category in categories.iter() {
+                self.category(category);
             }
         } else {
             self.missing += column.null_count();
@@ -107,23 +109,23 @@ impl Look {
         self.numbers.add(value);
     }
 
-    fn word(&mut self, word: Option<&str>) {
-        let Some(word) = word else {
+    fn category(&mut self, category: Option<&str>) {
+        let Some(category) = category else {
             self.missing += 1;
             return;
         };
-        if let Some(count) = self.words.get_mut(word) {
+        if let Some(count) = self.categories.get_mut(category) {
             *count += 1;
-        } else if self.words.len() < WORDS {
-            self.words.insert(word.to_owned(), 1);
+        } else if self.categories.len() < COUNTED {
+            self.categories.insert(category.to_owned(), 1);
         }
     }
 
     fn values(self) -> Distribution {
-        if !self.words.is_empty() {
-            let mut words: Vec<(String, u64)> = self.words.into_iter().collect();
-            words.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-            Distribution::Words(words)
+        if !self.categories.is_empty() {
+            let mut categories: Vec<(String, u64)> = self.categories.into_iter().collect();
+            categories.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+            Distribution::Categories(categories)
         } else if self.other {
             Distribution::Other
         } else {
@@ -149,20 +151,20 @@ mod tests {
         )
         .unwrap();
         let names = ["area", "zone", "flag", "empty"];
-        let whole = summarise(&frame, &names).unwrap();
-        assert_eq!(whole, summarise(&frame.clone().lazy(), &names).unwrap());
+        let whole = summarize(&frame, &names).unwrap();
+        assert_eq!(whole, summarize(&frame.clone().lazy(), &names).unwrap());
         let missing: Vec<usize> = whole.iter().map(|column| column.missing).collect();
         assert_eq!(missing, [2, 1, 0, 4]);
         assert_eq!(whole[0].values, Distribution::Numbers(vec![1.0, 4.0]));
-        let counted = |word: &str, count| (word.to_string(), count);
+        let counted = |category: &str, count| (category.to_string(), count);
         assert_eq!(
             whole[1].values,
-            Distribution::Words(vec![counted("b", 2), counted("a", 1)])
+            Distribution::Categories(vec![counted("b", 2), counted("a", 1)])
         );
         let flags = vec![counted("true", 3), counted("false", 1)];
-        assert_eq!(whole[2].values, Distribution::Words(flags));
+        assert_eq!(whole[2].values, Distribution::Categories(flags));
         assert_eq!((whole[3].rows, whole[3].dtype.as_str()), (4, "i32"));
-        let error = summarise(&frame, &["aera"]).unwrap_err().to_string();
+        let error = summarize(&frame, &["aera"]).unwrap_err().to_string();
         assert!(
             error.contains("did you mean") && error.contains("area"),
             "{error}"
@@ -173,7 +175,7 @@ mod tests {
     fn many_numbers_are_kept_evenly() {
         let many: Vec<i64> = (0..100_000).collect();
         let frame = df!("n" => many).unwrap();
-        let summary = summarise(&frame, &["n"]).unwrap().remove(0);
+        let summary = summarize(&frame, &["n"]).unwrap().remove(0);
         let Distribution::Numbers(kept) = summary.values else {
             panic!("numbers");
         };

@@ -1,12 +1,12 @@
 use crate::{Classes, DataError, Result, Rows, Values};
 
-/// Rows of numbers made from a frame, with the targets where it has them.
+/// The features of a frame as rows of numbers, with its targets if it has them.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TensorTable {
-    /// The features: a row a row of the frame, a column a feature.
+    /// The features: a row for each row of the frame, a number for each feature.
     pub features: Values,
-    /// What is to be predicted.
+    /// The targets.
     pub targets: Targets,
     /// Names of the features.
     pub feature_names: Vec<String>,
@@ -14,12 +14,12 @@ pub struct TensorTable {
     pub target_names: Vec<String>,
 }
 
-/// What is to be predicted, row by row.
+/// The targets of the rows.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// Nothing: the frame has no target column.
+    /// The frame has no target column.
     None,
-    /// Numbers, transformed as the target says.
+    /// Numbers, after the transform of the target.
     Values(Values),
     /// Classes.
     Classes(Classes),
@@ -39,7 +39,7 @@ const ADVICE: &str =
     "check that the frame has the target column and that the task of the target is the right one";
 
 impl TensorTable {
-    /// Features and numbers to predict.
+    /// Features and targets that are numbers.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl TensorTable {
         }
     }
 
-    /// Features and classes to predict.
+    /// Features and targets that are classes.
     ///
     /// # Errors
     ///

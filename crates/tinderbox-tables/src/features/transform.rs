@@ -1,21 +1,26 @@
-use std::borrow::Cow;
+//! From the rows of a frame to rows of numbers, and back for what is predicted.
 
-use polars::prelude::{ChunkApply, Column, DataFrame, StringChunked};
+use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
-use super::coding::{Code, Coding, PAIR};
-use super::columns::{Frame, WordKind, find, moments, numbers, require, words};
-use super::dates;
-use super::fitted::{Features, FittedColumn, Indicator, Number};
+use super::fitted::Features;
+use super::frame::{Frame, require};
 use super::table::{Targets, TensorTable};
-use super::target::TargetRows;
+use super::target::{FittedTarget, TargetRows};
+use super::write::Slots;
 use crate::{DataError, Result, Values};
 
+/// Rows of a part of [`Features::transform_parts`].
+const ROWS: usize = 4096;
+
+/// Rows that one thread transforms at a time.
+const SHARE: usize = 1024;
+
 impl Features {
-    /// The numbers of a frame that has the columns these features were fitted on, in any order and
-    /// among others.
+    /// The features of a frame as numbers. The frame must have the columns that the features were fitted
+    /// on; their order does not matter, and other columns are ignored.
     ///
-    /// Targets are made when the frame has all target columns, and left out when it has none.
+    /// If the frame has all target columns, the result has targets; if it has none of them, it has none.
     ///
     /// # Errors
     ///
@@ -60,14 +65,14 @@ impl Features {
         })
     }
 
-    /// The numbers of a frame part by part, without targets: what is in memory does not grow with a
-    /// frame that is lazy.
+    /// The features of a frame as numbers, part by part and without targets: of a `LazyFrame` only parts
+    /// are in memory at a time.
     ///
-    /// `each` may fail in its own way; nothing more is read then.
+    /// If `each` returns an error, nothing more is read.
     ///
     /// # Errors
     ///
-    /// As [`Features::transform`], and whatever `each` says.
+    /// Those of [`Features::transform`], and those of `each`.
     pub fn transform_parts<E: From<DataError>>(
         &self,
         frame: &impl Frame,
@@ -98,7 +103,7 @@ impl Features {
     /// Appends the features of these rows to a row-major buffer, in narrow form: see
     /// [`Features::slots`].
     ///
-    /// Cores share the rows; of several wrong values the one in the first share is told.
+    /// Rows are transformed in parallel; of several errors the one of the first rows is returned.
     pub(crate) fn append(
         &self,
         frame: &DataFrame,
@@ -129,176 +134,57 @@ impl Features {
     }
 }
 
-/// Rows that are handed on at a time, where only parts are wanted.
-const ROWS: usize = 4096;
-
-/// Rows that one core transforms at a time.
-const SHARE: usize = 1024;
-
-/// The places of one column's numbers in all rows.
-struct Slots<'a> {
-    out: &'a mut [f32],
-    width: usize,
-    offset: usize,
-}
-
-impl Slots<'_> {
-    /// The numbers of a row, from this column's first on.
-    fn row(&mut self, row: usize) -> &mut [f32] {
-        &mut self.out[row * self.width + self.offset..]
-    }
-}
-
-impl FittedColumn {
-    /// Writes the numbers of this column, and says how many they are in a row.
-    fn write(&self, frame: &DataFrame, first_row: usize, out: &mut Slots) -> Result<usize> {
-        Ok(match self {
-            Self::Numeric {
-                name,
-                indicator,
-                number,
-            } => {
-                let values = numbers(find(frame, name)?, first_row)?;
-                for (row, value) in values.iter().enumerate() {
-                    let features = out.row(row);
-                    features[0] = number.at(name, first_row + row, value)?;
-                    if *indicator == Indicator::Present && value.is_none_or(f64::is_nan) {
-                        features[1] = 1.0;
-                    }
-                }
-                1 + indicator.width()
-            }
-            Self::Date {
-                name,
-                indicator,
-                parts,
-            } => {
-                let moments = moments(find(frame, name)?)?;
-                for (row, moment) in moments.iter().enumerate() {
-                    let features = out.row(row);
-                    for ((part, number), feature) in parts.iter().zip(features.iter_mut()) {
-                        let value = moment.map(|moment| dates::part(moment, *part));
-                        *feature = number.at(name, first_row + row, value)?;
-                    }
-                    if *indicator == Indicator::Present && moment.is_none() {
-                        features[parts.len()] = 1.0;
-                    }
-                }
-                parts.len() + indicator.width()
-            }
-            Self::Category {
-                name,
-                words: kind,
-                coding,
-            } => {
-                let values = words_of(find(frame, name)?, *kind, first_row, coding)?;
-                // The same word often follows.
-                let mut last = None;
-                for (row, word) in values.iter().enumerate() {
-                    let code = match last {
-                        Some((same, code)) if same == word => code,
-                        _ => coding.code_at(name, first_row + row, word)?,
-                    };
-                    last = Some((word, code));
-                    out.row(row)[0] = coding.number(code);
-                }
-                1
-            }
-            Self::Cross {
-                names: [a, b],
-                words: [kind_a, kind_b],
-                coding,
-            } => {
-                let first = words_of(find(frame, a)?, *kind_a, first_row, coding)?;
-                let second = words_of(find(frame, b)?, *kind_b, first_row, coding)?;
-                let mut pair = String::new();
-                for (row, words) in first.iter().zip(second.iter()).enumerate() {
-                    let word = join(words.0, words.1, &mut pair);
-                    let code = coding.code_at(a, first_row + row, word)?;
-                    out.row(row)[0] = coding.number(code);
-                }
-                1
-            }
-        })
-    }
-}
-
-impl Number {
-    fn at(&self, column: &str, row: usize, value: Option<f64>) -> Result<f32> {
-        self.apply(value).map_err(|problem| DataError::Value {
-            column: column.to_owned(),
-            row,
-            problem,
-        })
-    }
-}
-
-impl Coding {
-    /// The category of a word, or an error with its place.
-    fn code_at(&self, column: &str, row: usize, word: Option<&str>) -> Result<Code> {
-        self.code(word).map_err(|problem| DataError::Value {
-            column: column.to_owned(),
-            row,
-            problem,
-        })
-    }
-}
-
-/// Two words as one; missing when one of them is.
-pub(super) fn join<'a>(a: Option<&str>, b: Option<&str>, pair: &'a mut String) -> Option<&'a str> {
-    let (a, b) = (a?, b?);
-    pair.clear();
-    pair.push_str(a);
-    pair.push(PAIR);
-    pair.push_str(b);
-    Some(pair)
-}
-
-/// A column as the words that the coding knows.
-///
-/// The same values may be of another type in another file: whole numbers where no one wrote a word,
-/// words where some one did.
-fn words_of(
-    column: &Column,
-    kind: WordKind,
-    first_row: usize,
-    coding: &Coding,
-) -> Result<StringChunked> {
-    let (found, words) = words(column, first_row)?;
-    match (found, kind) {
-        (None, _) => Ok(words),
-        (Some(found), kind) if found == kind => Ok(words),
-        (Some(WordKind::Text), WordKind::Integer) => Ok(words.apply_values(integer)),
-        (Some(WordKind::Text), WordKind::Boolean) => Ok(words.apply_values(boolean)),
-        // The digits of a number are its word, unless a word such as 007 is written in another way.
-        (Some(WordKind::Integer), WordKind::Text) if coding.vocabulary.digits_are_numbers() => {
-            Ok(words)
+impl Features {
+    /// The targets of these rows, as numbers or as labels.
+    pub(crate) fn targets_of(
+        &self,
+        frame: &DataFrame,
+        first_row: usize,
+    ) -> Result<(Vec<f32>, Vec<i32>)> {
+        let mut rows = TargetRows::default();
+        if let Some(target) = &self.target {
+            target.extend(&mut rows, frame, first_row)?;
         }
-        (Some(found), _) => Err(DataError::Column {
-            column: column.name().to_string(),
-            problem: format!(
-                "holds {}, but held {} when the features were fitted; read it with that type",
-                found.plural(),
-                kind.plural()
-            ),
-        }),
+        Ok((rows.values, rows.labels))
     }
-}
 
-/// A word as whole numbers are written, if it is one.
-fn integer(word: &str) -> Cow<'_, str> {
-    let trimmed = word.trim();
-    let whole = trimmed.parse::<i128>().ok().or_else(|| {
-        let number = trimmed.parse::<f64>().ok()?;
-        (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i128)
-    });
-    whole.map_or(Cow::Borrowed(word), |whole| Cow::Owned(whole.to_string()))
-}
+    /// The result of [`Features::targets_of`] as targets.
+    pub(crate) fn finish_targets(&self, (values, labels): (Vec<f32>, Vec<i32>)) -> Result<Targets> {
+        match &self.target {
+            Some(target) => target.finish(TargetRows { values, labels }),
+            None => Ok(Targets::None),
+        }
+    }
 
-/// A word as booleans are written, if it is one.
-fn boolean(word: &str) -> Cow<'_, str> {
-    match word.trim().to_ascii_lowercase() {
-        lower if lower == "true" || lower == "false" => Cow::Owned(lower),
-        _ => Cow::Borrowed(word),
+    /// Predicted targets in the units of the table: the target's transform undone.
+    ///
+    /// # Errors
+    ///
+    /// Rows of another width than there are target columns.
+    pub fn invert_targets(&self, predicted: &Values) -> Result<Values> {
+        let Some(FittedTarget::Regression { columns }) = &self.target else {
+            return Ok(predicted.clone());
+        };
+        if predicted.width() != columns.len() {
+            return Err(DataError::Spec {
+                problem: format!(
+                    "{} numbers a row are predicted for {} target columns",
+                    predicted.width(),
+                    columns.len()
+                ),
+            });
+        }
+        let inverted = predicted
+            .as_slice()
+            .iter()
+            .enumerate()
+            .map(|(place, &value)| {
+                let (_, steps) = &columns[place % columns.len()];
+                steps
+                    .iter()
+                    .rev()
+                    .fold(f64::from(value), |value, step| step.invert(value)) as f32
+            });
+        Values::new(inverted.collect(), predicted.width())
     }
 }

@@ -9,27 +9,20 @@ use polars::prelude::{
     CloudScheme, DataType, LazyCsvReader, LazyFileListReader, LazyFrame, PlRefPath, Schema,
 };
 
-use super::find::Kind;
-use super::polars_at;
-use super::source::Source;
-use super::text::Input;
-use crate::frames::{FrameParts, guarded, polars};
+use super::kind::Kind;
+use super::source::{Input, Source};
+use crate::frames::{FrameParts, guarded, polars, polars_at};
 use crate::{DataError, Result};
 
-/// The address that a path is, if it is one: `s3://bucket/flights.parquet`.
-pub(super) fn of(path: &Path) -> Option<&str> {
-    path.to_str().filter(|text| text.contains("://"))
-}
-
-/// What a table at an address is.
+/// A table at an address.
 pub(super) enum Remote {
-    /// Its files say themselves what their columns are: polars reads them when the frame is used.
+    /// Parquet or Arrow IPC, which polars reads when the frame is used.
     Frame(Box<LazyFrame>),
-    /// Text: what was downloaded, a file each.
+    /// Text that was downloaded, a file for each object.
     Text(Vec<Input>),
 }
 
-/// The table at an address, or at all that match a pattern.
+/// Opens the table at an address, or at all addresses that match a pattern.
 pub(super) fn open(address: &str) -> Result<Remote> {
     if CloudScheme::from_path(address).is_none() {
         return Err(wrong(
@@ -48,7 +41,7 @@ pub(super) fn open(address: &str) -> Result<Remote> {
 
 fn plan(address: &str) -> Result<Remote> {
     let fail = |source| polars_at(Path::new(address), source);
-    // What follows a question mark on the web is no part of the name.
+    // On the web, a query after a question mark does not belong to the name.
     let name = match address.starts_with("http") {
         true => address.split('?').next().unwrap_or(address),
         false => address,
@@ -65,16 +58,16 @@ fn plan(address: &str) -> Result<Remote> {
 
 const LINE: &str = "line";
 const FILE: &str = "file";
-/// Lines that are downloaded at a time.
+/// Number of lines that are downloaded at a time.
 const LINES: usize = 1 << 16;
 
-/// Downloads text through polars, which knows the keys of every cloud: as a table whose rows are lines,
-/// written to a file without a name for each object.
+/// Downloads text through polars, which has the credentials of every cloud: as a table whose rows are
+/// lines, written to a temporary file without a name for each object.
 fn download(path: PlRefPath, address: &str, json: bool) -> Result<Vec<Input>> {
     let fail = |source| polars_at(Path::new(address), source);
     let schema: Schema = [(LINE.into(), DataType::String)].into_iter().collect();
     let lines = guarded(|| {
-        // No text has a zero byte, so a line is one field; quotes are for the reader of the lines.
+        // Text has no zero byte, so that each line is one field; quotes are read later.
         LazyCsvReader::new(path)
             .with_schema(Some(Arc::new(schema)))
             .with_has_header(false)
@@ -132,10 +125,11 @@ fn wrong(address: &str, problem: &str) -> DataError {
 mod tests {
     use polars::prelude::{DslPlan, ScanSources};
 
+    use super::super::kind;
     use super::*;
     use crate::{ReadOptions, collect, read};
 
-    /// The addresses that polars is to read.
+    /// The addresses in the plan of polars.
     fn planned(address: &str) -> Result<Vec<String>> {
         let Remote::Frame(frame) = plan(address)? else {
             panic!("{address} is text");
@@ -154,25 +148,25 @@ mod tests {
     }
 
     #[test]
-    fn an_address_goes_to_polars_as_it_stands() {
+    fn an_address_is_passed_to_polars_unchanged() {
         for address in [
             "s3://bucket/flights.parquet",
             "s3://bucket/2024-*/part-??.parquet",
             "abfss://container@account.dfs.core.windows.net/t.arrow",
             "https://example.org/t.parquet?token=a/b.c",
         ] {
-            assert_eq!(of(Path::new(address)), Some(address));
+            assert_eq!(kind::address(Path::new(address)), Some(address));
             assert_eq!(planned(address).unwrap(), [address], "{address}");
         }
         for path in ["data/flights.parquet", "/s3/a.csv", "C:\\a.csv"] {
-            assert_eq!(of(Path::new(path)), None, "{path}");
+            assert_eq!(kind::address(Path::new(path)), None, "{path}");
         }
         let error = planned("s3://bucket/folder/").unwrap_err().to_string();
         assert!(error.contains("s3://bucket/folder/") && error.contains("unknown extension"));
     }
 
     #[test]
-    fn downloaded_lines_are_the_table_that_the_file_is() {
+    fn downloaded_lines_are_the_same_table_as_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let texts = [
             "when;price;what\n31/01/2001;1,95;\"two\n\n\"\"lines\"\"\"\n\n01/02/2001; 1.299,99;b\n",
@@ -197,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_of_address_is_told() {
+    fn an_unknown_kind_of_address_is_an_error() {
         let error = read("ftp://example.org/a.csv").err().unwrap().to_string();
         assert!(
             error.contains("ftp://example.org/a.csv") && error.contains("s3://"),

@@ -1,23 +1,10 @@
+//! The cells of a column: what each looks like, and where each kind was first seen.
+
+use super::bits::*;
+use super::unread::unread;
 use super::{date, number};
 
-/// What was seen in the cells of a column: classes here, details in [`number`] and [`date`].
-pub(super) mod bits {
-    pub use super::date::bits::*;
-    pub use super::number::bits::*;
-
-    /// A JSON string, and a JSON list or object.
-    pub const STRING: u64 = 1 << 58;
-    pub const NESTED: u64 = 1 << 59;
-    pub const BOOLEAN: u64 = 1 << 60;
-    /// A truth value in another case than `true`, `True` and `TRUE`.
-    pub const ODD_CASE: u64 = 1 << 61;
-    pub const TEXT: u64 = 1 << 62;
-    /// `""`, which is missing as an empty field is.
-    pub const QUOTED_EMPTY: u64 = 1 << 63;
-}
-use bits::*;
-
-/// What a cell is, as bits; never none.
+/// The bits of a cell; always at least one.
 pub(super) fn look(cell: &[u8]) -> u64 {
     let seen = match cell.first() {
         Some(b'0'..=b'9' | b'+' | b'-' | b'.' | b',' | b'(' | b'$' | 0xc2 | 0xe2) => {
@@ -26,12 +13,16 @@ pub(super) fn look(cell: &[u8]) -> u64 {
                 seen => seen,
             }
         }
-        Some(b'i' | b'I' | b'n' | b'N') => number::look(cell),
+        Some(b'i' | b'I' | b'n' | b'N') => match number::look(cell) {
+            0 => date::look(cell),
+            seen => seen,
+        },
         Some(b't' | b'T') if cell.eq_ignore_ascii_case(b"true") => boolean(cell),
         Some(b'f' | b'F') if cell.eq_ignore_ascii_case(b"false") => boolean(cell),
+        Some(b'a'..=b'z' | b'A'..=b'Z') => date::look(cell),
         _ => 0,
     };
-    if seen == 0 { TEXT } else { seen }
+    if seen == 0 { TEXT | unread(cell) } else { seen }
 }
 
 fn boolean(cell: &[u8]) -> u64 {
@@ -39,27 +30,27 @@ fn boolean(cell: &[u8]) -> u64 {
     BOOLEAN | if known.contains(&cell) { 0 } else { ODD_CASE }
 }
 
-/// What the cells of one column of a file were.
+/// What was seen in the cells of one column of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     pub seen: u64,
     /// Where each bit was first seen: the bits, the line and the cell.
     firsts: Vec<(u64, usize, String)>,
-    /// Dates that are none with the day first, and with the month first.
+    /// Numbers of dates that are not in the calendar with the day first, and with the month first.
     pub bad_day_first: usize,
     pub bad_month_first: usize,
 }
 
 impl Evidence {
     pub fn add(&mut self, cell: &[u8], line: usize) {
-        // Text stays text, whatever follows.
-        if self.seen & TEXT != 0 {
+        // Text stays text, whatever the other cells are.
+        if self.seen & PROSE != 0 {
             return;
         }
         self.note(look(cell), cell, line);
     }
 
-    /// Adds what a cell was found to be.
+    /// Adds the bits of a cell.
     pub fn note(&mut self, found: u64, cell: &[u8], line: usize) {
         let new = found & !self.seen;
         if new != 0 {

@@ -1,49 +1,18 @@
+//! The files that a path names: one, those of a folder, or those of a pattern.
+
 use std::path::{Path, PathBuf};
 
-use super::address;
+use super::kind::{Kind, address};
 use crate::{DataError, Result};
 
-/// What a file holds, by its name.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Kind {
-    Text { packed: bool },
-    JsonLines { packed: bool },
-    Parquet,
-    Ipc,
-}
-
-impl Kind {
-    pub(super) fn of(path: &Path) -> Result<Self> {
-        Self::find(path).ok_or_else(|| DataError::Format {
-            path: path.to_owned(),
-            problem: "unknown extension; tables end in .csv, .tsv, .dat, .data, .txt, .jsonl or .ndjson (each also .gz), .parquet, .pq, .arrow, .feather or .ipc".into(),
-        })
-    }
-
-    fn find(path: &Path) -> Option<Self> {
-        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
-        let (stem, packed) = match name.strip_suffix(".gz") {
-            Some(stem) => (stem, true),
-            None => (name.as_str(), false),
-        };
-        match (stem.rsplit_once('.')?.1, packed) {
-            ("csv" | "tsv" | "tab" | "dat" | "data" | "txt", packed) => Some(Self::Text { packed }),
-            ("jsonl" | "ndjson", packed) => Some(Self::JsonLines { packed }),
-            ("parquet" | "pq", false) => Some(Self::Parquet),
-            ("arrow" | "feather" | "ipc", false) => Some(Self::Ipc),
-            _ => None,
-        }
-    }
-}
-
-/// The files that a path stands for: itself, the tables in a folder, or the matches of a pattern.
+/// The files that a path names: itself, the tables in a folder, or the matches of a pattern.
 pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     let fail = |source| DataError::File {
         path: path.to_owned(),
         source,
     };
-    if let Some(address) = address::of(path) {
-        // Polars finds what a pattern stands for there.
+    if let Some(address) = address(path) {
+        // Polars expands patterns there.
         return Ok(vec![match address.strip_prefix("file://") {
             Some(local) => local.into(),
             None => path.to_owned(),
@@ -80,7 +49,7 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
                     path: error.path().to_owned(),
                     source: error.into(),
                 })?;
-                // As in a shell, a pattern means hidden files only if it begins with their point.
+                // As in a shell, a pattern matches hidden files only if it begins with a point.
                 if is_hidden(path) || !is_hidden(&entry) {
                     found.push(entry);
                 }
@@ -97,13 +66,13 @@ pub(super) fn files(path: &Path) -> Result<Vec<PathBuf>> {
     }
 }
 
-/// Whether the name of a file begins with a point; `._a.csv` is no table, whatever it ends in.
+/// Whether the name of a file begins with a point; `._a.csv` is not a table.
 fn is_hidden(path: &Path) -> bool {
     let name = path.file_name();
     name.is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// Sorted by name; two kinds in one folder are more likely two tables than one.
+/// The files sorted by name; an error for two kinds, which are probably two tables.
 fn one_kind(mut found: Vec<PathBuf>) -> Result<Vec<PathBuf>> {
     found.sort();
     let first = Kind::of(&found[0])?;

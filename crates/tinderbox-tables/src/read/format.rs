@@ -1,20 +1,23 @@
+//! How a table was read.
+
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ColumnType, DateOrder, ReadOptions};
+use super::column_type::ColumnType;
+use super::options::{DateOrder, ReadOptions};
+use crate::{DataError, Result};
 
-/// How a table was read: all that it takes to read another file that means the same.
+/// How a table was read: everything that is needed to read another file in the same way.
 ///
-/// Made by [`ReadOptions::read_described`], and kept as JSON or TOML through serde.
+/// Made by [`ReadOptions::read_described`], and stored as JSON or TOML with serde.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TableFormat {
-    /// The options that were stated. Whether there is a header is filled in; a separator that was
-    /// inferred is left to be inferred again.
+    /// The options that were stated, and whether there is a header; an inferred separator is not stored,
+    /// so that it is inferred again.
     pub options: ReadOptions,
-    /// The columns in their order; those of types that text does not have (lists, structs) are left
-    /// out.
+    /// The columns in their order, without those of types that text tables do not have (lists, structs).
     pub columns: Vec<ColumnFormat>,
 }
 
@@ -26,22 +29,22 @@ pub struct ColumnFormat {
     pub name: String,
     /// Its type.
     pub kind: ColumnType,
-    /// What stands before the fraction of its numbers, if any of them told.
+    /// The decimal mark of its numbers, if one of them has a mark.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decimal: Option<char>,
-    /// Whether its numbers were written with a percent sign: `3.5%` is 0.035.
+    /// Whether its numbers have a percent sign: `3.5%` is 0.035.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub percent: bool,
-    /// The order of day and month, if its dates were written like `31/01/2001`.
+    /// The order of day and month, if its dates are written like `31/01/2001`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dates: Option<DateOrder>,
-    /// What was decided that a reader of the file may want to know, such as `decimal comma`.
+    /// Decisions about the cells that a user may want to know, such as `decimal comma`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
 impl ColumnFormat {
-    pub(super) fn new(name: &str, kind: ColumnType) -> Self {
+    pub(crate) fn new(name: &str, kind: ColumnType) -> Self {
         Self {
             name: name.to_owned(),
             kind,
@@ -54,32 +57,31 @@ impl ColumnFormat {
 }
 
 impl TableFormat {
-    /// Reads another file, folder or pattern with the types of this table; see [`super::read`].
-    ///
-    /// A column that this table has is read as the type that it has here, whatever its values look
-    /// like there: `007` in a column of text stays text. Whole numbers become numbers with a fraction if
-    /// there is one. A column that is missing there is no mistake, one that is not known here is inferred,
-    /// and a header without rows gives a frame without rows.
-    ///
-    /// # Errors
-    /// A cell that does not fit the type of its column, and those of [`ReadOptions::read`].
-    pub fn read(&self, path: impl AsRef<Path>) -> crate::Result<polars::prelude::LazyFrame> {
-        Ok(self.options.open(path.as_ref(), Some(&self.columns))?.0)
-    }
-
-    /// Reads several other files as one table, with the types of this one.
-    ///
-    /// # Errors
-    /// Those of [`TableFormat::read`].
-    pub fn read_files<P: AsRef<Path>>(
-        &self,
-        paths: &[P],
-    ) -> crate::Result<polars::prelude::LazyFrame> {
-        Ok(self.options.open_files(paths, Some(&self.columns))?.0)
-    }
-
     /// How a column was read.
     pub fn column(&self, name: &str) -> Option<&ColumnFormat> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// Refuses two files whose columns differ.
+pub(super) fn same_columns(first: (&Path, &[String]), other: (&Path, &[String])) -> Result<()> {
+    let (one, names) = first;
+    let (path, found) = other;
+    let problem = if let Some(missing) = names.iter().find(|name| !found.contains(name)) {
+        format!(
+            "there is no column \"{missing}\", which {} has; files read together must have the same columns",
+            one.display()
+        )
+    } else if let Some(extra) = found.iter().find(|name| !names.contains(name)) {
+        format!(
+            "column \"{extra}\" is not in {}; files read together must have the same columns",
+            one.display()
+        )
+    } else {
+        return Ok(());
+    };
+    Err(DataError::Format {
+        path: path.to_owned(),
+        problem,
+    })
 }

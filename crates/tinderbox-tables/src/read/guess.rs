@@ -1,21 +1,25 @@
+//! The separator of a delimited text, from its first lines.
+
 use std::path::Path;
 
-use super::cell::{bits::NUMBER, look};
+use super::bits::NUMBER;
+use super::cell::look;
+use super::options::{ReadOptions, Separator};
 use super::records::Records;
-use super::{ReadOptions, Separator};
 
-/// Lines that are looked at.
+/// The number of lines.
 const LINES: usize = 20;
 
-/// The separator that cuts the first lines into the same number of fields, and into the most.
+/// The separator with which the first lines have the same number of fields, and the most.
 ///
-/// A comma separates only if no other character does so regularly: `1,5;2,5` are two numbers.
+/// A comma is the separator only if no other character gives all lines the same number of fields:
+/// `1,5;2,5` are two numbers.
 pub(super) fn infer_separator(path: &Path, head: &[u8], options: &ReadOptions) -> Separator {
     let name = path.to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     let comma = name.ends_with(".csv");
     let decimal_comma = options.decimal == Some(',');
-    // The likeliest first: of two that do equally well, the first is taken.
+    // The likeliest first: of two with the same score, the first is taken.
     let mut candidates = vec![
         Separator::Byte(b'\t'),
         Separator::Byte(b';'),
@@ -28,7 +32,7 @@ pub(super) fn infer_separator(path: &Path, head: &[u8], options: &ReadOptions) -
     if !decimal_comma && !other {
         candidates.insert(usize::from(!comma), Separator::Byte(b','));
     }
-    // In a .csv, white space separates numbers at most: words with blanks between them are text.
+    // In a .csv file, white space separates only numbers: other values with blanks are text.
     if !comma || numbers_only(path, head, options) {
         candidates.push(Separator::Whitespace);
     }
@@ -37,7 +41,7 @@ pub(super) fn infer_separator(path: &Path, head: &[u8], options: &ReadOptions) -
         let score = match fields(path, head, candidate, options) {
             (_, 0) => 0,
             (fewest, most) if fewest == most => 2 * fewest - 1,
-            // Where the lines differ: the number of fields of the shortest, halved.
+            // If the lines differ, the shortest one counts half.
             (fewest, _) => fewest.max(1) - 1,
         };
         if score > best.0 {
@@ -45,7 +49,7 @@ pub(super) fn infer_separator(path: &Path, head: &[u8], options: &ReadOptions) -
         }
     }
     match best.0 {
-        // No line has two fields: one column, or one line cut short by the user's mistake.
+        // No line has two fields: there is one column, or a mistake.
         0 | 1 if !decimal_comma => Separator::Byte(b','),
         0 | 1 => Separator::Byte(b';'),
         _ => best.1,

@@ -1,8 +1,8 @@
-//! What polars 0.55 does not check in an Arrow IPC file before it asks for memory.
+//! Checks of an Arrow IPC file that polars 0.55 does not do before it allocates memory.
 //!
-//! A packed buffer begins with the number of bytes that it unpacks to. Polars takes its word, and
-//! asking for more memory than there is ends a process before anyone can say so. Hence the places and
-//! sizes of all buffers are looked at first. Two columns of one name would make polars panic.
+//! A compressed buffer begins with its unpacked size. Polars allocates what a damaged size asks for, and
+//! an allocation that fails ends the process without an error. Hence the places and sizes of all buffers
+//! are checked first. Two columns of one name would make polars panic.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -33,7 +33,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
     })
 }
 
-/// What is wrong with the places and sizes in a file, in words.
+/// A description of a wrong place or size in the file, if there is one.
 fn damage(file: &mut File) -> io::Result<Option<String>> {
     let length = file.metadata()?.len();
     // At the end: the footer, its length in 4 bytes, ARROW1.
@@ -75,7 +75,7 @@ fn damaged(what: &str) -> String {
     format!("a {what} is damaged: its sizes cannot be; copy or download the file again")
 }
 
-/// Whether a message and its buffers lie in the file and unpack to what can be.
+/// Whether a message and its buffers are inside the file, with possible unpacked sizes.
 fn block_fits(file: &mut File, length: u64, block: &[u8], dictionary: bool) -> io::Result<bool> {
     let (Some(offset), Some(head), Some(body)) = (size(block, 0), int(block, 8), size(block, 16))
     else {
@@ -86,7 +86,7 @@ fn block_fits(file: &mut File, length: u64, block: &[u8], dictionary: bool) -> i
     if start.saturating_add(body) > length {
         return Ok(false);
     }
-    // The length of the message; since 2019 a marker stands before it.
+    // The length of the message; since 2019 a marker comes before it.
     let mut at = offset;
     let mut prefix = bytes(file, at, 4)?;
     if prefix == [0xff; 4] {
@@ -104,7 +104,7 @@ fn block_fits(file: &mut File, length: u64, block: &[u8], dictionary: bool) -> i
         true => batch.and_then(|header| header.table(1)),
         false => batch,
     };
-    // What this does not understand, polars reports.
+    // Polars reports other damage.
     let Some(batch) = batch else {
         return Ok(true);
     };
@@ -119,7 +119,7 @@ fn block_fits(file: &mut File, length: u64, block: &[u8], dictionary: bool) -> i
         }
         if packed && count >= 8 {
             let unpacked = bytes(file, start + at, 8)?;
-            // -1: this buffer is not packed.
+            // -1: this buffer is not compressed.
             let unpacked = i64::from_le_bytes(unpacked.try_into().unwrap_or_default());
             let most = (count - 8).saturating_mul(EXPANSION);
             let sound = u64::try_from(unpacked).is_ok_and(|size| size <= most && fits(size));
@@ -148,13 +148,13 @@ fn int(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(four.try_into().ok()?))
 }
 
-/// A 64-bit number that is no less than 0.
+/// A non-negative number of 64 bits.
 fn size(bytes: &[u8], at: usize) -> Option<u64> {
     let eight = bytes.get(at..at.checked_add(8)?)?;
     u64::try_from(i64::from_le_bytes(eight.try_into().ok()?)).ok()
 }
 
-/// A table of a flatbuffer, as far as sizes need it; whatever does not fit is absent.
+/// A table of a flatbuffer, as far as sizes need it; fields outside the buffer are absent.
 #[derive(Clone, Copy)]
 struct Table<'a> {
     bytes: &'a [u8],
@@ -167,7 +167,7 @@ impl<'a> Table<'a> {
         Some(Self { bytes, at })
     }
 
-    /// Where a field is.
+    /// The position of a field.
     fn field(&self, index: usize) -> Option<usize> {
         let back = int(self.bytes, self.at)? as i32;
         let fields = usize::try_from(self.at as i64 - i64::from(back)).ok()?;
@@ -185,7 +185,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    /// What a field points to.
+    /// The position that a field points to.
     fn follow(&self, index: usize) -> Option<usize> {
         let field = self.field(index)?;
         field.checked_add(int(self.bytes, field)? as usize)
@@ -225,7 +225,7 @@ impl<'a> Table<'a> {
                 at,
             })
         };
-        // A count that cannot be ends with the bytes.
+        // A wrong count ends with the bytes.
         (0..count).map_while(place).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! JSON lines: a row an object, a column a key.
+//! JSON lines: an object for each row, a key for each column.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,15 +6,16 @@ use std::collections::HashMap;
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::cell::bits::*;
+use super::bits::*;
 use super::cell::{self, Evidence};
+use super::nulls::Nulls;
+use super::number;
+use super::options::{ReadOptions, Separator};
 use super::records::Records;
 use super::source::Source;
-use super::table::Nulls;
-use super::{ReadOptions, Separator, number};
 use crate::{DataError, Result};
 
-/// What a file with a JSON object a line holds, from all of its lines.
+/// The first pass over JSON lines: names of the columns, and the cells of each.
 pub(super) struct Scan {
     pub source: Source,
     /// The keys, in the order in which they first appear.
@@ -27,7 +28,7 @@ pub(super) struct Scan {
 /// A value other than `null`.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Cell<'a> {
-    /// The text of a string; anything else as it stands.
+    /// The text of a string; the JSON text of any other value.
     pub text: Cow<'a, [u8]>,
     pub string: bool,
 }
@@ -142,10 +143,10 @@ impl Scan {
     }
 }
 
-/// No text has a zero byte, so that a record is a line with one field.
+/// Text has no zero byte, so that each line is a record of one field.
 const LINES: Separator = Separator::Byte(0);
 
-/// What a value is, as bits.
+/// The bits of a value.
 fn look(cell: &Cell) -> u64 {
     let text = cell.text.as_ref();
     if cell.string {
@@ -160,14 +161,14 @@ fn look(cell: &Cell) -> u64 {
         Some(b'{' | b'[') => TEXT | NESTED,
         _ => match number::look(text) {
             0 => TEXT,
-            // A point in JSON is no mark for thousands.
+            // A point in a JSON number is a decimal point.
             seen if seen & POINT_3 != 0 => (seen & !POINT_3) | POINT | FRACTION,
             seen => seen,
         },
     }
 }
 
-/// Refuses what is not one object. Arrays and bare values are JSON too, but no rows.
+/// Refuses lines that are not one object, arrays and single values included.
 fn check(line: &[u8]) -> Result<(), String> {
     match serde_json::from_slice::<Object>(line) {
         Ok(_) => Ok(()),
@@ -231,7 +232,7 @@ fn object<'a>(
     }
 }
 
-/// The value at the front, and what follows.
+/// The value at the front, and the rest.
 fn value(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut depth = 0;
     let mut place = 0;
@@ -270,7 +271,7 @@ fn unescaped(string: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     }
     match serde_json::from_slice::<String>(string) {
         Ok(text) if text.contains('\0') => {
-            Err("a string has a zero byte (\\u0000), which no text has; leave it out".into())
+            Err("a string has a zero byte (\\u0000), which text cannot have; remove it".into())
         }
         Ok(text) => Ok(text.into_bytes().into()),
         Err(error) => Err(format!(
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_of_digits_are_no_numbers() {
+    fn strings_of_digits_are_not_numbers() {
         let of = |text: &str, string| {
             look(&Cell {
                 text: text.as_bytes().into(),

@@ -1,63 +1,11 @@
-//! Numbers as people write them: `1,299.99`, `1.299,99`, `1 299,99`, `$12.50`, `3.5%`, `(5)`.
+//! Numbers in the forms in which people write them: `1,299.99`, `1.299,99`, `1 299,99`, `$12.50`, `3.5%`,
+//! `(5)`.
 
 use std::io::Write;
 
-/// What was seen in the cells of a column, a bit each; see [`super::cell`] for the rest.
-pub(super) mod bits {
-    /// A number.
-    pub const NUMBER: u64 = 1;
-    /// Beyond 2^53, where not every whole number is an `f64`.
-    pub const BIG: u64 = 1 << 1;
-    /// A whole number that does not fit into 64 bits.
-    pub const HUGE: u64 = 1 << 2;
-    /// A decimal point for certain, a decimal comma for certain.
-    pub const POINT: u64 = 1 << 3;
-    pub const COMMA: u64 = 1 << 4;
-    /// `1.234` and `1,234`: the fraction of a number, or its last three digits.
-    pub const POINT_3: u64 = 1 << 5;
-    pub const COMMA_3: u64 = 1 << 6;
-    /// Groups of three digits for certain, and what separates them.
-    pub const BY_POINT: u64 = 1 << 7;
-    pub const BY_COMMA: u64 = 1 << 8;
-    pub const BY_BLANK: u64 = 1 << 9;
-    pub const BY_QUOTE: u64 = 1 << 10;
-    /// A fraction other than zeros, where the mark before it is certain.
-    pub const FRACTION: u64 = 1 << 11;
-    pub const EXPONENT: u64 = 1 << 12;
-    pub const PERCENT: u64 = 1 << 13;
-    /// A number other than 0 without a percent sign.
-    pub const NO_PERCENT: u64 = 1 << 14;
-    pub const DOLLAR: u64 = 1 << 15;
-    pub const EURO: u64 = 1 << 16;
-    pub const POUND: u64 = 1 << 17;
-    pub const YEN: u64 = 1 << 18;
-    pub const RUPEE: u64 = 1 << 19;
-    /// `(5)` for -5.
-    pub const BRACKETS: u64 = 1 << 20;
-    pub const PLUS: u64 = 1 << 21;
-    /// A minus sign that is not ASCII.
-    pub const MINUS: u64 = 1 << 22;
-    pub const NOT_FINITE: u64 = 1 << 23;
-    /// `007`.
-    pub const ZEROS: u64 = 1 << 24;
-    /// Anything but a whole number from 1800 to 2200.
-    pub const NO_YEAR: u64 = 1 << 25;
-
-    pub const CURRENCY: u64 = DOLLAR | EURO | POUND | YEN | RUPEE;
-    /// What a parser of plain numbers does not read.
-    pub const WRITTEN: u64 = COMMA
-        | COMMA_3
-        | BY_POINT
-        | BY_COMMA
-        | BY_BLANK
-        | BY_QUOTE
-        | PERCENT
-        | CURRENCY
-        | BRACKETS
-        | PLUS
-        | MINUS;
-}
-use bits::*;
+use super::bits::*;
+use super::marks::{back_trimmed, digits, front_trimmed, marks};
+use crate::calendar::compact;
 
 const CURRENCIES: [(&str, u64); 5] = [
     ("$", DOLLAR),
@@ -67,57 +15,13 @@ const CURRENCIES: [(&str, u64); 5] = [
     ("₹", RUPEE),
 ];
 
-/// A number taken apart.
+/// The parts of a number.
 struct Parts<'a> {
     negative: bool,
-    /// Digits with their marks, the exponent not among them.
+    /// Digits with their marks, without the exponent.
     digits: &'a [u8],
     exponent: Option<i32>,
     seen: u64,
-}
-
-/// What stands between digits.
-#[derive(Clone, Copy, PartialEq)]
-enum Mark {
-    Point,
-    Comma,
-    Blank,
-    Quote,
-}
-
-/// The mark at the front, and its length.
-fn mark(bytes: &[u8]) -> Option<(Mark, usize)> {
-    Some(match bytes {
-        [b'.', ..] => (Mark::Point, 1),
-        [b',', ..] => (Mark::Comma, 1),
-        [b' ', ..] => (Mark::Blank, 1),
-        [b'\'', ..] => (Mark::Quote, 1),
-        // No-break space, narrow no-break space, thin space.
-        [0xc2, 0xa0, ..] => (Mark::Blank, 2),
-        [0xe2, 0x80, 0xaf | 0x89, ..] => (Mark::Blank, 3),
-        // Typographic apostrophe.
-        [0xe2, 0x80, 0x99, ..] => (Mark::Quote, 3),
-        _ => return None,
-    })
-}
-
-fn front_trimmed(mut bytes: &[u8]) -> &[u8] {
-    while let Some((Mark::Blank, length)) = mark(bytes) {
-        bytes = &bytes[length..];
-    }
-    bytes
-}
-
-fn back_trimmed(mut bytes: &[u8]) -> &[u8] {
-    loop {
-        let blank = [&b" "[..], b"\xc2\xa0", b"\xe2\x80\xaf", b"\xe2\x80\x89"]
-            .iter()
-            .find_map(|blank| bytes.strip_suffix(*blank));
-        match blank {
-            Some(rest) => bytes = rest,
-            None => return bytes,
-        }
-    }
 }
 
 fn sign<'a>(bytes: &'a [u8], seen: &mut u64) -> (Option<bool>, &'a [u8]) {
@@ -164,7 +68,7 @@ fn apart(cell: &[u8]) -> Option<Parts<'_>> {
         (second, rest) = sign(rest, &mut seen);
     }
     if let Some(minus) = first.or(second) {
-        // -(5) is nothing that anybody writes.
+        // -(5) is not a number.
         if brackets {
             return None;
         }
@@ -190,7 +94,7 @@ fn apart(cell: &[u8]) -> Option<Parts<'_>> {
         if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        // What is larger than any exponent is as good as the largest.
+        // Larger than every exponent of an `f64`.
         let value = digits.iter().fold(0i32, |value, digit| {
             (10 * value + i32::from(digit - b'0')).min(100_000)
         });
@@ -206,108 +110,32 @@ fn apart(cell: &[u8]) -> Option<Parts<'_>> {
     })
 }
 
-fn digits(bytes: &[u8]) -> usize {
-    bytes
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count()
-}
-
-/// Digits and marks as seen, or 0 when it is no number in any style.
-fn marks(parts: &Parts) -> u64 {
-    let bytes = parts.digits;
-    let first = digits(bytes);
-    let mut place = first;
-    let (mut count, mut groups_of_three) = (0, true);
-    let (mut before, mut last, mut length) = (None, None, 0);
-    let mut plain_zeros = true;
-    while place < bytes.len() {
-        let Some((mark, width)) = mark(&bytes[place..]) else {
-            return 0;
-        };
-        if count > 0 {
-            groups_of_three &= length == 3;
-            // All marks but the last are the same.
-            match before {
-                None => before = last,
-                Some(_) if before == last => {}
-                Some(_) => return 0,
-            }
-        }
-        last = Some(mark);
-        length = digits(&bytes[place + width..]);
-        plain_zeros = bytes[place + width..place + width + length]
-            .iter()
-            .all(|digit| *digit == b'0');
-        place += width + length;
-        count += 1;
-    }
-    let Some(last) = last else {
-        return if first > 0 { NUMBER } else { 0 };
-    };
-    let by = |mark| match mark {
-        Mark::Point => BY_POINT,
-        Mark::Comma => BY_COMMA,
-        Mark::Blank => BY_BLANK,
-        Mark::Quote => BY_QUOTE,
-    };
-    let leads = (1..=3).contains(&first) && bytes[0] != b'0';
-    let decimal = match last {
-        Mark::Point => Some(POINT),
-        Mark::Comma if length > 0 => Some(COMMA),
-        _ => None,
-    };
-    let fraction = if plain_zeros { 0 } else { FRACTION };
-    match before {
-        None if leads && length == 3 && parts.exponent.is_none() => match last {
-            Mark::Point => POINT_3,
-            Mark::Comma => COMMA_3,
-            mark => by(mark),
-        },
-        None => match decimal {
-            Some(decimal) if first + length > 0 => decimal | fraction,
-            _ => 0,
-        },
-        Some(_) if !leads || !groups_of_three || parts.exponent.is_some() => 0,
-        Some(before) if before == last => {
-            if length == 3 {
-                by(last)
-            } else {
-                0
-            }
-        }
-        Some(before) => match decimal {
-            Some(decimal) => by(before) | decimal | fraction,
-            None => 0,
-        },
-    }
-}
-
-fn not_finite(word: &[u8]) -> bool {
+fn not_finite(text: &[u8]) -> bool {
     [&b"inf"[..], b"infinity", b"nan"]
         .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
+        .any(|known| text.eq_ignore_ascii_case(known))
 }
 
-/// What a cell is as a number, in whatever style; 0 when it is none.
+/// The bits of a cell as a number in any style; 0 if it is not a number.
 pub(super) fn look(cell: &[u8]) -> u64 {
-    // The common cases first.
+    // The common case first.
     let count = digits(cell);
     if count == cell.len() && count > 0 {
-        return whole(cell, false);
+        let date = if is_compact_date(cell) { 0 } else { NO_COMPACT };
+        return whole(cell, false) | date;
     }
     let Some(parts) = apart(cell) else { return 0 };
     if not_finite(parts.digits) {
         return match parts.seen & !(PLUS | NUMBER) {
-            0 => parts.seen | NOT_FINITE | NO_YEAR | NO_PERCENT,
+            0 => parts.seen | NOT_FINITE | NO_YEAR | NO_PERCENT | NO_COMPACT,
             _ => 0,
         };
     }
-    let marks = marks(&parts);
+    let marks = marks(parts.digits, parts.exponent.is_some());
     if marks == 0 {
         return 0;
     }
-    let mut seen = parts.seen | marks | NO_YEAR;
+    let mut seen = parts.seen | marks | NO_YEAR | NO_COMPACT;
     if parts.seen & PERCENT == 0 && cell != b"0" {
         seen |= NO_PERCENT;
     }
@@ -322,11 +150,22 @@ pub(super) fn look(cell: &[u8]) -> u64 {
     seen
 }
 
+/// Whether digits are a date written as `20010131`.
+fn is_compact_date(digits: &[u8]) -> bool {
+    let value = || {
+        digits
+            .iter()
+            .fold(0, |value, digit| 10 * value + i64::from(digit - b'0'))
+    };
+    digits.len() == 8 && compact(value()).is_some()
+}
+
 /// A run of digits.
 fn whole(digits: &[u8], negative: bool) -> u64 {
     let mut seen = NUMBER;
     if digits != b"0" {
         seen |= NO_PERCENT;
+        seen |= if digits.len() > 3 { LONG } else { SHORT };
     }
     if digits.len() > 1 && digits[0] == b'0' {
         seen |= ZEROS;
@@ -350,8 +189,8 @@ fn whole(digits: &[u8], negative: bool) -> u64 {
     seen
 }
 
-/// Writes a number plainly: digits, a point and an exponent; `whole` without point, where the
-/// fraction is zeros. The cell has been looked at, and fits the decimal mark.
+/// Writes a number plainly: digits, a point and an exponent; `whole` without the fraction, which is zeros.
+/// The cell must be a number with this decimal mark.
 pub(super) fn write(cell: &[u8], decimal: u8, whole: bool, out: &mut Vec<u8>) {
     let Some(parts) = apart(cell) else { return };
     if parts.negative {
@@ -379,7 +218,7 @@ pub(super) fn write(cell: &[u8], decimal: u8, whole: bool, out: &mut Vec<u8>) {
     let shift = if parts.seen & PERCENT != 0 { -2 } else { 0 };
     let exponent = parts.exponent.unwrap_or(0) + shift;
     if exponent != 0 {
-        // Memory can be written to.
+        // Writing to memory cannot fail.
         let _ = write!(out, "e{exponent}");
     }
 }
@@ -404,7 +243,7 @@ mod tests {
     #[case("1.5e3", NUMBER | EXPONENT | POINT | FRACTION | NO_PERCENT | NO_YEAR, "1.5e3")]
     #[case(".5", NUMBER | POINT | FRACTION | NO_PERCENT | NO_YEAR, "0.5")]
     fn numbers_with_a_point(#[case] cell: &str, #[case] seen: u64, #[case] plain: &str) {
-        assert_eq!(look(cell.as_bytes()), seen);
+        assert_eq!(look(cell.as_bytes()) & !(LONG | SHORT | NO_COMPACT), seen);
         let mut out = Vec::new();
         write(cell.as_bytes(), b'.', false, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), plain);
@@ -424,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number() {
+    fn cells_that_are_not_numbers() {
         for cell in [
             "",
             "-",
@@ -449,11 +288,31 @@ mod tests {
     }
 
     #[test]
-    fn large_whole_numbers_are_told() {
+    fn large_whole_numbers_have_bits_of_their_own() {
         assert_eq!(look(b"9007199254740992") & (BIG | HUGE), 0);
         assert_eq!(look(b"9007199254740993") & (BIG | HUGE), BIG);
         assert_eq!(look(b"9223372036854775807") & (BIG | HUGE), BIG);
         assert_eq!(look(b"9223372036854775808") & (BIG | HUGE), BIG | HUGE);
         assert_eq!(look(b"-9223372036854775808") & (BIG | HUGE), BIG);
+    }
+
+    #[test]
+    fn whole_parts_with_and_without_groups() {
+        for (cell, bits) in [
+            ("999", SHORT),
+            ("0", 0),
+            ("$12", SHORT),
+            ("1234", LONG),
+            ("1234,5", LONG),
+            ("999.5", 0),
+            ("1,234", 0),
+            ("1,234,567", 0),
+        ] {
+            assert_eq!(look(cell.as_bytes()) & (LONG | SHORT), bits, "{cell}");
+        }
+        assert_eq!(look(b"20010131") & NO_COMPACT, 0);
+        for cell in ["20010132", "2001013", "-20010131", "20010131.0", "inf"] {
+            assert_eq!(look(cell.as_bytes()) & NO_COMPACT, NO_COMPACT, "{cell}");
+        }
     }
 }

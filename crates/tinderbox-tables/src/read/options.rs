@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use polars::prelude::{DataType, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use super::column_type::ColumnType;
 use crate::{DataError, Result};
 
-/// How to read text tables; what is not stated is inferred.
+/// Options for reading text tables; what is not stated is inferred.
 ///
 /// ```no_run
 /// use tinderbox_tables::{ColumnType, ReadOptions};
@@ -24,30 +24,31 @@ use crate::{DataError, Result};
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// What stands between fields; inferred from the first lines when absent.
+    /// The separator of fields; inferred from the first lines if absent.
     pub separator: Option<Separator>,
-    /// Whether the first line names the columns; when absent, decided by comparing it with the rows
+    /// Whether the first line names the columns; if absent, decided by comparing it with the rows
     /// below, see [`ReadOptions::has_header`]. Columns without names are `column_1`, `column_2`, ….
     pub has_header: Option<bool>,
-    /// Names of the columns, instead of those in the file.
+    /// Names of the columns, which replace those in the file.
     pub names: Option<Vec<String>>,
-    /// Lines before the table that are skipped.
+    /// Number of lines to skip before the table.
     pub skip_rows: usize,
-    /// What lines begin with that are no rows, such as `#`.
+    /// The prefix of comment lines, such as `#`.
     pub comment: Option<String>,
     /// Fields that mean a missing value; an empty field always does.
     pub null_values: Vec<String>,
-    /// Types of columns that inference would get wrong.
+    /// Types of columns, instead of the inferred ones.
     pub types: BTreeMap<String, ColumnType>,
-    /// What stands before the fraction of a number, `.` or `,`; told by the values when absent.
+    /// The decimal mark, `.` or `,`; inferred from the values if absent.
     pub decimal: Option<char>,
-    /// What groups the digits of large numbers: `,` `.` `'` or a blank; any of them when absent.
+    /// The mark that groups digits: `,` `.` `'` or a blank; any of them if absent. `,` and `.` also state
+    /// that the other one is the decimal mark.
     pub thousands: Option<char>,
-    /// Whether `01/02/2001` begins with the day or the month; told by the values when absent.
+    /// Whether `01/02/2001` begins with the day or the month; inferred from the values if absent.
     pub dates: Option<DateOrder>,
-    /// How letters are encoded; UTF-8 when absent. A byte order mark (UTF-8, UTF-16) always decides.
+    /// The encoding; UTF-8 if absent. A byte order mark (UTF-8, UTF-16) takes precedence.
     pub encoding: Option<Encoding>,
-    /// Most bytes that a packed file (`.gz`) may have unpacked; when absent, 1 GiB or a hundred times its
+    /// The most bytes that a packed file (`.gz`) may unpack to; if absent, 1 GiB or a hundred times its
     /// packed size, whichever is more.
     pub max_unpacked: Option<u64>,
 }
@@ -74,7 +75,7 @@ impl Default for ReadOptions {
 }
 
 impl ReadOptions {
-    /// States what stands between fields: a byte such as `b';'`, or [`Separator::Whitespace`].
+    /// States the separator of fields: a byte such as `b';'`, or [`Separator::Whitespace`].
     pub fn separator(mut self, separator: impl Into<Separator>) -> Self {
         self.separator = Some(separator.into());
         self
@@ -82,29 +83,29 @@ impl ReadOptions {
 
     /// States whether the first line names the columns.
     ///
-    /// When it is not stated, the first line is compared with the rows below. It is a header if one of
-    /// its fields is a word and none of them is data. A number is data, except a year above a column
-    /// that also holds other numbers; so is a date above a column of dates. Where
-    /// [`names`](ReadOptions::names) are given, a line of words is a header only if a word
-    /// stands above a column of numbers, dates or truth values, or one of the words is among the names.
+    /// If it is not stated, the first line is compared with the rows below. It is a header if one of
+    /// its fields is text and none of them is data. A number is data, except a year above a column
+    /// that also holds other numbers; so is a date above a column of dates. If
+    /// [`names`](ReadOptions::names) are given, a line of text is a header only if one of its fields
+    /// is above a column of numbers, dates or booleans, or is one of the names.
     pub fn has_header(mut self, has_header: bool) -> Self {
         self.has_header = Some(has_header);
         self
     }
 
-    /// Names the columns, instead of what the file says.
+    /// States the names of the columns, which replace those in the file.
     pub fn names<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
         self.names = Some(names.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Skips so many lines before the table.
+    /// Skips this many lines before the table.
     pub fn skip_rows(mut self, lines: usize) -> Self {
         self.skip_rows = lines;
         self
     }
 
-    /// States what lines begin with that are no rows.
+    /// States the prefix of comment lines.
     pub fn comment(mut self, prefix: impl Into<String>) -> Self {
         self.comment = Some(prefix.into());
         self
@@ -122,13 +123,13 @@ impl ReadOptions {
         self
     }
 
-    /// States what stands before the fraction of a number: `.` or `,`.
+    /// States the decimal mark: `.` or `,`.
     pub fn decimal(mut self, decimal: char) -> Self {
         self.decimal = Some(decimal);
         self
     }
 
-    /// States what groups the digits of large numbers: `,` `.` `'` or a blank.
+    /// States the mark that groups digits: `,` `.` `'` or a blank.
     pub fn thousands(mut self, thousands: char) -> Self {
         self.thousands = Some(thousands);
         self
@@ -140,7 +141,7 @@ impl ReadOptions {
         self
     }
 
-    /// States how letters are encoded.
+    /// States the encoding.
     pub fn encoding(mut self, encoding: Encoding) -> Self {
         self.encoding = Some(encoding);
         self
@@ -152,7 +153,16 @@ impl ReadOptions {
         self
     }
 
-    /// Whether the options make sense, before any file is looked at.
+    /// The decimal mark that is stated: by `decimal`, or by `thousands`, which is the other one of the two.
+    pub(super) fn decimal_mark(&self) -> Option<char> {
+        self.decimal.or(match self.thousands {
+            Some('.') => Some(','),
+            Some(',') => Some('.'),
+            _ => None,
+        })
+    }
+
+    /// Checks the options before any file is read.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |problem: String| Err(DataError::Options { problem });
         let (decimal, thousands) = (self.decimal, self.thousands);
@@ -164,9 +174,9 @@ impl ReadOptions {
                 "thousands {thousands:?}: use , or . or ' or a blank"
             ));
         }
-        if thousands.is_some() && decimal.unwrap_or('.') == thousands.unwrap_or(' ') {
+        if thousands.is_some() && decimal == thousands {
             return wrong(
-                "decimal and thousands are the same character; state both, such as decimal , and thousands ."
+                "decimal and thousands are the same character; state two, such as decimal , and thousands ."
                     .into(),
             );
         }
@@ -176,13 +186,13 @@ impl ReadOptions {
             );
         }
         if self.comment.as_ref().is_some_and(String::is_empty) {
-            return wrong("comment is empty; state what such lines begin with".into());
+            return wrong("comment is empty; state the prefix of such lines".into());
         }
         Ok(())
     }
 }
 
-/// What a date such as `01/02/2001` begins with.
+/// The order of day and month in dates such as `01/02/2001`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DateOrder {
@@ -213,7 +223,7 @@ impl FromStr for DateOrder {
     }
 }
 
-/// What stands between the fields of a text table.
+/// The separator of the fields of a text table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Separator {
@@ -239,7 +249,7 @@ impl FromStr for Separator {
             _ => match text.as_bytes() {
                 [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(Self::Byte(*byte)),
                 _ => Err(format!(
-                    "separator {text:?}: use one character such as ; or the word tab or whitespace"
+                    "separator {text:?}: use one character such as ;, or tab or whitespace"
                 )),
             },
         }
@@ -263,84 +273,8 @@ impl From<Separator> for String {
     }
 }
 
-/// The type of a column of a text table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColumnType {
-    /// Whole numbers of 64 bits.
-    Integer,
-    /// Numbers of 64 bits.
-    Float,
-    /// `true` and `false`, in any case of letters.
-    Boolean,
-    /// Text, kept as it stands.
-    Text,
-    /// Days: `2001-01-31`, `2001/01/31`, `31.01.2001`, `31/01/2001` or `01/31/2001`.
-    Date,
-    /// Moments: a day, a blank or `T`, and `23:59`, `23:59:59` or `23:59:59.25`; then nothing, `Z` or
-    /// an offset such as `+01:00`, which gives the moment in UTC.
-    Datetime,
-}
-
-impl ColumnType {
-    pub(super) fn data_type(self) -> DataType {
-        match self {
-            Self::Integer => DataType::Int64,
-            Self::Float => DataType::Float64,
-            Self::Boolean => DataType::Boolean,
-            Self::Text => DataType::String,
-            Self::Date => DataType::Date,
-            Self::Datetime => DataType::Datetime(TimeUnit::Microseconds, None),
-        }
-    }
-
-    /// The type of a column of a file that says its types itself.
-    pub(super) fn of(dtype: &DataType) -> Option<Self> {
-        Some(match dtype {
-            dtype if dtype.is_integer() => Self::Integer,
-            dtype if dtype.is_float() || matches!(dtype, DataType::Decimal(..)) => Self::Float,
-            DataType::Boolean => Self::Boolean,
-            DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Self::Text,
-            DataType::Date => Self::Date,
-            DataType::Datetime(..) => Self::Datetime,
-            _ => return None,
-        })
-    }
-
-    pub(super) fn wanted(self) -> &'static str {
-        match self {
-            Self::Integer => "a whole number",
-            Self::Float => "a number",
-            Self::Boolean => "true or false",
-            Self::Text => "text",
-            Self::Date => "a day such as 2001-01-31",
-            Self::Datetime => "a moment such as 2001-01-31 23:59:59",
-        }
-    }
-}
-
-impl FromStr for ColumnType {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Ok(match text {
-            "integer" => Self::Integer,
-            "float" => Self::Float,
-            "boolean" => Self::Boolean,
-            "text" => Self::Text,
-            "date" => Self::Date,
-            "datetime" => Self::Datetime,
-            _ => {
-                return Err(format!(
-                    "{text:?}: use integer, float, boolean, text, date or datetime"
-                ));
-            }
-        })
-    }
-}
-
-/// How the letters of a text table are encoded, by the names that web browsers know:
-/// `utf-8`, `utf-16le`, `windows-1252`, `latin1` (read as windows-1252, which holds it), `shift_jis`, ….
+/// The encoding of a text table, by the names that web browsers know:
+/// `utf-8`, `utf-16le`, `windows-1252`, `latin1` (read as windows-1252, which contains it), `shift_jis`, ….
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Encoding(pub(super) &'static encoding_rs::Encoding);
@@ -348,7 +282,7 @@ pub struct Encoding(pub(super) &'static encoding_rs::Encoding);
 impl Encoding {
     /// UTF-8.
     pub const UTF_8: Self = Self(encoding_rs::UTF_8);
-    /// Windows-1252, which holds Latin-1 (ISO 8859-1): one byte a letter.
+    /// Windows-1252, which contains Latin-1 (ISO 8859-1): one byte for each character.
     pub const LATIN_1: Self = Self(encoding_rs::WINDOWS_1252);
     /// UTF-16, the lower byte first.
     pub const UTF_16LE: Self = Self(encoding_rs::UTF_16LE);

@@ -1,8 +1,8 @@
-//! What polars 0.55 does not check in a Parquet file before it asks for memory.
+//! Checks of a Parquet file that polars 0.55 does not do before it allocates memory.
 //!
-//! A page says how many values it has and how many bytes it unpacks to. Polars takes its word, and
-//! asking for more memory than there is ends a process before anyone can say so. Hence every page's
-//! header is looked at first: some 100 bytes a page, which is a megabyte as a rule.
+//! The header of a page holds the number of its values and its unpacked size. Polars allocates what a
+//! damaged header asks for, and an allocation that fails ends the process without an error. Hence the
+//! headers of all pages are checked first: about 100 bytes for each page of usually a megabyte.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -10,11 +10,10 @@ use std::path::Path;
 
 use polars::prelude::{ParquetReader, PolarsResult, SerReader};
 
-use super::polars_at;
-use crate::frames::guarded;
+use crate::frames::{guarded, polars_at};
 use crate::{DataError, Result};
 
-/// Bytes of a value in memory at most: of a view of a string.
+/// The most bytes of a value in memory: those of a string view.
 const VALUE: u64 = 16;
 
 pub(super) fn check(path: &Path) -> Result<()> {
@@ -28,7 +27,7 @@ pub(super) fn check(path: &Path) -> Result<()> {
     }
 }
 
-/// What is wrong with the sizes in a file, in words.
+/// A description of a wrong size in the file, if there is one.
 fn damage(path: &Path) -> PolarsResult<Option<String>> {
     let file = File::open(path)?;
     let length = file.metadata()?.len();
@@ -53,7 +52,7 @@ fn damage(path: &Path) -> PolarsResult<Option<String>> {
     Ok(None)
 }
 
-/// Whether so much memory can be had at all. Nothing is touched, so this costs nothing.
+/// Whether this much memory can be allocated. Nothing is written to it, so this is cheap.
 pub(super) fn fits(bytes: u64) -> bool {
     let Ok(bytes) = usize::try_from(bytes) else {
         return false;
@@ -70,10 +69,10 @@ fn pages_fit(bytes: &mut (impl Read + Seek), range: std::ops::Range<u64>, values
         };
         at += page.header + page.packed;
         seen += page.values;
-        // A dictionary has its values in its bytes; a data page may repeat one a million times.
+        // The values of a dictionary are in its bytes; a data page may repeat a value many times.
         let sound = at <= range.end
             && seen <= values
-            && page.words <= page.unpacked
+            && page.entries <= page.unpacked
             && fits(page.unpacked)
             && page.header > 0;
         if !sound {
@@ -83,7 +82,7 @@ fn pages_fit(bytes: &mut (impl Read + Seek), range: std::ops::Range<u64>, values
     true
 }
 
-/// What the header of a page says.
+/// The header of a page.
 #[derive(Default)]
 struct Page {
     /// Bytes of the header, of the page in the file, and of the page unpacked.
@@ -93,7 +92,7 @@ struct Page {
     /// Values of a data page.
     values: u64,
     /// Values of a dictionary page.
-    words: u64,
+    entries: u64,
 }
 
 /// Reads `PageHeader` of parquet.thrift.
@@ -114,7 +113,7 @@ fn page(bytes: &mut (impl Read + Seek), at: u64) -> io::Result<Page> {
                 while let Some((part, kind)) = thrift.field(inner)? {
                     inner = part;
                     match (field, part, kind) {
-                        (7, 1, INTEGER) => page.words = thrift.size()?,
+                        (7, 1, INTEGER) => page.entries = thrift.size()?,
                         (_, 1, INTEGER) => page.values = thrift.size()?,
                         _ => thrift.skip(kind, 0)?,
                     }
@@ -130,7 +129,7 @@ fn page(bytes: &mut (impl Read + Seek), at: u64) -> io::Result<Page> {
 const INTEGER: u8 = 5;
 const STRUCT: u8 = 12;
 
-/// Thrift's compact protocol, as far as a page header needs it.
+/// The part of Thrift's compact protocol that a page header needs.
 struct Thrift<'a, R> {
     bytes: &'a mut R,
     read: u64,
@@ -161,7 +160,7 @@ impl<R: Read> Thrift<'_, R> {
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// An integer of 32 bits that is no less than 0.
+    /// A non-negative integer of 32 bits.
     fn size(&mut self) -> io::Result<u64> {
         let value = i32::try_from(self.integer()?).ok();
         let value = value.and_then(|value| u64::try_from(value).ok());

@@ -1,17 +1,20 @@
-//! A text table written plainly: fields separated by commas, quotes where they are needed, numbers with a
-//! point, days and moments as numbers, nothing where a value is missing.
+//! Writes a text table in a plain form: fields separated by commas, quotes where they are needed, numbers
+//! with a decimal point, dates as numbers, empty fields for missing values.
 
 use std::io::Write;
 
+use super::column_type::ColumnType;
+use super::delimited::Scan;
+use super::format::ColumnFormat;
+use super::nulls::Nulls;
+use super::options::{DateOrder, ReadOptions};
 use super::records::Records;
-use super::table::{Nulls, Scan};
-use super::{ColumnFormat, ColumnType, DateOrder, ReadOptions, date, json, number};
+use super::{date, json, number};
+use crate::calendar::DAY_MICROSECONDS;
 use crate::{DataError, Result};
 
-/// The name of the column without values that ends every row.
+/// The name of an empty column at the end of every row.
 pub(super) const SECOND: &str = "\u{0}";
-
-const DAY_MICROSECONDS: i64 = 86_400_000_000;
 
 /// How the cells of each column are written.
 pub(super) struct Plain<'a> {
@@ -25,7 +28,7 @@ enum Conversion {
     Boolean,
     Number { decimal: u8, whole: bool },
     Day(Option<DateOrder>),
-    Moment(Option<DateOrder>),
+    Timestamp(Option<DateOrder>),
 }
 
 impl<'a> Plain<'a> {
@@ -46,14 +49,14 @@ impl<'a> Plain<'a> {
                     ColumnType::Integer => number(format, true),
                     ColumnType::Float => number(format, false),
                     ColumnType::Date => Conversion::Day(format.dates),
-                    ColumnType::Datetime => Conversion::Moment(format.dates),
+                    ColumnType::Datetime => Conversion::Timestamp(format.dates),
                 })
                 .collect(),
             nulls: Nulls::new(&options.null_values),
         }
     }
 
-    /// Writes a separated text, which is in memory or read again.
+    /// Writes delimited text, which is in memory or read again.
     pub fn text(
         &self,
         scan: &Scan,
@@ -117,7 +120,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// Quotes what has not been quoted.
+/// Writes a field with quotes around it.
 fn quote(text: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for &byte in text {
@@ -130,7 +133,7 @@ fn quote(text: &[u8], out: &mut Vec<u8>) {
 }
 
 impl Conversion {
-    /// Writes a cell that fits its column.
+    /// Writes a cell of the type of its column.
     fn write(self, cell: &[u8], quoted: bool, out: &mut Vec<u8>) {
         match self {
             Self::Text if quoted => {
@@ -143,15 +146,15 @@ impl Conversion {
             Self::Boolean => out.extend(cell.iter().map(u8::to_ascii_lowercase)),
             Self::Number { decimal, whole } => number::write(cell, decimal, whole, out),
             Self::Day(order) => {
-                if let Some(moment) = date::moment(cell, order) {
-                    let day = moment.div_euclid(DAY_MICROSECONDS);
+                if let Some(timestamp) = date::timestamp(cell, order) {
+                    let day = timestamp.div_euclid(DAY_MICROSECONDS);
                     let _ = write!(out, "{day}");
                 }
             }
-            Self::Moment(order) => {
-                if let Some(moment) = date::moment(cell, order) {
-                    // Memory can be written to.
-                    let _ = write!(out, "{moment}");
+            Self::Timestamp(order) => {
+                if let Some(timestamp) = date::timestamp(cell, order) {
+                    // Writing to memory cannot fail.
+                    let _ = write!(out, "{timestamp}");
                 }
             }
         }

@@ -1,13 +1,15 @@
+//! The records of delimited text, with their fields and lines.
+
 use std::path::{Path, PathBuf};
 
-use super::source::Letters;
-use super::{ReadOptions, Separator};
+use super::options::{ReadOptions, Separator};
+use super::source::TextReader;
 use crate::{DataError, Result};
 
-/// The longest record: beyond it a quote is more likely to be a mistake.
+/// The most bytes of a record; in a longer one a quote is probably missing.
 const RECORD: usize = 64 << 20;
 
-/// One field of a text table: its place without the quotes, or trimmed of blanks around it.
+/// The place of a field, without quotes or without blanks around it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Field {
     start: usize,
@@ -15,46 +17,51 @@ pub(super) struct Field {
     pub quoted: bool,
 }
 
-/// The records of a text table (RFC 4180, with any separator), blank lines and comments skipped.
+/// The records of delimited text (RFC 4180, with any separator), without blank lines and comments.
 ///
-/// The file is read as a stream: at a time there is one block of it in memory, or its longest record.
+/// The file is read as a stream: in memory is a block of it, or its longest record.
 pub(super) struct Records {
     path: PathBuf,
-    /// `None` when the whole text is in memory.
-    letters: Option<Letters>,
+    /// `None` if the whole text is in memory.
+    reader: Option<TextReader>,
     buffer: Vec<u8>,
     separator: Separator,
     comment: Option<Vec<u8>>,
-    /// Lines that are still to be skipped.
+    /// Lines to skip.
     skip: usize,
     at: usize,
     next_line: usize,
-    /// Line where the last record began, counted from 1.
+    /// The line where the last record begins, counted from 1.
     pub line: usize,
     fields: Vec<Field>,
-    /// Whether something was seen that stricter parsers stumble over: blank lines, blanks around
+    /// Whether there was something that the parser of polars does not accept: blank lines, blanks around
     /// fields, quotes inside fields, skipped lines.
     pub loose: bool,
     /// Whether the text has other bytes than the file.
     pub converted: bool,
-    /// Bytes up to which the text is kept in memory; `None` when it has become more.
+    /// The most bytes of text to keep in memory; `None` if there were more.
     keep: Option<usize>,
 }
 
-/// What one attempt to read a record gave.
+/// The result of an attempt to read a record.
 enum Step {
     Record,
     End,
-    /// The record goes on behind what is in memory.
+    /// The record is not complete in memory.
     More,
     Broken(usize, &'static str),
 }
 
 impl Records {
     /// The records of a file, of which up to `keep` bytes stay in memory.
-    pub fn new(path: &Path, letters: Letters, keep: usize, options: &ReadOptions) -> Result<Self> {
+    pub fn new(
+        path: &Path,
+        reader: TextReader,
+        keep: usize,
+        options: &ReadOptions,
+    ) -> Result<Self> {
         let mut records = Self {
-            letters: Some(letters),
+            reader: Some(reader),
             keep: Some(keep),
             ..Self::of(path, Vec::new(), options)
         };
@@ -66,7 +73,7 @@ impl Records {
     pub fn of(path: &Path, buffer: Vec<u8>, options: &ReadOptions) -> Self {
         Self {
             path: path.to_owned(),
-            letters: None,
+            reader: None,
             buffer,
             separator: options.separator.unwrap_or(Separator::Byte(b',')),
             comment: options.comment.clone().map(String::into_bytes),
@@ -81,10 +88,10 @@ impl Records {
         }
     }
 
-    /// The whole lines of the first block, before a record was read.
+    /// The complete lines of the first block, before any record is read.
     pub fn head(&self) -> &[u8] {
         let head = self.buffer.as_slice();
-        match self.letters.is_some() {
+        match self.reader.is_some() {
             true => &head[..memchr::memrchr(b'\n', head).unwrap_or(head.len())],
             false => head,
         }
@@ -94,7 +101,7 @@ impl Records {
         self.separator = separator;
     }
 
-    /// The whole text, if it was kept; to be asked for after the last record.
+    /// The whole text, if it was kept; to be called after the last record.
     pub fn into_whole(self) -> Option<Vec<u8>> {
         self.keep.map(|_| self.buffer)
     }
@@ -111,12 +118,12 @@ impl Records {
     #[cfg(test)]
     pub fn texts(&self) -> Vec<String> {
         self.fields()
-            .map(|(bytes, quoted)| text(bytes, quoted))
+            .map(|(bytes, quoted)| unquoted(bytes, quoted))
             .collect()
     }
 
     fn fill(&mut self) -> Result<()> {
-        let Some(letters) = &mut self.letters else {
+        let Some(reader) = &mut self.reader else {
             return Ok(());
         };
         if self.keep.is_none() {
@@ -134,10 +141,10 @@ impl Records {
                 ),
             });
         }
-        let more = letters.fill(&mut self.buffer, open)?;
-        self.converted = letters.converted;
+        let more = reader.fill(&mut self.buffer, open)?;
+        self.converted = reader.converted;
         if !more {
-            self.letters = None;
+            self.reader = None;
         }
         if self.keep.is_some_and(|most| self.buffer.len() > most) {
             self.keep = None;
@@ -145,7 +152,7 @@ impl Records {
         Ok(())
     }
 
-    /// Goes to the next record; false at the end.
+    /// Reads the next record; false at the end.
     pub fn next(&mut self) -> Result<bool> {
         loop {
             match self.step() {
@@ -165,7 +172,7 @@ impl Records {
 
     fn step(&mut self) -> Step {
         self.fields.clear();
-        let ended = self.letters.is_none();
+        let ended = self.reader.is_none();
         loop {
             let rest = &self.buffer[self.at..];
             if rest.is_empty() {
@@ -216,7 +223,7 @@ impl Records {
         let bytes = &self.buffer[..];
         let (mut at, mut lines, mut loose) = (self.at, 0, false);
         let end = loop {
-            // Blanks before a quoted field are not part of it.
+            // Blanks before a quoted field do not belong to it.
             let blanks = bytes[at.min(bytes.len())..]
                 .iter()
                 .take_while(|byte| **byte == b' ')
@@ -313,15 +320,15 @@ impl Records {
             None => return Step::More,
         };
         let mut start = self.at;
-        for word in rest[..length].split(|byte| b" \t\r".contains(byte)) {
-            if !word.is_empty() {
+        for field in rest[..length].split(|byte| b" \t\r".contains(byte)) {
+            if !field.is_empty() {
                 self.fields.push(Field {
                     start,
-                    end: start + word.len(),
+                    end: start + field.len(),
                     quoted: false,
                 });
             }
-            start += word.len() + 1;
+            start += field.len() + 1;
         }
         self.line = self.next_line;
         self.next_line += 1;
@@ -331,7 +338,7 @@ impl Records {
 }
 
 /// The text of a field, with doubled quotes undone.
-pub(super) fn text(bytes: &[u8], quoted: bool) -> String {
+pub(super) fn unquoted(bytes: &[u8], quoted: bool) -> String {
     let text = String::from_utf8_lossy(bytes);
     match quoted {
         true => text.replace("\"\"", "\""),

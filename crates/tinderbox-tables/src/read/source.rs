@@ -1,4 +1,4 @@
-//! The letters of a text file, part by part: unpacked within a limit, as UTF-8, with `\n` as line end.
+//! Reads a text file in blocks: unpacked within a limit, decoded to UTF-8, with `\n` as line end.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,22 +8,23 @@ use std::sync::Arc;
 use encoding_rs::{Decoder, DecoderResult};
 use flate2::read::MultiGzDecoder;
 
-use super::ReadOptions;
+use super::options::ReadOptions;
 use crate::{DataError, Result};
 
 const BLOCK: usize = 1 << 20;
-/// A packed file may always unpack to this size.
+/// The size up to which a packed file may always unpack.
 const UNPACKED: u64 = 1 << 30;
-/// And to so many times its packed size.
+/// The number of times of its packed size up to which a packed file may unpack.
 const RATIO: u64 = 100;
 
 /// A text file that can be read several times.
 #[derive(Clone, Debug)]
 pub(super) struct Source {
-    /// What messages call it.
+    /// The path or address, for messages.
     pub path: PathBuf,
-    /// Where its bytes are if not at the path: in a file without a name, after a download.
+    /// The temporary file without a name that holds a download.
     pub file: Option<Arc<File>>,
+    /// Whether it is a `.gz` by its name. A file that begins with the bytes of gzip is unpacked anyway.
     pub packed: bool,
     /// Bytes that are read at a time.
     pub block: usize,
@@ -39,7 +40,7 @@ impl Source {
         }
     }
 
-    pub fn open(&self, options: &ReadOptions) -> Result<Letters> {
+    pub fn open(&self, options: &ReadOptions) -> Result<TextReader> {
         let fail = |source| self.fail(source);
         let file = match &self.file {
             Some(file) => {
@@ -52,23 +53,28 @@ impl Source {
         let size = file.metadata().map_err(fail)?.len();
         let mut file = BufReader::with_capacity(1 << 16, file);
         let starts = file.fill_buf().map_err(fail)?;
-        if self.packed && !starts.starts_with(b"\x1f\x8b") {
+        let packed = starts.starts_with(b"\x1f\x8b");
+        if self.packed && !packed {
             return Err(DataError::Format {
                 path: self.path.clone(),
-                problem: "not a .gz file, whatever its name says; rename or pack it".into(),
+                problem: "the name ends in .gz, but the content is not gzip; rename or pack it"
+                    .into(),
             });
         }
         let allowed = match options.max_unpacked {
-            _ if !self.packed => u64::MAX,
+            _ if !packed => u64::MAX,
             Some(bytes) => bytes,
             None => UNPACKED.max(size.saturating_mul(RATIO)),
         };
-        let reader: Box<dyn Read> = match self.packed {
+        let reader: Box<dyn Read> = match packed {
             true => Box::new(MultiGzDecoder::new(file)),
             false => Box::new(file),
         };
-        let mut letters = Letters {
-            source: self.clone(),
+        let mut text = TextReader {
+            source: Self {
+                packed,
+                ..self.clone()
+            },
             reader,
             allowed,
             left: allowed,
@@ -78,11 +84,11 @@ impl Source {
             carry: 0,
             started: false,
             carriage: false,
-            converted: self.packed,
+            converted: packed,
             lines: 0,
         };
-        letters.begin(options)?;
-        Ok(letters)
+        text.begin(options)?;
+        Ok(text)
     }
 
     fn fail(&self, source: std::io::Error) -> DataError {
@@ -108,32 +114,49 @@ impl Source {
     }
 }
 
+/// A text file to be read.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub source: Source,
+    /// JSON lines, else delimited text.
+    pub json: bool,
+}
+
+impl Input {
+    pub fn new(path: &Path, packed: bool, json: bool) -> Self {
+        Self {
+            source: Source::new(path, packed),
+            json,
+        }
+    }
+}
+
 /// A text file that is being read.
-pub(super) struct Letters {
+pub(super) struct TextReader {
     source: Source,
     reader: Box<dyn Read>,
-    /// Bytes that may come out of the file, and how many still may.
+    /// The most bytes of text, and how many of them are left.
     allowed: u64,
     left: u64,
-    /// For everything but UTF-8.
+    /// For encodings other than UTF-8.
     decoder: Option<Decoder>,
     /// Whether the decoder was given the end of the file.
     decoded: bool,
-    /// Bytes that were read to find the encoding, or wait to be decoded.
+    /// Bytes that were read but not yet decoded.
     pending: Vec<u8>,
-    /// Bytes at the end of the last part that begin a letter.
+    /// Bytes of an incomplete character at the end of the last block.
     carry: usize,
     started: bool,
-    /// Lines end in `\r` alone, as on the Macintosh of old.
+    /// Whether lines end in `\r` alone, as on old Macintosh systems.
     carriage: bool,
-    /// Whether these are other bytes than those in the file.
+    /// Whether the text has other bytes than the file.
     pub converted: bool,
-    /// Line ends so far.
+    /// Number of line ends so far.
     lines: usize,
 }
 
-impl Letters {
-    /// The byte order mark, and with it the encoding.
+impl TextReader {
+    /// Finds the encoding: that of the byte order mark, else that of the options.
     fn begin(&mut self, options: &ReadOptions) -> Result<()> {
         let mut pending = Vec::new();
         self.raw(&mut pending, self.source.block.max(4))?;
@@ -172,7 +195,7 @@ impl Letters {
         Ok(read)
     }
 
-    /// Appends a block of text, or `want` bytes if that is more; false when there were no more.
+    /// Appends a block of text, or `want` bytes if that is more; false at the end.
     pub fn fill(&mut self, out: &mut Vec<u8>, want: usize) -> Result<bool> {
         let want = want.max(self.source.block);
         let start = out.len();
@@ -194,7 +217,7 @@ impl Letters {
             return Err(DataError::Line {
                 path: self.source.path.clone(),
                 line: 1 + self.lines + memchr::memchr_iter(b'\n', &new[..at]).count(),
-                problem: "this is no text: there is a zero byte; Parquet and Arrow files need their own extension, and UTF-16 without a byte order mark the option encoding (--encoding utf-16le)".into(),
+                problem: "this is not text, as there is a zero byte; Parquet and Arrow files need their own extension, and UTF-16 without a byte order mark the option encoding (--encoding utf-16le)".into(),
             });
         }
         if self.carriage {
@@ -218,7 +241,7 @@ impl Letters {
         if let Err(error) = std::str::from_utf8(&out[unchecked..]) {
             if error.error_len().is_some() || !more {
                 let at = unchecked + error.valid_up_to();
-                return Err(self.no_letter(&out[start..at.max(start)], &out[at..]));
+                return Err(self.not_a_character(&out[start..at.max(start)], &out[at..]));
             }
             self.carry = out.len() - unchecked - error.valid_up_to();
         }
@@ -251,7 +274,7 @@ impl Letters {
                     let at = read.saturating_sub(usize::from(length) + usize::from(after));
                     let wrong = self.pending.get(at..).unwrap_or(&[]).to_vec();
                     self.decoder = Some(decoder.encoding().new_decoder());
-                    return Err(self.no_letter(&out[start..], &wrong));
+                    return Err(self.not_a_character(&out[start..], &wrong));
                 }
             }
             self.decoded = last;
@@ -259,8 +282,8 @@ impl Letters {
         Ok(out.len() > start)
     }
 
-    /// What cannot be a letter, behind the part that could be read.
-    fn no_letter(&self, good: &[u8], wrong: &[u8]) -> DataError {
+    /// The error for bytes that are not a character, after text that could be read.
+    fn not_a_character(&self, good: &[u8], wrong: &[u8]) -> DataError {
         let name = (self.decoder.as_ref()).map_or("UTF-8", |decoder| decoder.encoding().name());
         let byte = match wrong.first() {
             Some(byte) => format!("byte {byte:#04x}"),

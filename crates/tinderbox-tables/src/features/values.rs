@@ -1,114 +1,22 @@
+//! The values of a column as numbers, categories or timestamps, whatever its type.
+
 use polars::prelude::{
-    ChunkFullNull, Column, DataFrame, DataType, Float64Chunked, Int64Chunked, LazyFrame, Schema,
-    StringChunked, TimeUnit, col,
+    ChunkFullNull, Column, DataType, Float64Chunked, Int64Chunked, StringChunked, TimeUnit,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::frames::{FrameParts, polars, schema};
+use crate::calendar::{DAY_MICROSECONDS, compact};
+use crate::frames::polars;
+use crate::read::unread_number;
 use crate::{ColumnType, DataError, Result};
 
-/// Rows of a frame that are looked at together.
-const PART: usize = 1 << 16;
-
-/// A table that features are fitted on or made from: a `DataFrame`, or a `LazyFrame`, which is
-/// read part by part and may be larger than memory.
-pub trait Frame {
-    /// Names and types of the columns.
-    fn columns(&self) -> Result<Schema>;
-
-    /// Calls `each` with the rows of these columns in their order, part by part.
-    fn for_each_part(
-        &self,
-        columns: &[String],
-        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
-    ) -> Result<()>;
-}
-
-impl Frame for DataFrame {
-    fn columns(&self) -> Result<Schema> {
-        Ok(self.schema().as_ref().clone())
-    }
-
-    fn for_each_part(
-        &self,
-        _columns: &[String],
-        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
-    ) -> Result<()> {
-        each(self)
-    }
-}
-
-impl Frame for LazyFrame {
-    fn columns(&self) -> Result<Schema> {
-        schema(self)
-    }
-
-    fn for_each_part(
-        &self,
-        columns: &[String],
-        each: &mut dyn FnMut(&DataFrame) -> Result<()>,
-    ) -> Result<()> {
-        for part in FrameParts::new(select(self.clone(), columns), PART)? {
-            each(&part?)?;
-        }
-        Ok(())
-    }
-}
-
-/// These columns only, each once.
-pub(crate) fn select(frame: LazyFrame, columns: &[String]) -> LazyFrame {
-    let mut once: Vec<&String> = Vec::new();
-    for column in columns {
-        if !once.contains(&column) {
-            once.push(column);
-        }
-    }
-    frame.select(once.into_iter().map(col).collect::<Vec<_>>())
-}
-
-/// An error with the nearest names, unless all these columns are there.
-pub(super) fn require<'a>(schema: &Schema, names: impl IntoIterator<Item = &'a str>) -> Result<()> {
-    match names.into_iter().find(|name| !schema.contains(name)) {
-        Some(name) => Err(DataError::unknown(
-            "column",
-            name,
-            schema.iter_names().map(|name| name.as_str()),
-        )),
-        None => Ok(()),
-    }
-}
-
-/// The column with this name.
-pub(super) fn find<'a>(frame: &'a DataFrame, name: &str) -> Result<&'a Column> {
-    frame.column(name).map_err(|_| {
-        DataError::unknown(
-            "column",
-            name,
-            frame
-                .get_column_names()
-                .into_iter()
-                .map(|name| name.as_str()),
-        )
-    })
-}
-
-/// A column as numbers: booleans are 0 and 1, decimals the nearest number. NaN stays what it is.
+/// The values of a column as numbers: booleans are 0 and 1, decimals the nearest `f64`. NaN stays NaN.
 pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunked> {
     let dtype = column.dtype();
     let numeric = dtype.is_numeric() || dtype.is_bool();
     if !numeric && column.null_count() < column.len() {
         if let Ok(text) = column.str() {
-            let words = || (text.iter().enumerate()).filter_map(|(row, value)| Some((row, value?)));
-            // The mistake is rather the one word than the numbers that became text with it.
-            let word = words().find(|(_, value)| value.trim().parse::<f64>().is_err());
-            let (row, value) = word.or_else(|| words().next()).unwrap_or((0, ""));
-            return Err(DataError::Value {
-                column: column.name().to_string(),
-                row: first_row + row,
-                problem: format!(
-                    "\"{value}\" is text in a numeric column; correct it, name it as a null value when reading, or use kind = \"category\""
-                ),
-            });
+            return numbers_in_text(text, first_row);
         }
         return Err(unusable(column, "not numeric"));
     }
@@ -121,12 +29,33 @@ pub(super) fn numbers(column: &Column, first_row: usize) -> Result<Float64Chunke
     floats(column)
 }
 
+/// A column of text as numbers: numbers that are kept as text because they have more than 64 bits, or
+/// because the type of the column was stated.
+fn numbers_in_text(text: &StringChunked, first_row: usize) -> Result<Float64Chunked> {
+    let mut numbers = Vec::with_capacity(text.len());
+    for (row, value) in text.iter().enumerate() {
+        let number = value.map(|value| {
+            value.trim().parse::<f64>().map_err(|_| DataError::Value {
+                column: text.name().to_string(),
+                row: first_row + row,
+                problem: format!(
+                    "\"{value}\" is text in a numeric column{}; correct it, name it as a null value when reading, or use kind = \"category\"",
+                    unread_number(value.trim()).map_or_else(String::new, |why| format!(" (it {why})"))
+                ),
+            })
+        });
+        numbers.push(number.transpose()?);
+    }
+    let numbers: Float64Chunked = numbers.into_iter().collect();
+    Ok(numbers.with_name(text.name().clone()))
+}
+
 fn floats(column: &Column) -> Result<Float64Chunked> {
     let Some(decimals) = column.try_decimal() else {
         let column = column.cast(&DataType::Float64).map_err(polars)?;
         return Ok(column.f64().map_err(polars)?.clone());
     };
-    // Not by polars' cast, which rounds twice.
+    // The cast of polars rounds twice.
     let scale = decimals.scale();
     let numbers = decimals.physical().iter();
     let numbers: Float64Chunked = numbers
@@ -142,7 +71,7 @@ fn decimal(number: i128, scale: usize) -> f64 {
     if number.unsigned_abs() <= EXACT && scale <= 22 {
         return number as f64 / 10f64.powi(scale as i32);
     }
-    // Rust reads to the nearest; what it wrote is a number.
+    // Rust parses to the nearest `f64`.
     format!("{number}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
@@ -159,7 +88,7 @@ fn unusable(column: &Column, what: &str) -> DataError {
     }
 }
 
-/// The type of text tables that is this one, if there is one.
+/// The type of text tables that a polars type corresponds to, if there is one.
 pub(super) fn column_type(dtype: &DataType) -> Option<ColumnType> {
     Some(match dtype {
         DataType::Boolean => ColumnType::Boolean,
@@ -172,16 +101,16 @@ pub(super) fn column_type(dtype: &DataType) -> Option<ColumnType> {
     })
 }
 
-/// What the categories of a column are written as.
+/// The type of the values of a category column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum WordKind {
+pub(super) enum CategoryKind {
     Text,
     Integer,
     Boolean,
 }
 
-impl WordKind {
+impl CategoryKind {
     pub fn plural(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -191,11 +120,11 @@ impl WordKind {
     }
 }
 
-/// A column as words, and what they are words for; that is unknown when all are missing.
-pub(super) fn words(
+/// The values of a column as strings, and their type; it is `None` when all values are missing.
+pub(super) fn categories(
     column: &Column,
     first_row: usize,
-) -> Result<(Option<WordKind>, StringChunked)> {
+) -> Result<(Option<CategoryKind>, StringChunked)> {
     let missing = column.null_count() == column.len();
     let (kind, integers);
     let column = match column.dtype() {
@@ -204,15 +133,15 @@ pub(super) fn words(
             return Ok((None, none));
         }
         DataType::String | DataType::Categorical(..) | DataType::Enum(..) => {
-            kind = WordKind::Text;
+            kind = CategoryKind::Text;
             column
         }
         DataType::Boolean => {
-            kind = WordKind::Boolean;
+            kind = CategoryKind::Boolean;
             column
         }
         dtype if dtype.is_integer() => {
-            kind = WordKind::Integer;
+            kind = CategoryKind::Integer;
             column
         }
         dtype if dtype.is_numeric() => {
@@ -221,7 +150,7 @@ pub(super) fn words(
                 let none = StringChunked::full_null(column.name().clone(), column.len());
                 return Ok((None, none));
             }
-            kind = WordKind::Integer;
+            kind = CategoryKind::Integer;
             &integers
         }
         _ => return Err(unusable(column, "no type of categories")),
@@ -240,7 +169,7 @@ fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
                 return Err(DataError::Value {
                     column: column.name().to_string(),
                     row: first_row + row,
-                    problem: format!("{value} is no category; use kind = \"numeric\""),
+                    problem: format!("{value} is not a category; use kind = \"numeric\""),
                 });
             }
             _ => None,
@@ -253,21 +182,25 @@ fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
     )))
 }
 
-/// A column as moments, in microseconds since 1970-01-01.
-pub(super) fn moments(column: &Column) -> Result<Int64Chunked> {
+/// The values of a date column, in microseconds since 1970-01-01.
+///
+/// Whole numbers are dates written as `20010131`.
+pub(super) fn timestamps(column: &Column, first_row: usize) -> Result<Int64Chunked> {
     let (multiply, divide) = match column.dtype() {
-        DataType::Date => (86_400_000_000, 1),
+        DataType::Date => (DAY_MICROSECONDS, 1),
         DataType::Datetime(TimeUnit::Milliseconds, _) => (1_000, 1),
         DataType::Datetime(TimeUnit::Microseconds, _) => (1, 1),
         DataType::Datetime(TimeUnit::Nanoseconds, _) => (1, 1_000),
         _ if column.null_count() == column.len() => {
             return Ok(Int64Chunked::full_null(column.name().clone(), column.len()));
         }
+        dtype if dtype.is_integer() => return compact_dates(column, first_row),
         dtype => {
             return Err(DataError::Column {
                 column: column.name().to_string(),
                 problem: format!(
-                    "is of type {dtype}, not a date; days are read from text such as 2001-01-31, other forms need a cast, or leave it out"
+                    "is of type {dtype}, not a date; state its type when reading (--column-type \"{}=date\"), cast it, or leave it out",
+                    column.name()
                 ),
             });
         }
@@ -281,4 +214,30 @@ pub(super) fn moments(column: &Column) -> Result<Int64Chunked> {
         .iter()
         .map(|value| Some(value?.saturating_mul(multiply).div_euclid(divide)))
         .collect())
+}
+
+/// Whole numbers such as `20010131` as timestamps.
+fn compact_dates(column: &Column, first_row: usize) -> Result<Int64Chunked> {
+    let numbers = column.cast(&DataType::Int64).map_err(polars)?;
+    let mut timestamps = Vec::with_capacity(column.len());
+    for (row, number) in numbers.i64().map_err(polars)?.iter().enumerate() {
+        let timestamp = number.map(|number| match compact(number) {
+            Some(day) => Ok(day * DAY_MICROSECONDS),
+            None => Err(DataError::Value {
+                column: column.name().to_string(),
+                row: first_row + row,
+                problem: format!(
+                    "{number} is not a date; whole numbers are dates if they are written as 20010131"
+                ),
+            }),
+        });
+        timestamps.push(timestamp.transpose()?);
+    }
+    let timestamps: Int64Chunked = timestamps.into_iter().collect();
+    Ok(timestamps.with_name(column.name().clone()))
+}
+
+/// A number that is not missing; NaN is a missing value.
+pub(super) fn present(value: Option<f64>) -> Option<f64> {
+    value.filter(|value| !value.is_nan())
 }

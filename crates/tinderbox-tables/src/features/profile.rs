@@ -1,35 +1,37 @@
-//! What inference sees of a column, and what it makes of it.
+//! The profile of a column during inference, and the specification that follows from it.
 
 use polars::prelude::{DataFrame, DataType, PlHashMap};
 
-use super::columns::{find, moments, numbers, words};
 use super::dates;
-use super::infer::{Inference, Stated};
-use super::spec::{ColumnSpec, DatePart, DateSpec, Impute, NumericSpec, Step};
+use super::frame::find;
+use super::inference::{Inference, Stated};
+use super::spec::{ColumnSpec, DatePart, DateSpec, FREQUENT, Impute, NumericSpec, Step};
 use super::statistics::{Moments, Sample, inner_place, spread};
+use super::values::{categories, numbers, timestamps};
 use crate::{DataError, Result};
 
 /// A text column with this share of numbers is a numeric one with mistakes in it.
 const NUMBERS_IN_TEXT: f64 = 0.9;
-/// Text with this many different values, nearly one a row, identifies rows.
+/// Text with more different values than this, nearly one for each row, identifies rows.
 const IDENTIFIER: usize = 100;
-/// Beyond this many categories only the frequent ones have a feature of their own.
+/// Of more categories than this only the frequent ones have a feature of their own.
 const ONE_HOT: usize = 300;
-/// A standard deviation of so many [`spread`]s is that of a few extreme values: a value such as
-/// 999,999 for "unknown", a slip of the decimal point. Logarithms that are normal reach a tenth of it.
+/// A standard deviation of more [`spread`]s than this comes from a few extreme values, such as 999,999 for
+/// "unknown" or a misplaced decimal point. Log-normal columns reach about a tenth of it.
 const EXTREME: f64 = 50.0;
-/// Scaled values are cut here where some are extreme.
+/// Scaled values are clipped here if some are extreme.
 const CLIP: f64 = 10.0;
 
-/// Why a column of row numbers is left out.
+/// The reason why a column of row numbers is left out.
 pub(super) const COUNTS: &str = "it counts the rows";
-const EMPTY: &str = "it has no value in any row";
+const NO_VALUE: &str = "it has no value in any row";
 
-pub(super) enum Look {
+/// What is counted of a column while its values are read.
+pub(super) enum Profile {
     Number {
         stated: bool,
         present: usize,
-        /// What is counted from, while each value is one more than the one before.
+        /// The first number, as long as each value is one more than the value before it.
         counting: Option<i64>,
         integer: bool,
         scale: Scale,
@@ -37,22 +39,29 @@ pub(super) enum Look {
     Date {
         present: usize,
         clock: bool,
-        /// Of the years.
+        /// Statistics of the years.
         scale: Scale,
     },
-    Word {
+    Category {
         stated: bool,
-        /// Different words, and whether each is a number.
-        values: PlHashMap<String, bool>,
+        /// The different values.
+        values: PlHashMap<String, Seen>,
         present: usize,
         numbers: usize,
         text: Option<(usize, String)>,
     },
-    /// Never looked at, for this reason.
+    /// Left out for this reason.
     LeftOut(String),
 }
 
-impl Look {
+/// A value of a text column.
+pub(super) struct Seen {
+    /// Whether it is a number.
+    number: bool,
+    rows: u64,
+}
+
+impl Profile {
     pub fn new(dtype: Option<&DataType>, stated: Option<Stated>) -> Self {
         let dtype = dtype.unwrap_or(&DataType::Null);
         let number = |stated| Self::Number {
@@ -62,7 +71,7 @@ impl Look {
             integer: dtype.is_integer(),
             scale: Scale::default(),
         };
-        let word = |stated| Self::Word {
+        let category = |stated| Self::Category {
             stated,
             values: PlHashMap::default(),
             present: 0,
@@ -76,7 +85,7 @@ impl Look {
         };
         match (stated, dtype) {
             (Some(Stated::Numeric), _) => number(true),
-            (Some(Stated::Category), _) => word(true),
+            (Some(Stated::Category), _) => category(true),
             (Some(Stated::Date), _) => date(),
             (Some(Stated::Ignore), _) => Self::LeftOut("as stated".into()),
             (None, dtype) if dtype.is_numeric() || dtype.is_null() => number(false),
@@ -87,19 +96,25 @@ impl Look {
                 | DataType::String
                 | DataType::Categorical(..)
                 | DataType::Enum(..),
-            ) => word(false),
+            ) => category(false),
             (None, other) => Self::LeftOut(format!("its type is {other}")),
         }
     }
 
-    pub fn look(&mut self, frame: &DataFrame, name: &str, rows: usize, limit: usize) -> Result<()> {
+    pub fn observe(
+        &mut self,
+        frame: &DataFrame,
+        name: &str,
+        rows: usize,
+        limit: usize,
+    ) -> Result<()> {
         let column = find(frame, name)?;
         match self {
             Self::LeftOut(_) => {}
             Self::Date { present, scale, .. } => {
-                for moment in moments(column)?.iter().flatten() {
+                for timestamp in timestamps(column, rows)?.iter().flatten() {
                     *present += 1;
-                    scale.add(dates::part(moment, DatePart::Year));
+                    scale.add(dates::part(timestamp, DatePart::Year));
                 }
             }
             Self::Number {
@@ -116,7 +131,7 @@ impl Look {
                         scale.add(value);
                     }
                     let row = (rows + row) as i64;
-                    // Row numbers: each one more than the one before.
+                    // Row numbers: each is one more than the one before it.
                     let start = value.map(|value| (value as i64).wrapping_sub(row));
                     if row == 0 && *integer {
                         *counting = start;
@@ -126,34 +141,34 @@ impl Look {
                     }
                 }
             }
-            Self::Word {
+            Self::Category {
                 values,
                 present,
                 numbers,
                 text,
                 ..
             } => {
-                let (_, words) = words(column, rows)?;
-                let mut last = (None, false);
-                for (row, word) in words.iter().enumerate() {
-                    let Some(word) = word else { continue };
+                let (_, categories) = categories(column, rows)?;
+                for (row, category) in categories.iter().enumerate() {
+                    let Some(category) = category else { continue };
                     *present += 1;
-                    let number = if last.0 == Some(word) {
-                        last.1
-                    } else if let Some(&number) = values.get(word) {
-                        number
-                    } else {
-                        let number = word.trim().parse::<f64>().is_ok();
-                        if values.len() <= limit {
-                            values.insert(word.to_owned(), number);
+                    let number = match values.get_mut(category) {
+                        Some(seen) => {
+                            seen.rows += 1;
+                            seen.number
                         }
-                        number
+                        None => {
+                            let number = category.trim().parse::<f64>().is_ok();
+                            if values.len() <= limit {
+                                values.insert(category.to_owned(), Seen { number, rows: 1 });
+                            }
+                            number
+                        }
                     };
-                    last = (Some(word), number);
                     if number {
                         *numbers += 1;
                     } else if text.is_none() {
-                        *text = Some((rows + row, word.to_owned()));
+                        *text = Some((rows + row, category.to_owned()));
                     }
                 }
             }
@@ -161,7 +176,7 @@ impl Look {
         Ok(())
     }
 
-    /// The column's spec, or why it has none.
+    /// The specification of the column, or the reason why it is left out.
     pub fn decide(
         self,
         name: &str,
@@ -173,7 +188,7 @@ impl Look {
             Self::LeftOut(reason) => Err(reason),
             Self::Number { present: 0, .. }
             | Self::Date { present: 0, .. }
-            | Self::Word { present: 0, .. } => Err(EMPTY.to_owned()),
+            | Self::Category { present: 0, .. } => Err(NO_VALUE.to_owned()),
             Self::Number {
                 stated: false,
                 counting: Some(start),
@@ -208,14 +223,14 @@ impl Look {
                     steps,
                 }))
             }
-            Self::Word {
+            Self::Category {
                 stated,
                 values,
                 present,
                 numbers,
                 text,
             } => {
-                if let Some((row, word)) = text
+                if let Some((row, category)) = text
                     && !stated
                     && present >= 20
                     && numbers as f64 >= NUMBERS_IN_TEXT * present as f64
@@ -224,7 +239,7 @@ impl Look {
                         column: name.to_owned(),
                         row,
                         problem: format!(
-                            "\"{word}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
+                            "\"{category}\" is text in a column of numbers ({numbers} of {present} are); correct it, name it as a null value when reading, or state the column as a category"
                         ),
                     });
                 }
@@ -238,7 +253,12 @@ impl Look {
                 } else if inference.embed_above.is_some_and(|above| different > above) {
                     Ok(ColumnSpec::ordinal(name))
                 } else if different > ONE_HOT {
-                    Ok(ColumnSpec::one_hot_frequent(name))
+                    match stated || values.values().any(|seen| seen.rows >= FREQUENT) {
+                        true => Ok(ColumnSpec::one_hot_frequent(name)),
+                        false => Err(format!(
+                            "it has {different} different values, each in fewer than {FREQUENT} rows"
+                        )),
+                    }
                 } else {
                     Ok(ColumnSpec::one_hot(name))
                 }
@@ -247,7 +267,7 @@ impl Look {
     }
 }
 
-/// Whether numbers that count up are rather years than row numbers.
+/// Whether numbers that count up are years rather than row numbers.
 fn years(name: &str, start: i64, rows: usize) -> bool {
     let lower = name.to_ascii_lowercase();
     let last = lower
@@ -261,7 +281,7 @@ fn years(name: &str, start: i64, rows: usize) -> bool {
     !identifier && start >= 1500 && end <= 2200
 }
 
-/// What decides how a column of numbers is scaled.
+/// Statistics that decide how a column of numbers is scaled.
 #[derive(Default)]
 pub(super) struct Scale {
     moments: Moments,
@@ -270,7 +290,7 @@ pub(super) struct Scale {
 
 impl Scale {
     fn add(&mut self, value: f64) {
-        // Infinite ones are refused when fitting, with their row.
+        // Fitting refuses infinite values, with their row.
         if value.is_finite() {
             self.moments.add(value);
             self.sample.add(value);
@@ -286,7 +306,7 @@ impl Scale {
         };
         let spread = spread(inner(0.75) - inner(0.25), inner);
         if spread == 0.0 || self.moments.deviation() <= EXTREME * spread {
-            return (Impute::Mean, vec![Step::Standardise]);
+            return (Impute::Mean, vec![Step::Standardize]);
         }
         let clip = Step::Clip {
             low: Some(-CLIP),

@@ -1,20 +1,74 @@
-use polars::prelude::PlHashMap;
+//! Columns of numbers: what is learned from the training rows, and how a value becomes a feature.
 
-use super::fitted::{FittedStep, Number};
+use polars::prelude::PlHashMap;
+use serde::{Deserialize, Serialize};
+
 use super::spec::{Impute, Step};
 use super::statistics::{Moments, Quantiles, spread};
-use super::target::present;
+use super::values::present;
 
-/// What is to be known of a column of numbers, in one pass.
+/// How a number, which may be missing, becomes a feature.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Number {
+    pub impute: Option<f64>,
+    pub steps: Vec<FittedStep>,
+}
+
+/// A [`Step`] with the statistics of the training rows.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FittedStep {
+    Clip { low: Option<f64>, high: Option<f64> },
+    Log1p,
+    Scale { shift: f64, scale: f64 },
+}
+
+impl FittedStep {
+    pub fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::Clip { low, high } => {
+                let value = low.map_or(value, |low| value.max(low));
+                high.map_or(value, |high| value.min(high))
+            }
+            Self::Log1p => value.ln_1p(),
+            Self::Scale { shift, scale } => (value - shift) / scale,
+        }
+    }
+}
+
+impl Number {
+    /// The feature for a value, or what is wrong with the value.
+    pub fn apply(&self, value: Option<f64>) -> Result<f32, String> {
+        let start = present(value).or(self.impute);
+        let Some(mut value) = start else {
+            return Err(
+                "the value is missing; state impute = \"mean\", or leave the row out".into(),
+            );
+        };
+        for step in &self.steps {
+            value = step.apply(value);
+        }
+        match value as f32 {
+            feature if feature.is_finite() => Ok(feature),
+            _ => Err(format!(
+                "{} becomes {value}; correct the value, or state a clip step before the others",
+                start.unwrap_or(f64::NAN)
+            )),
+        }
+    }
+}
+
+/// Collects the statistics of a column of numbers in one pass.
 ///
-/// Clip and log1p need no statistics and come before at most one step that scales, so the
-/// statistics of that step can be taken while the values go by.
+/// One pass is enough: clip and log1p need no statistics, and at most one step scales, whose statistics
+/// are those of the values after the steps before it.
 pub(super) struct NumberObserver {
     impute: Impute,
     steps: Vec<Step>,
     limit: usize,
     values: Moments,
-    /// Of the values as the scaling step sees them.
+    /// Of the values that the scaling step gets.
     scaled: Moments,
     quantiles: Option<Quantiles>,
     scaled_quantiles: Option<Quantiles>,
@@ -72,7 +126,7 @@ impl NumberObserver {
             quantiles.add(scaled);
         }
         if let Some(counts) = &mut self.counts {
-            // Zero has two signs and one meaning.
+            // -0.0 and 0.0 are one value.
             *counts.entry((value + 0.0).to_bits()).or_default() += 1;
             if counts.len() > self.limit {
                 return Err(format!(
@@ -84,7 +138,7 @@ impl NumberObserver {
         Ok(())
     }
 
-    /// From values to features; none where every value was missing and nothing stands in for it.
+    /// The fitted column; `None` if every value was missing and there is no constant to impute.
     pub fn finish(self) -> Option<Number> {
         if self.values.count == 0 && !matches!(self.impute, Impute::Constant(_)) {
             return None;
@@ -104,7 +158,7 @@ impl NumberObserver {
         };
         let steps = self.steps.iter().map(|&step| match step {
             Step::Clip { .. } | Step::Log1p => stateless(step),
-            Step::Standardise => scale(self.scaled.mean, self.scaled.deviation()),
+            Step::Standardize => scale(self.scaled.mean, self.scaled.deviation()),
             Step::MinMax => scale(self.scaled.least, self.scaled.greatest - self.scaled.least),
             Step::Robust => {
                 let quantiles = self.scaled_quantiles.as_ref();
@@ -128,7 +182,7 @@ fn stateless(step: Step) -> FittedStep {
     }
 }
 
-/// A constant column has no spread: it becomes 0 everywhere.
+/// A shift and a scale; a column without spread is only shifted, to 0 everywhere.
 fn scale(shift: f64, scale: f64) -> FittedStep {
     let usable = scale.is_finite() && scale > 0.0;
     FittedStep::Scale {
