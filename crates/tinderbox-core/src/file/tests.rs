@@ -43,6 +43,11 @@ mod unix {
         symlink("made/later", at("dangling")).unwrap();
         symlink("round", at("round")).unwrap();
 
+        assert_eq!(behind_links(at("second")).unwrap(), at("deep/target"));
+        assert_eq!(behind_links(at("dangling")).unwrap(), at("made/later"));
+        assert_eq!(behind_links(at("none")).unwrap(), at("none"));
+        assert!(behind_links(at("round")).is_err());
+
         write_atomic(at("second"), "new").unwrap();
         write_atomic(at("dangling"), "new").unwrap();
         for name in ["first", "second", "dangling"] {
