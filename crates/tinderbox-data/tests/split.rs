@@ -155,9 +155,9 @@ fn a_part_has_a_row_where_there_are_enough() {
             assert_eq!(found, [1, 1, 1]);
         }
     }
-    // Two moments, the later one for validation, although the first has nearly all rows.
-    let moments = By::Time((0..10).map(|row| i64::from(row == 9)).collect());
-    assert_eq!(sizes(10, &[0.3, 0.7], &moments)[0], [9, 1]);
+    // Two times, the later one for validation, although the first has nearly all rows.
+    let times = By::Time((0..10).map(|row| i64::from(row == 9)).collect());
+    assert_eq!(sizes(10, &[0.3, 0.7], &times)[0], [9, 1]);
     let many: Vec<u64> = (0..100).map(|row| u64::from(row > 97)).collect();
     for found in sizes(100, &[0.998, 0.002], &By::Stratified(many)) {
         assert_eq!(found, [99, 1]);
@@ -166,7 +166,7 @@ fn a_part_has_a_row_where_there_are_enough() {
     let groups = error(By::Grouped(three)).to_string();
     assert!(groups.contains("3 groups cannot fill 4 parts"), "{groups}");
     let times = error(By::Time(vec![5; 100])).to_string();
-    assert!(times.contains("1 moments cannot fill 4 parts"), "{times}");
+    assert!(times.contains("1 times cannot fill 4 parts"), "{times}");
 }
 
 #[test]
