@@ -18,7 +18,7 @@ struct Args {
     bundle: PathBuf,
     /// The file, a folder of files, or a pattern in quotes; the target column may be absent.
     file: PathBuf,
-    /// Where the predictions go.
+    /// The file for the predictions.
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
         args.out.display()
     );
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
-    // As the training rows were read, but for what the command line says.
+    // As the training rows were read, except for the options of the command line.
     let mut format = predictor.features().format();
     args.read.apply(&mut format.options)?;
     for column in &mut format.columns {
@@ -69,7 +69,7 @@ fn main() -> Result<()> {
         rows => rows?,
     };
     if args.out.starts_with("/dev") {
-        // What is printed here would stand among the predictions.
+        // Lines printed here would be among the predictions.
         return Ok(());
     }
     let seconds = start.elapsed().as_secs_f64();

@@ -1,9 +1,9 @@
 //! A search for good settings: many small networks for an epoch or two, the best of them for longer.
 //!
-//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to learn from,
-//! to choose settings on, and to report on. The learning-rate finder gives the first settings to try,
-//! successive halving the others. Every trial is written to the run folder when it ends; a search that was
-//! interrupted continues with the same command and `--resume --out FOLDER`.
+//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to train on, to
+//! choose settings on, and to report on. The learning-rate finder gives the first settings to try, successive
+//! halving the others. Every trial is written to the run folder when it ends; a search that was interrupted
+//! continues with the same command and `--resume --out FOLDER`.
 //! `cargo run --example tune`
 
 use std::path::PathBuf;
@@ -21,11 +21,13 @@ use tinderbox::tables::{
     stratified_by, take,
 };
 use tinderbox::tabular::{Scores, TableNetwork, exact_linear};
-use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Task, Trial};
+use tinderbox::train::{
+    LrFinder, Search, SearchStrategy, Settings, Space, StepError, Task, TrainError, Trial,
+};
 
 #[derive(clap::Parser)]
 #[command(
-    about = "Random search with successive halving over rate, batch size, optimizer and width of an MLP."
+    about = "Random search with successive halving over learning rate, batch size, optimizer and width of an MLP."
 )]
 struct Args {
     /// The table: a file, a folder of files, or a pattern in quotes; default: NASA's airfoil self-noise.
@@ -38,13 +40,13 @@ struct Args {
     read: ReadArgs,
     #[command(flatten)]
     common: examples::Common,
-    /// Settings to begin with.
+    /// Number of settings to start with.
     #[arg(long, default_value_t = 27)]
     trials: usize,
-    /// Trials at the same time; default: all cores.
+    /// Trials in parallel; default: one for each core.
     #[arg(long)]
     threads: Option<usize>,
-    /// Runs of every trial, whose median counts.
+    /// Runs of every trial, of which the median score counts.
     #[arg(long, default_value_t = 1)]
     runs: usize,
 }
@@ -79,7 +81,7 @@ fn main() -> Result<()> {
         .choice("units", [16.0, 64.0])
         .choice("optimizer", OPTIMIZERS);
 
-    // The finder's rate for every optimizer: four trials that are not left to chance.
+    // The learning rate that the finder suggests for each optimizer: four trials that are not random.
     let mut first = Vec::new();
     for optimizer in OPTIMIZERS {
         let Some(rate) = data.suggest(optimizer, seed, &device)? else {
@@ -94,7 +96,7 @@ fn main() -> Result<()> {
         first.push(settings);
     }
 
-    // A network for some settings.
+    // Trains a network with the settings of a trial.
     let fit = |trial: &Trial<'_>| -> Result<Predictor> {
         let config = TrainConfig {
             epochs: trial.budget,
@@ -160,14 +162,19 @@ fn main() -> Result<()> {
     }
     say!("table and plots: {}", run.folder().display());
 
-    // The best settings, once more, on rows that had no say in choosing them.
+    // The best settings once more, measured on rows that were not used to choose them.
     let best = report.best();
     let model = fit(&Trial {
         number: best.number,
         settings: &best.settings,
         budget: best.budget,
         seed: seed.child("final"),
-    })?;
+    });
+    if stop.is_set() {
+        let (done, file) = (report.trials.len(), search.file.clone());
+        unless_interrupted(Err::<(), _>(TrainError::SearchInterrupted { done, file }))?;
+    }
+    let model = model?;
     say!("best: {}", best.settings);
     let (name, side) = match &data.train {
         Train::Numbers(_) => ("rmse", "below"),
@@ -199,8 +206,8 @@ fn airfoil() -> Result<DataFrame> {
     Ok(collect(&ReadOptions::default().names(names).read(&file)?)?)
 }
 
-/// A table in three parts: 60 % of the rows to learn from, 20 % to choose settings on, 20 % to report on; all
-/// went through features that were fitted on the first.
+/// A table in three parts: 60 % of the rows to train on, 20 % to choose settings on, 20 % to report on. The
+/// features are fitted on the first part.
 struct Data {
     features: Features,
     train: Train,
@@ -210,7 +217,7 @@ struct Data {
     test: TensorTable,
 }
 
-/// The rows to learn from, shared by all trials.
+/// The rows to train on, shared by all trials.
 enum Train {
     Numbers(Arc<Rows>),
     Classes(Arc<Rows<Classes>>),
@@ -289,7 +296,7 @@ impl Data {
         Ok(found.suggestion)
     }
 
-    /// A score of the exact linear solution on the test rows, where that takes less than minutes.
+    /// A score of the exact linear solution on the test rows; `None` where computing it takes minutes.
     fn exact(&self, predictor: &Predictor, name: &str) -> Result<Option<f64>> {
         let (rows, width) = (self.table.features.rows(), self.table.features.width());
         if rows as f64 * (width as f64).powi(2) > 2e10 {
@@ -299,7 +306,7 @@ impl Data {
         Ok(scores.first().and_then(|scores| scores.get(name)))
     }
 
-    /// What the scores of a search depend on: its file is not continued with other rows.
+    /// The identity of the data: the file of a search is not continued with other rows.
     fn identity(&self) -> Result<String> {
         let train = match &self.train {
             Train::Numbers(rows) => batches(rows, 1, Seed::new(0))?.identity()?,
@@ -313,7 +320,7 @@ impl Data {
     }
 }
 
-/// Batches of so many rows, or of all where there are fewer.
+/// Batches of `size` rows, or of all where there are fewer.
 fn batches<T: Target>(rows: &Arc<Rows<T>>, size: usize, order: Seed) -> Result<Loader<Rows<T>>> {
     let size = size.min(rows.len());
     Ok(Loader::new(Arc::clone(rows), size)?.shuffle(order))

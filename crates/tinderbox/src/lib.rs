@@ -43,6 +43,7 @@
 
 mod device;
 pub mod image;
+mod session;
 #[cfg(feature = "tables")]
 pub mod tabular;
 

@@ -7,6 +7,8 @@ use tinderbox_nn::ShapeError;
 use tinderbox_plot::PlotError;
 use tinderbox_train::TrainError;
 
+use crate::DeviceError;
+
 /// What can go wrong with a model of a table. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -23,6 +25,28 @@ pub enum TabularError {
     /// Features without a target: nothing says what is predicted.
     #[error("the features were fitted without a target; name one in the specification")]
     NoTarget,
+    /// A share of validation rows that leaves nothing to train or to validate on.
+    #[error(
+        "a validation share of {share}: the share of the rows that is held out must be more than 0 and \
+         less than 1; 0.2 is common"
+    )]
+    Share {
+        /// The share.
+        share: f64,
+    },
+    /// A score that the model does not have.
+    #[error("no score is called '{name}'; there are: {}", available.join(", "))]
+    NoScore {
+        /// The name asked for.
+        name: String,
+        /// The scores there are.
+        available: Vec<&'static str>,
+    },
+    /// No exact solution was computed.
+    #[error(
+        "the table is too large for the exact linear solution; compare with another model instead"
+    )]
+    NoExact,
     /// A bundle whose parts do not belong together.
     #[error("bundle {}: {problem}", path.display())]
     Bundle {
@@ -46,6 +70,9 @@ pub enum TabularError {
     /// A figure of the report.
     #[error(transparent)]
     Plot(#[from] PlotError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A file that cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
