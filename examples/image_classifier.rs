@@ -43,7 +43,7 @@ pub struct Args {
     data: String,
     /// Resize images to this many rows and columns; default: the size they have, and 64 for pictures of a
     /// folder that are larger or have different sizes.
-    #[arg(long, value_name = "SIDE", value_parser = output::positive)]
+    #[arg(long, value_name = "SIDE", value_parser = output::positive::<usize>)]
     resize: Option<usize>,
     /// Make the pictures of a folder grey.
     #[arg(long)]
@@ -75,7 +75,7 @@ pub struct Args {
     #[arg(long)]
     validation: Option<f64>,
     /// Use only this many of the training images and of the test images: a quick try.
-    #[arg(long, value_name = "IMAGES", value_parser = output::positive)]
+    #[arg(long, value_name = "IMAGES", value_parser = output::positive::<usize>)]
     limit: Option<usize>,
     /// Weights to start from: .safetensors, .pt or .pth with PyTorch's names.
     #[arg(long)]

@@ -47,7 +47,7 @@ pub struct Common {
     #[arg(long, num_args = 0..=1, default_missing_value = "latest", require_equals = true)]
     pub resume: Option<Resume>,
     /// Write a checkpoint every so many optimizer steps instead of every epoch.
-    #[arg(long, value_name = "STEPS", value_parser = output::positive)]
+    #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
     pub checkpoint_steps: Option<usize>,
 }
 

@@ -50,7 +50,7 @@ pub struct ReadArgs {
     #[arg(long, value_name = "COLUMN=TYPE")]
     pub column_type: Vec<String>,
     /// The largest size in bytes that a .gz file may unpack to.
-    #[arg(long, value_name = "BYTES", value_parser = crate::output::positive)]
+    #[arg(long, value_name = "BYTES", value_parser = crate::output::positive::<u64>)]
     pub max_unpacked: Option<u64>,
 }
 

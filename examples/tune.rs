@@ -171,7 +171,7 @@ fn main() -> Result<()> {
         seed: seed.child("final"),
     });
     if stop.is_set() {
-        let (done, file) = (report.trials.len(), search.file.clone());
+        let (done, file) = (report.records.len(), search.file.clone());
         unless_interrupted(Err::<(), _>(TrainError::SearchInterrupted { done, file }))?;
     }
     let model = model?;

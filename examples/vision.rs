@@ -10,7 +10,7 @@ use crate::{Common, expected, output, say};
 #[command(about = "An example of Tinderbox on Fashion-MNIST; its first lines say what it shows.")]
 pub struct Args {
     /// Use only this many of the training images and of the test images: a quick try.
-    #[arg(long, value_name = "IMAGES", value_parser = output::positive)]
+    #[arg(long, value_name = "IMAGES", value_parser = output::positive::<usize>)]
     pub limit: Option<usize>,
     /// The options that every example takes.
     #[command(flatten)]
