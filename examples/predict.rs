@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example predict -- BUNDLE FILE --out predictions.csv`
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -36,7 +37,7 @@ fn is_input(out: &Path, input: &Path) -> bool {
     out.is_file() && (out == input || out.parent() == Some(input.as_path()))
 }
 
-/// Whether the reader of a pipe has gone, as that of `head` does.
+/// Whether the error is that of a pipe without a reader, as with `| head`.
 fn nobody_reads(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
     let mut kinds = kinds.map(std::io::Error::kind);
@@ -61,13 +62,25 @@ fn main() -> Result<()> {
     }
     let frame = format.read(&args.file)?;
     let start = Instant::now();
-    let rows = predictor
+    let written = predictor
         .predict_csv(&frame, &args.out)
         .with_context(|| args.file.display().to_string());
-    let rows = match rows {
+    let written = match written {
         Err(error) if nobody_reads(&error) => return Ok(()),
-        rows => rows?,
+        written => written?,
     };
+    // To the error output: predictions may go to the standard output.
+    for unseen in &written.unseen {
+        let (column, count, example) = (&unseen.column, unseen.rows, &unseen.example);
+        let mut errors = std::io::stderr();
+        let _ = writeln!(
+            errors,
+            "column \"{column}\": {count} of {} rows have a category that no training row had, such as \
+             \"{example}\"; correct it if it is another spelling of a known one",
+            written.rows
+        );
+    }
+    let rows = written.rows;
     if args.out.starts_with("/dev") {
         // Lines printed here would be among the predictions.
         return Ok(());

@@ -20,6 +20,7 @@ mod summary;
 mod table;
 mod target;
 mod transform;
+mod unseen;
 
 pub use columns::Frame;
 pub(crate) use columns::select;
@@ -31,3 +32,4 @@ pub use spec::{
 };
 pub use summary::{ColumnSummary, Distribution, summarise};
 pub use table::{Targets, TensorTable};
+pub use unseen::UnseenCategories;

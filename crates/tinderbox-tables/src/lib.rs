@@ -46,7 +46,8 @@ use tinderbox_data::{
 pub use features::{
     CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
     FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
-    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarise,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, UnseenCategories,
+    summarise,
 };
 pub use frames::collect;
 pub use read::{

@@ -20,7 +20,7 @@ pub use error::TabularError;
 pub use importance::{Importance, permutation_importance};
 pub use model::{TableConfig, TableNetwork};
 pub use note::Note;
-pub use predict::{Predicted, Predictor};
+pub use predict::{Predicted, Predictor, Written};
 pub use report::{TableReport, role};
 pub use score::{Scores, exact_linear};
 pub use solve::solve_linear;

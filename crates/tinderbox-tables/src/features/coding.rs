@@ -65,6 +65,12 @@ impl Coding {
         }
     }
 
+    /// Whether a training row had this word.
+    pub fn knows(&self, word: &str) -> bool {
+        let rare = self.rare.as_ref();
+        self.vocabulary.place(word).is_some() || rare.is_some_and(|rare| rare.place(word).is_some())
+    }
+
     /// Whether a training row had a rare word.
     fn has_rare(&self) -> bool {
         (self.rare.as_ref()).is_some_and(|rare| !rare.words.is_empty())

@@ -7,7 +7,7 @@ use polars::prelude::LazyFrame;
 use tinderbox_core::write_atomic_with;
 use tinderbox_data::Values;
 use tinderbox_nn::Network;
-use tinderbox_tables::{Features, Frame};
+use tinderbox_tables::{Features, Frame, UnseenCategories};
 use tinderbox_train::Bundle;
 
 use super::model::outputs;
@@ -42,6 +42,28 @@ impl Predicted {
     pub fn values(&self) -> &Values {
         match self {
             Self::Numbers(values) | Self::Probabilities(values) => values,
+        }
+    }
+}
+
+/// What was written by [`Predictor::predict_csv`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// Number of rows.
+    pub rows: usize,
+    /// Categories that no training row had, one entry for each column that has some.
+    pub unseen: Vec<UnseenCategories>,
+}
+
+impl Written {
+    fn add(&mut self, rows: usize, unseen: Vec<UnseenCategories>) {
+        self.rows += rows;
+        for new in unseen {
+            match self.unseen.iter_mut().find(|old| old.column == new.column) {
+                Some(old) => old.rows += new.rows,
+                None => self.unseen.push(new),
+            }
         }
     }
 }
@@ -91,7 +113,7 @@ impl Predictor {
             path: path.to_owned(),
             problem: format!(
                 "features.json gives {} features and {} outputs, but the model has {} and {}; take all \
-                 files of one training",
+                 files of one training run",
                 shape.0, shape.1, model.0, model.1
             ),
         })
@@ -180,11 +202,11 @@ impl Predictor {
         }
     }
 
-    /// Writes the predictions for a frame as CSV and says how many rows they are.
+    /// Writes the predictions for a frame as CSV.
     ///
-    /// Numbers are a column a target, named as the target; classes are the column of the target with
-    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than
-    /// memory; the file is there whole or not at all.
+    /// Numbers are one column for each target, with its name; classes are the column of the target with
+    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than memory.
+    /// If an error occurs there is no file.
     ///
     /// # Errors
     /// Those of [`Predictor::predict`], and a file that cannot be written.
@@ -192,21 +214,22 @@ impl Predictor {
         &self,
         frame: &impl Frame,
         path: impl AsRef<Path>,
-    ) -> Result<usize, TabularError> {
-        let mut rows = 0;
+    ) -> Result<Written, TabularError> {
+        let mut all = Written::default();
         let mut failed = None;
         let written = write_atomic_with(path, |file| {
             file.write_all(self.header().as_bytes())?;
             let mut line = String::new();
-            let done = self.predict_parts(frame, |part| {
-                rows += part.values().rows();
+            let done = self.features.transform_frames(frame, |rows, features| {
+                let part = self.of(&features)?;
+                all.add(rows.height(), self.features.unseen(rows)?);
                 line.clear();
                 self.lines(&part, &mut line);
                 let written = file.write_all(line.as_bytes());
                 Ok(written
                     .map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
             });
-            done.map_err(|error| {
+            done.map_err(|error: TabularError| {
                 let text = error.to_string();
                 failed = Some(error);
                 io::Error::other(text)
@@ -214,7 +237,7 @@ impl Predictor {
         });
         match failed {
             // A failed write has the path in the error of `write_atomic_with`.
-            Some(TabularError::Write(_)) | None => Ok(written.map(|()| rows)?),
+            Some(TabularError::Write(_)) | None => Ok(written.map(|()| all)?),
             Some(error) => Err(error),
         }
     }

@@ -71,7 +71,8 @@ fn penguins_are_classified_and_the_bundle_predicts_the_same() {
         );
 
         let out = elsewhere.path().join("predictions.csv");
-        assert_eq!(predictor.predict_csv(&table, &out).unwrap(), 344);
+        let written = predictor.predict_csv(&table, &out).unwrap();
+        assert_eq!((written.rows, written.unseen), (344, vec![]));
         let text = std::fs::read_to_string(&out).unwrap();
         let mut lines = text.lines();
         let head = "species,probability_Adelie,probability_Chinstrap,probability_Gentoo";
@@ -134,7 +135,7 @@ fn what_is_wrong_with_a_table_to_predict_is_said() {
     other.save(&features).unwrap();
     let message = opened();
     assert!(
-        message.contains("take all files of one training"),
+        message.contains("take all files of one training run"),
         "{message}"
     );
     std::fs::write(
