@@ -9,21 +9,21 @@ use tinderbox_train::TrainError;
 
 use crate::DeviceError;
 
-/// What can go wrong with a model of a table. Every message says what, where and what to do next.
+/// The errors of models of tables. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TabularError {
     /// A linear model of features that are indices.
     #[error(
-        "column \"{column}\" is encoded as an index, which means nothing to a linear model; \
+        "column \"{column}\" is encoded as an index, which a linear model cannot use; \
          encode it as one_hot, or choose the MLP"
     )]
     IndexInLinear {
         /// The column.
         column: String,
     },
-    /// Features without a target: nothing says what is predicted.
-    #[error("the features were fitted without a target; name one in the specification")]
+    /// A specification, or features, without a target.
+    #[error("no target: the specification must name the column to predict")]
     NoTarget,
     /// A share of validation rows that leaves nothing to train or to validate on.
     #[error(

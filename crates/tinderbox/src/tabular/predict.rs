@@ -13,14 +13,14 @@ use tinderbox_train::Bundle;
 use super::model::outputs;
 use super::{TableConfig, TableNetwork, TabularError};
 
-/// Rows that go through the model together.
+/// The largest number of rows that go through the model together.
 const ROWS: usize = 4096;
-/// Numbers of those rows at most.
+/// The largest number of features of those rows.
 const NUMBERS: usize = 1 << 22;
 
-/// A trained model of a table with its features: predicts for frames as they come.
+/// A trained model of a table with its features: predicts for frames with the columns of the table.
 ///
-/// It needs nothing but the folder of the bundle.
+/// The folder of the bundle is all that it needs.
 #[derive(Debug)]
 pub struct Predictor {
     features: Features,
@@ -31,9 +31,9 @@ pub struct Predictor {
 /// What is predicted for the rows of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicted {
-    /// Numbers in the units of the table, a column a target.
+    /// Numbers in the units of the table, one column for each target.
     Numbers(Values),
-    /// Probabilities, a column a class in the order of [`Features::classes`].
+    /// Probabilities, one column for each class in the order of [`Features::classes`].
     Probabilities(Values),
 }
 
@@ -129,8 +129,8 @@ impl Predictor {
         &self.network
     }
 
-    /// Opens a file, folder or pattern of files as the training rows were read: with the types, the
-    /// separator and the null values of then, whatever the values look like. A column that the model does
+    /// Opens a file, folder or pattern of files as the training rows were read: with the same types,
+    /// separator and null values, whatever the values look like. A column that the model does
     /// not need, the target among them, may be absent. See [`Features::format`] to change something.
     ///
     /// # Errors
@@ -154,10 +154,10 @@ impl Predictor {
         Ok(self.wrap(Values::new(all, self.network.outputs())?))
     }
 
-    /// Predictions part by part: what is in memory does not grow with a lazy frame.
+    /// Predictions part by part: of a lazy frame only parts are in memory at a time.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and whatever `each` says.
+    /// Those of [`predict`](Self::predict), and those of `each`.
     pub fn predict_parts(
         &self,
         frame: &impl Frame,
@@ -175,7 +175,7 @@ impl Predictor {
         self.finish(self.raw(features)?)
     }
 
-    /// What the model gives for these rows: transformed targets, or a logit a class.
+    /// The outputs of the model for these rows: transformed targets, or a logit for each class.
     pub(super) fn raw(&self, features: &Values) -> Result<Values, TabularError> {
         // Many one-hot categories make wide rows: fewer of them go through the model together.
         let together = (NUMBERS / features.width()).clamp(1, ROWS);
@@ -295,7 +295,7 @@ fn softmax(logits: &Values) -> Result<Values, TabularError> {
     Ok(Values::new(probabilities, logits.width())?)
 }
 
-/// The place of the largest probability or logit, the first of several.
+/// The index of the largest probability or logit, the first of several.
 pub(super) fn most_probable(row: &[f32]) -> usize {
     let mut best = 0;
     for (place, value) in row.iter().enumerate() {
