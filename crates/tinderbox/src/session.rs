@@ -22,12 +22,18 @@ pub(crate) struct Session<M> {
     pub seed: u64,
     pub checkpoint: Option<(Every, usize)>,
     device: Option<Device>,
-    configure: Vec<Box<dyn FnOnce(&mut TrainConfig)>>,
+    configure: Vec<Change<TrainConfig>>,
     folder: Option<Folder>,
     resume: Resume,
     stop: StopFlag,
     callbacks: Vec<Box<dyn AddCallback<M>>>,
 }
+
+/// A change of some settings.
+pub(crate) type Change<T> = Box<dyn FnOnce(&mut T)>;
+
+/// A function that is called with each note.
+pub(crate) type Listener<N> = Box<dyn FnMut(&N)>;
 
 /// Where the run is recorded.
 enum Folder {
@@ -125,45 +131,43 @@ impl<M: Module> Session<M> {
     /// A trainer of numbers.
     #[cfg_attr(not(feature = "tables"), expect(dead_code))]
     pub fn regressor(
-        self,
+        mut self,
         config: TrainConfig,
         run: Option<&Run>,
     ) -> Result<Trainer<M, Predictions>, TrainError> {
-        self.trainer(config, run, |callback, trainer| {
-            callback.to_regressor(trainer)
-        })
+        let trainer = self
+            .callbacks
+            .drain(..)
+            .fold(Trainer::new(config)?, |trainer, callback| {
+                callback.to_regressor(trainer)
+            });
+        Ok(self.finish(trainer, run))
     }
 
     /// A trainer of classes.
     pub fn classifier(
-        self,
+        mut self,
         config: TrainConfig,
         run: Option<&Run>,
     ) -> Result<Trainer<M, Logits>, TrainError> {
-        self.trainer(config, run, |callback, trainer| {
-            callback.to_classifier(trainer)
-        })
+        let trainer = self
+            .callbacks
+            .drain(..)
+            .fold(Trainer::new(config)?, |trainer, callback| {
+                callback.to_classifier(trainer)
+            });
+        Ok(self.finish(trainer, run))
     }
 
-    fn trainer<O>(
-        self,
-        config: TrainConfig,
-        run: Option<&Run>,
-        add: fn(Box<dyn AddCallback<M>>, Trainer<M, O>) -> Trainer<M, O>,
-    ) -> Result<Trainer<M, O>, TrainError> {
-        let mut trainer = Trainer::new(config)?
-            .resume(self.resume)
-            .stop_flag(self.stop);
+    fn finish<O>(self, trainer: Trainer<M, O>, run: Option<&Run>) -> Trainer<M, O> {
+        let mut trainer = trainer.resume(self.resume).stop_flag(self.stop);
         if let Some(run) = run {
             trainer = trainer.run(run.clone());
         }
         if let Some((interval, keep)) = self.checkpoint {
             trainer = trainer.checkpoint(interval, keep);
         }
-        for callback in self.callbacks {
-            trainer = add(callback, trainer);
-        }
-        Ok(trainer)
+        trainer
     }
 }
 

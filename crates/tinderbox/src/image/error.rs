@@ -86,7 +86,7 @@ pub enum ImageError {
         /// The name.
         name: String,
         /// The error about the data set, with the nearest name.
-        source: DataError,
+        source: Box<DataError>,
     },
     /// Two folders of one meaning.
     #[error("{} and {} are both there; rename one", first.display(), second.display())]

@@ -60,7 +60,7 @@ impl Parts {
         {
             return Err(ImageError::Source {
                 name: source.to_owned(),
-                source: unknown,
+                source: Box::new(unknown),
             });
         }
         Self::folder(folder, options, seed)

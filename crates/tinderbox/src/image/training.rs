@@ -8,7 +8,7 @@ use tinderbox_train::{Classification, ConfusionMatrix, evaluate};
 
 use super::prepare::prepare;
 use super::{Augment, ImageClassifier, ImageError, Normalize, Note, Trained, hold_out};
-use crate::session::{Session, session_setters};
+use crate::session::{Listener, Session, session_setters};
 
 /// A training run of an image classifier: from images to a scored, saved and drawn model.
 ///
@@ -47,7 +47,7 @@ pub struct Training {
     pub(super) weights: Option<PathBuf>,
     pub(super) head_learning_rate: Option<f64>,
     pub(super) background: [u8; 3],
-    on_note: Option<Box<dyn FnMut(&Note)>>,
+    on_note: Option<Listener<Note>>,
     notes: Vec<Note>,
 }
 

@@ -7,7 +7,7 @@ use tinderbox_train::{Every, TrainConfig, TrainError};
 
 use super::fit::Fit;
 use super::{Note, TableConfig, TableNetwork, TabularError, Trained};
-use crate::session::{Session, session_setters};
+use crate::session::{Change, Listener, Session, session_setters};
 
 /// Which model is trained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub struct Training {
     pub(super) model: Model,
     validation_share: f64,
     format: Option<TableFormat>,
-    mlp: Option<Box<dyn FnOnce(&mut TabularMlpConfig)>>,
-    on_note: Option<Box<dyn FnMut(&Note)>>,
+    mlp: Option<Change<TabularMlpConfig>>,
+    on_note: Option<Listener<Note>>,
     pub(super) notes: Vec<Note>,
 }
 
