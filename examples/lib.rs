@@ -69,7 +69,7 @@ macro_rules! with_options {
             training = training.configure(move |config| config.ema_decay = Some(decay));
         }
         if let Some(steps) = common.checkpoint_steps {
-            training = training.checkpoint(tinderbox::train::Every::Steps(steps), 2);
+            training = training.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
         }
         training = match common.folder()? {
             Some(folder) => training.run_folder(folder),
@@ -162,7 +162,7 @@ impl Common {
             .resume(self.resume())
             .stop_flag(StopFlag::on_ctrl_c()?);
         if let Some(steps) = self.checkpoint_steps {
-            trainer = trainer.checkpoint(tinderbox::train::Every::Steps(steps), 2);
+            trainer = trainer.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
         }
         Ok(trainer)
     }

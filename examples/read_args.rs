@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use tinderbox::tables::{
     ColumnType, DateOrder, Encoding, FeatureSpec, Frame, ReadOptions, Separator, TableFormat,
-    summarise,
+    summarize,
 };
 use tinderbox::tabular::{Trained, role};
 
@@ -102,7 +102,7 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
     say!("{:<24} {:<14} {:>8}  used as", "column", "type", "missing");
-    for column in summarise(frame, &names)? {
+    for column in summarize(frame, &names)? {
         let (name, dtype, missing) = (&column.name, &column.dtype, column.missing);
         say!("{name:<24} {dtype:<14} {missing:>8}  {}", role(spec, name));
     }

@@ -55,7 +55,7 @@ impl Data {
             && let Some(target) = &mut spec.target
             && target.transform.is_empty()
         {
-            target.transform.push(TargetStep::Standardise);
+            target.transform.push(TargetStep::Standardize);
         }
         let training = take(&frame, &parts[0])?;
         let features = spec.fit(&training)?;

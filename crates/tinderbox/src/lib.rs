@@ -77,8 +77,8 @@ pub mod prelude {
     #[cfg(feature = "tables")]
     pub use crate::tabular::{Predictor, TableConfig};
     pub use crate::train::{
-        Bundle, Classification, Fitted, Progress, Regression, RegressionMetric, RegressionMetrics,
-        Resume, Run, Step, StopFlag, TrainConfig, Trainer, Watch,
+        Bundle, Classification, Fitted, Monitor, Progress, Regression, RegressionMetric,
+        RegressionMetrics, Resume, Run, Step, StopFlag, TrainConfig, Trainer,
     };
     pub use crate::{Seed, device};
 }

@@ -8,7 +8,8 @@ use burn::tensor::Device;
 use tinderbox_core::Seed;
 use tinderbox_optim::OptimizerConfig;
 use tinderbox_train::{
-    Callback, Every, Logits, Predictions, Resume, Run, StopFlag, TrainConfig, TrainError, Trainer,
+    Callback, Interval, Logits, Predictions, Resume, Run, StopFlag, TrainConfig, TrainError,
+    Trainer,
 };
 
 use crate::{DeviceError, device};
@@ -20,7 +21,7 @@ pub(crate) struct Session<M> {
     pub learning_rate: Option<f64>,
     pub optimizer: Option<OptimizerConfig>,
     pub seed: u64,
-    pub checkpoint: Option<(Every, usize)>,
+    pub checkpoint: Option<(Interval, usize)>,
     device: Option<Device>,
     configure: Vec<Change<TrainConfig>>,
     folder: Option<Folder>,
@@ -272,7 +273,7 @@ macro_rules! session_setters {
         }
 
         /// How often a checkpoint is written, and how many of them are kept.
-        pub fn checkpoint(mut self, interval: $crate::train::Every, keep: usize) -> Self {
+        pub fn checkpoint(mut self, interval: $crate::train::Interval, keep: usize) -> Self {
             self.session.checkpoint = Some((interval, keep));
             self
         }

@@ -4,10 +4,9 @@ use tinderbox_core::Seed;
 use tinderbox_data::Loader;
 use tinderbox_data::images::Images;
 use tinderbox_models::{ImageModel, find, summary};
-use tinderbox_optim::{Group, OptimizerConfig, Select};
+use tinderbox_optim::{OptimizerConfig, ParameterGroup, Select};
 use tinderbox_train::{
-    Accuracy, Classification, Fitted, Run, TopK, TrainConfig, TrainError, Watch,
-    load_matching_weights,
+    Accuracy, Classification, Fitted, Monitor, Run, TopK, TrainConfig, load_matching_weights,
 };
 
 use super::{ImageClassifierConfig, ImageError, Note, Training};
@@ -51,11 +50,11 @@ impl Training {
         let epochs = STEPS.div_ceil(images.div_ceil(batch).max(1)).max(EPOCHS);
         let optimizer = match &self.session.optimizer {
             Some(optimizer) => optimizer.clone(),
-            None => OptimizerConfig::by_name("adam").map_err(TrainError::from)?,
+            None => OptimizerConfig::adam().into(),
         };
         let learning_rate = match &optimizer {
-            OptimizerConfig::Sgd { momentum, .. } if *momentum == 0.0 => 0.1,
-            OptimizerConfig::Sgd { .. } => 0.01,
+            OptimizerConfig::Sgd(sgd) if sgd.momentum == 0.0 => 0.1,
+            OptimizerConfig::Sgd(_) => 0.01,
             _ => 0.001,
         };
         let mut config = TrainConfig {
@@ -66,9 +65,9 @@ impl Training {
             ..TrainConfig::default()
         };
         if let Some(rate) = self.head_learning_rate {
-            config.groups.push(Group {
+            config.groups.push(ParameterGroup {
                 rate_factor: rate / config.learning_rate,
-                ..Group::new(Select::Prefix(head(model)?))
+                ..ParameterGroup::new(Select::Prefix(head(model)?))
             });
         }
         Ok((self.session.configured(config), batch_size))
@@ -96,7 +95,7 @@ impl Training {
             trainer = trainer.metric(TopK::new(5)?);
         }
         if valid.is_some() {
-            trainer = trainer.watch(Watch::largest("valid_accuracy"));
+            trainer = trainer.monitor(Monitor::max("valid_accuracy"));
         }
         Ok(trainer.fit(model, &task, &loader, Some(&measured))?)
     }

@@ -4,8 +4,8 @@ use tinderbox_core::Seed;
 use tinderbox_data::{Batches, DataError, Loader};
 use tinderbox_tables::{Features, Targets, TensorTable};
 use tinderbox_train::{
-    Accuracy, Auc, Classification, Fitted, LogLoss, Regression, RegressionMetric,
-    RegressionMetrics, Run, Task, TrainError, Watch, evaluate,
+    Accuracy, Auc, Classification, Fitted, LogLoss, Monitor, Regression, RegressionMetric,
+    RegressionMetrics, Run, Task, TrainError, evaluate,
 };
 
 use super::training::Plan;
@@ -70,7 +70,7 @@ impl Fit {
             (Model::Linear, None) => solve_linear(&self.tables[0], &self.device)?,
             _ => None,
         };
-        let plan = self.training.plan(self.tables[0].features.rows())?;
+        let plan = self.training.plan(self.tables[0].features.rows());
         let run = self.training.session.open(&plan.config)?;
         let kept = self.train(&config, plan, run.as_ref(), solved)?;
         if let Some(note) = kept.note {
@@ -89,8 +89,8 @@ impl Fit {
     ) -> Result<Kept, TabularError> {
         let network = config.init(self.seed.child("weights"), &self.device)?;
         let order = self.seed.child("order");
-        let mut watch = Watch::smallest("valid_loss");
-        watch.patience = plan.patience;
+        let mut monitor = Monitor::min("valid_loss");
+        monitor.patience = plan.patience;
         let session = std::mem::take(&mut self.training.session);
         let [train, valid] = self.tables.clone();
         Ok(if let Targets::Classes(_) = train.targets {
@@ -102,7 +102,7 @@ impl Fit {
             let trainer = trainer.metric(Accuracy::default());
             let trainer = trainer.metric(LogLoss::default()).metric(Auc::default());
             let fitted = trainer
-                .watch(watch)
+                .monitor(monitor)
                 .fit(network, &task, &train, Some(&valid))?;
             better(fitted.finished()?, solved, &task, &valid)?
         } else {
@@ -113,7 +113,7 @@ impl Fit {
             let trainer = session.regressor(plan.config, run)?;
             let trainer = trainer.metric(RegressionMetrics::new(&[RegressionMetric::R2]));
             let fitted = trainer
-                .watch(watch)
+                .monitor(monitor)
                 .fit(network, &task, &train, Some(&valid))?;
             better(fitted.finished()?, solved, &task, &valid)?
         })

@@ -24,7 +24,7 @@ pub struct TableReport<'a> {
     pub title: &'a str,
     /// How the columns are used: inferred, or written by the user.
     pub spec: &'a FeatureSpec,
-    /// Statistics of the columns; see [`tinderbox_tables::summarise`].
+    /// Statistics of the columns; see [`tinderbox_tables::summarize`].
     pub columns: &'a [ColumnSummary],
     /// The metrics of the epochs.
     pub history: &'a History,

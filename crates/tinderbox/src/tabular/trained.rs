@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_tables::{FeatureSpec, summarise};
+use tinderbox_tables::{FeatureSpec, summarize};
 use tinderbox_train::{Bundle, History, Report, Run};
 
 use super::{Note, Predictor, Scores, TableConfig, TableReport, TabularError};
@@ -91,7 +91,7 @@ impl Trained {
         let report = TableReport {
             title: &format!("Predicting {targets}"),
             spec: &self.spec,
-            columns: &summarise(train, &names)?,
+            columns: &summarize(train, &names)?,
             history: &self.history,
             predictor: &self.predictor,
             valid,

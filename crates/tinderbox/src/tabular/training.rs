@@ -3,7 +3,7 @@ use tinderbox_data::{LastBatch, split};
 use tinderbox_models::TabularMlpConfig;
 use tinderbox_optim::{OptimizerConfig, RateSchedule, Schedule};
 use tinderbox_tables::{FeatureSpec, Features, TableFormat, TargetStep, stratified_by, take};
-use tinderbox_train::{Every, TrainConfig, TrainError};
+use tinderbox_train::{Interval, TrainConfig};
 
 use super::fit::Fit;
 use super::{Note, TableConfig, TableNetwork, TabularError, Trained};
@@ -209,8 +209,8 @@ impl Training {
     pub(super) fn features(&mut self, train: &DataFrame) -> Result<Features, TabularError> {
         let mut features = self.spec.fit(train)?;
         let target = self.spec.target.as_mut().ok_or(TabularError::NoTarget)?;
-        if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardise) {
-            target.transform.push(TargetStep::Standardise);
+        if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardize) {
+            target.transform.push(TargetStep::Standardize);
             features = self.spec.fit(train)?;
         }
         if let Some(format) = self.format.take() {
@@ -243,7 +243,7 @@ impl Training {
     }
 
     /// How long and with which steps a model is trained on this many rows.
-    pub(super) fn plan(&mut self, rows: usize) -> Result<Plan, TabularError> {
+    pub(super) fn plan(&mut self, rows: usize) -> Plan {
         let session = &self.session;
         let batch_size = session.batch_size.unwrap_or((rows / 64).clamp(16, 1024));
         let batch_size = batch_size.min(rows);
@@ -261,13 +261,14 @@ impl Training {
             }),
         };
         let (optimizer, learning_rate, patience) = match self.model {
-            Model::Linear => ("adam", 0.02, None),
-            Model::Mlp => ("adamw", 3e-3, Some((enough / 4).max(10))),
+            Model::Linear => (OptimizerConfig::from(OptimizerConfig::adam()), 0.02, None),
+            Model::Mlp => (
+                OptimizerConfig::adamw().into(),
+                3e-3,
+                Some((enough / 4).max(10)),
+            ),
         };
-        let optimizer = match &session.optimizer {
-            Some(optimizer) => optimizer.clone(),
-            None => OptimizerConfig::by_name(optimizer).map_err(TrainError::from)?,
-        };
+        let optimizer = session.optimizer.clone().unwrap_or(optimizer);
         let config = TrainConfig {
             epochs: session.epochs.unwrap_or(enough),
             learning_rate: session.learning_rate.unwrap_or(learning_rate),
@@ -278,14 +279,14 @@ impl Training {
         };
         let config = self.session.configured(config);
         // A checkpoint may take longer than an epoch of a small table.
-        let interval = Every::Epochs(config.epochs.div_ceil(20));
+        let interval = Interval::Epochs(config.epochs.div_ceil(20));
         self.session.checkpoint.get_or_insert((interval, 2));
-        Ok(Plan {
+        Plan {
             config,
             batch_size,
             patience,
             last,
-        })
+        }
     }
 }
 

@@ -288,7 +288,7 @@ fn readme(frame: &DataFrame, out: &Path) -> Result<(f64, f64), Box<dyn std::erro
     let fitted = Trainer::new(settings)?
         .metric(RegressionMetrics::new(&[RegressionMetric::Rmse]))
         .run(Run::create(out)?)
-        .watch(Watch::smallest("valid_loss"))
+        .monitor(Monitor::min("valid_loss"))
         .fit(model, &Regression::default(), &train, Some(&valid))?;
     let (best, _) = fitted.best.ok_or("a figure is watched")?;
     let got = fitted.history.epochs[best - 1]

@@ -218,12 +218,12 @@ fn an_error_names_the_row_of_the_table_and_not_of_the_part() {
         df!("x" => x, "y" => (0..40).collect::<Vec<i32>>()).unwrap()
     };
     let spec = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\nimpute = \"error\"\n";
-    // Row 35 is trained on, row 3 validated on.
+    // Counted from 1: row 36 is trained on, row 4 validated on.
     for missing in [35, 3] {
         let training = Training::new(FeatureSpec::from_toml(spec).unwrap());
         let fitted = training.fit_rows(&table(missing), &rows[..30], &rows[30..]);
         let error = fitted.unwrap_err().to_string();
-        let row = format!("\"x\", row {missing} ");
+        let row = format!("\"x\", row {} ", missing + 1);
         assert!(error.contains(&row), "{error}");
     }
 }
@@ -245,7 +245,7 @@ fn classes() -> DataFrame {
 fn what_a_user_should_know_becomes_notes() {
     use std::sync::{Arc, Mutex};
     let spec = "[target]\ncolumns = [\"class\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n\
-                [[column]]\nname = \"empty\"\nkind = \"numeric\"\n";
+                [[column]]\nname = \"empty\"\nkind = \"numeric\"\nimpute = \"mean\"\n";
     let heard = Arc::new(Mutex::new(Vec::new()));
     let listener = Arc::clone(&heard);
     let trained = Training::new(FeatureSpec::from_toml(spec).unwrap())
@@ -308,6 +308,7 @@ fn an_interrupted_run_resumes_to_the_same_model() {
     };
     assert!(checkpoint.is_file() && !folder.path().join("parts/bundle").exists());
     let resumed = training("parts", 4)
+        .callback(StopAfter(usize::MAX, stop))
         .resume(Resume::Latest)
         .fit_split(&frame)
         .unwrap();
