@@ -1,40 +1,36 @@
 //! Regression with a category and missing values: the median house value of a district.
 //!
 //! Data: the California census of 1990, 20,640 rows, 8 numbers and the distance to the ocean as a
-//! word; 207 values are missing. Fetched once.
+//! category; 207 values are missing. Fetched once.
 //! `cargo run --example california_housing`
 
 use anyhow::Result;
 use clap::Parser;
-use examples::expected;
-use examples::table::{Model, Training, print_columns, train};
-use tinderbox::data::{Strategy, fetch, split};
-use tinderbox::tables::{FeatureSpec, read, take};
+use examples::read_args::{print_columns, print_trained};
+use examples::{expected, unless_interrupted};
+use tinderbox::data::fetch;
+use tinderbox::tables::{FeatureSpec, read};
+use tinderbox::tabular::{Model, Training};
+
+/// The share of the rows that is held out.
+const VALIDATION_SHARE: f64 = 0.2;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let frame = read(fetch("california-housing")?.join("housing.csv.gz"))?.collect()?;
-    let seed = args.seed().child("split");
-    let parts = split(frame.height(), &[0.8, 0.2], seed, &Strategy::Random)?;
-    let training = take(&frame, &parts[0])?;
-    let spec = FeatureSpec::infer(&training, "median_house_value")?;
-    print_columns(&training, &spec)?;
-    let plan = Training {
-        name: "california_housing",
-        common: &args,
-        spec,
-        format: None,
-        model: Model::Mlp,
-    };
-    let trained = train(plan, &frame, [&parts[0], &parts[1]])?;
-    trained.print();
-    expected(
-        "validation RMSE",
-        format!(
-            "below the exact linear {:.0} dollars",
-            trained.exact("rmse")?
-        ),
-        format!("{:.0}", trained.valid("rmse")?),
-    );
+
+    // Types alone decide how the columns are used; statistics are fitted on the training rows.
+    let spec = FeatureSpec::infer(&frame, "median_house_value")?;
+    print_columns(&frame, &spec)?;
+    let training = Training::new(spec)
+        .model(Model::Mlp)
+        .validation_share(VALIDATION_SHARE);
+    let training = args.tabular("california_housing", training)?;
+    let trained = unless_interrupted(training.fit_split(&frame))?;
+
+    print_trained(&trained);
+    let (exact, rmse) = (trained.exact("rmse")?, trained.valid("rmse")?);
+    let line = format!("below the exact linear {exact:.0} dollars");
+    expected("validation RMSE", line, format!("{rmse:.0}"));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What is on pictures, according to a trained bundle of the example `image_classifier`.
+//! The classes of pictures, predicted by a bundle of the example `image_classifier`.
 //!
 //! `cargo run --example classify -- BUNDLE PICTURE…`
 
@@ -18,7 +18,7 @@ pub struct Args {
     /// PNG or JPEG files of any size; grey and colour are converted to what the model takes.
     #[arg(required = true)]
     pictures: Vec<PathBuf>,
-    /// How many classes are printed for each.
+    /// Number of classes to print for each picture.
     #[arg(long, default_value_t = 3)]
     top: usize,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
@@ -26,7 +26,7 @@ pub struct Args {
     device: Option<String>,
 }
 
-/// The table of a command line.
+/// Predicts with the settings of a command line; returns the table that is printed.
 pub fn classify(args: &Args) -> Result<String> {
     let device = device(args.device.as_deref())?;
     let classifier = ImageClassifier::open(&args.bundle, &device)?;

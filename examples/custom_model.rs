@@ -1,4 +1,4 @@
-//! A model and a loss of one's own: what CONTRIBUTING.md shows.
+//! A custom model with a custom loss, as in CONTRIBUTING.md.
 //!
 //! `cargo run --example custom_model`
 
@@ -11,13 +11,13 @@ use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 use tinderbox::train::StepError;
 
-// A cubic fitted to data that are one: y = 5 + 1.2 x - 3.4 x²/2! + 5.6 x³/3! + noise.
+// A cubic polynomial, fitted to data of one: y = 5 + 1.2 x - 3.4 x²/2! + 5.6 x³/3! + noise.
 #[derive(Module, Debug)]
 struct Cubic {
     terms: Linear,
 }
 
-// The step: from a batch to a mean loss and the number of examples it is a mean of.
+// One step: from a batch to its mean loss and the number of its examples.
 fn huber(model: &Cubic, batch: Batch) -> Result<Step, StepError> {
     let examples = batch.targets.dims()[0];
     let error = (model.terms.forward(batch.inputs) - batch.targets).abs();
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let device = args.device()?;
     let data = synthetic::polynomial(&[5.0, 1.2, -3.4, 5.6], 4, 0.1, 200, args.seed())?;
     let loader = Loader::new(data, args.batch_size.unwrap_or(10))?.shuffle(args.seed());
-    // Burn's layers draw from a generator of the whole process: `seeded` makes it that of the seed.
+    // Burn's layers take random numbers from a global generator: `seeded` seeds it.
     let model = seeded(args.seed(), &device, |device| Cubic {
         terms: LinearConfig::new(4, 1).with_bias(false).init(device),
     });

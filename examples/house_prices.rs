@@ -2,13 +2,13 @@
 //!
 //! Dive into Deep Learning, chapter "Predicting House Prices on Kaggle": 331 features, Adam with
 //! learning rate 5, batches of 64, 100 epochs, 5 folds. The course fits means, deviations and
-//! categories on training and test rows together; here that is shown beside statistics that see
-//! training rows only.
+//! categories on training and test rows together; here that is compared with statistics of the training
+//! rows only.
 //! `cargo run --example house_prices`
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::{expected, say};
+use examples::{expected, say, unless_interrupted};
 use polars::prelude::{DataFrame, UnionArgs, by_name, concat, lit};
 use tinderbox::data::{Strategy, fetch, k_fold};
 use tinderbox::prelude::*;
@@ -16,7 +16,14 @@ use tinderbox::tables::{FeatureSpec, Features, read, take};
 use tinderbox::tabular::Predicted;
 use tinderbox::train::Metric;
 
+/// Parts of the rows, each of which is validated on once.
 const FOLDS: usize = 5;
+/// Number of passes over the training data.
+const EPOCHS: usize = 100;
+/// Rows whose mean gradient makes one step.
+const BATCH_SIZE: usize = 64;
+/// A large learning rate, because prices are not standardized here.
+const LEARNING_RATE: f64 = 5.0;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
@@ -24,7 +31,7 @@ fn main() -> Result<()> {
     let folder = fetch("house-prices")?;
     let train = read(folder.join("kaggle_house_pred_train.csv"))?;
     let test = read(folder.join("kaggle_house_pred_test.csv"))?;
-    // What the course does: both tables together decide means, deviations and categories.
+    // As in the course: both tables together decide means, deviations and categories.
     let inputs = train.clone().drop(by_name(["SalePrice"], true, false));
     let types = UnionArgs {
         to_supertypes: true,
@@ -37,14 +44,14 @@ fn main() -> Result<()> {
     expected("columns of both tables", 331, together.width());
 
     let config = TrainConfig {
-        epochs: args.epochs.unwrap_or(100),
-        learning_rate: args.lr.unwrap_or(5.0),
+        epochs: args.epochs.unwrap_or(EPOCHS),
+        learning_rate: args.lr.unwrap_or(LEARNING_RATE),
         optimizer: OptimizerConfig::adam().into(),
         seed: args.seed,
         ema_decay: args.ema,
         ..TrainConfig::default()
     };
-    let batch_size = args.batch_size.unwrap_or(64);
+    let batch_size = args.batch_size.unwrap_or(BATCH_SIZE);
     let fold = |features: Fit| folds(&train, features, &config, batch_size, &device);
     let leaky = fold(Fit::Given(&together))?;
     let honest = fold(Fit::TrainingRows(&spec))?;
@@ -60,7 +67,7 @@ fn main() -> Result<()> {
         honest.1
     );
 
-    // The submission: one model of all rows that have a price.
+    // The submission: one model, trained on all rows that have a price.
     let run = args.run("house_prices")?;
     run.write_config(&config)?;
     let features = spec.fit(&train)?;
@@ -102,16 +109,16 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the statistics of the features are taken from.
+/// The rows that the statistics of the features are computed from.
 #[derive(Clone, Copy)]
 pub enum Fit<'a> {
-    /// They are there.
+    /// The features are fitted already.
     Given(&'a Features),
-    /// From the training rows of each fold.
+    /// The training rows of each fold.
     TrainingRows(&'a FeatureSpec),
 }
 
-/// Mean log-RMSE over the folds: on the rows trained on, and on those held out.
+/// Mean log-RMSE over the folds: on the training rows, and on the rows held out.
 pub fn folds(
     frame: &DataFrame,
     fit_on: Fit,
@@ -119,7 +126,7 @@ pub fn folds(
     batch_size: usize,
     device: &Device,
 ) -> Result<(f64, f64)> {
-    // The course cuts the rows as they stand.
+    // The course splits the rows in the order of the file.
     let folds = k_fold(frame.height(), FOLDS, Seed::new(0), &Strategy::Consecutive)?;
     let (mut train_sum, mut valid_sum) = (0.0, 0.0);
     for fold in &folds {
@@ -154,8 +161,9 @@ fn fit(
     let loader = Loader::new(rows, batch_size)?.shuffle(seed.child("order"));
     let network = model.init(seed.child("weights"), device)?;
     let task = Regression::default();
-    let fitted = Trainer::new(config.clone())?.fit(network, &task, &loader, None)?;
-    Ok((model, fitted.model))
+    let trainer = Trainer::new(config.clone())?.stop_flag(StopFlag::on_ctrl_c()?);
+    let fitted = trainer.fit(network, &task, &loader, None)?;
+    Ok((model, unless_interrupted(fitted.finished())?.model))
 }
 
 fn log_rmse(predictor: &Predictor, frame: &DataFrame) -> Result<f64> {

@@ -5,20 +5,31 @@
 //!
 //! The run folder gets curves, the confusion matrix, the scores of every class, a grid of
 //! predictions and a bundle. With `--weights FILE` training starts from the weights of a file, as
-//! torchvision has them; `--freeze layer1 --head-lr 0.1` keeps a part of them and lets the last layer
-//! learn faster.
+//! torchvision has them; `--freeze layer1 --head-lr 0.1` keeps a part of them fixed and gives the last
+//! layer a learning rate of its own.
 
 use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
-use clap::Parser;
-use examples::Common;
-use examples::vision::{
-    Augment, Normalize, Trained, Training, hold_out, images, limited, prepare, train,
-};
+use clap::{Parser, ValueEnum};
+use examples::vision::{limited, print_trained};
+use examples::{Common, output, say, unless_interrupted};
 use tinderbox::data::images::{Colors, FolderOptions};
+use tinderbox::image::{Augment, Normalize, Parts, Trained, Training};
 use tinderbox::models::find;
 use tinderbox::prelude::*;
+
+/// The longest side of pictures in a folder that are not resized.
+const LARGEST: usize = 64;
+
+/// How pixels are shifted and scaled.
+#[derive(ValueEnum, Clone, Copy, Debug)]
+enum Statistics {
+    /// By mean and standard deviation of the training images.
+    Data,
+    /// By those of ImageNet, for the weights of torchvision.
+    Imagenet,
+}
 
 #[derive(Parser, Debug)]
 #[command(about = "Trains an image model: see --example models for their names.")]
@@ -30,9 +41,9 @@ pub struct Args {
     /// without the folders train, valid and test above, or the binary batches of CIFAR-10.
     #[arg(long, default_value = "fashion-mnist")]
     data: String,
-    /// Resize images to so many rows and columns; default: the size they have, and 64 for pictures of a folder
-    /// that are larger or have different sizes.
-    #[arg(long)]
+    /// Resize images to this many rows and columns; default: the size they have, and 64 for pictures of a
+    /// folder that are larger or have different sizes.
+    #[arg(long, value_name = "SIDE", value_parser = output::positive::<usize>)]
     resize: Option<usize>,
     /// Make the pictures of a folder grey.
     #[arg(long)]
@@ -43,14 +54,14 @@ pub struct Args {
     /// Leave out pictures that cannot be read, and list them.
     #[arg(long)]
     skip_damaged: bool,
-    /// Show every image a little different in every epoch: shifted by up to an eighth, and, unless
-    /// they are digits, mirrored half of the time.
+    /// Change every training image at random in every epoch: shifted by up to an eighth of its size and,
+    /// except for digits, mirrored half of the time.
     #[arg(long)]
     augment: bool,
-    /// Shift and scale the pixels: by mean and deviation of the training images, or by ImageNet's,
-    /// which the weights of torchvision want.
+    /// Shift and scale the pixels: by mean and standard deviation of the training images, or by those of
+    /// ImageNet, which the weights of torchvision need.
     #[arg(long, value_enum)]
-    normalize: Option<Normalize>,
+    normalize: Option<Statistics>,
     /// sgd, momentum, nesterov, adam, adamw, …; default learning rate 0.1 for sgd, 0.01 for momentum
     /// and nesterov, 0.001 for the others.
     #[arg(long, default_value = "adam")]
@@ -58,19 +69,19 @@ pub struct Args {
     /// Label smoothing, at least 0 and less than 1.
     #[arg(long, default_value_t = 0.0)]
     label_smoothing: f32,
-    /// Share of the training images that is held out to choose the best epoch; without it, and without a
-    /// folder valid beside a folder test, the test images are measured in every epoch, as in the course, and
-    /// the last epoch is kept.
+    /// Share of the training images that is held out to choose the best epoch. Without it, and without a
+    /// folder valid next to a folder test, the test images are measured in every epoch, as in the course,
+    /// and the last epoch is kept.
     #[arg(long)]
     validation: Option<f64>,
-    /// Take only so many of the training images, and of the test images: a quick try.
-    #[arg(long)]
+    /// Use only this many of the training images and of the test images: a quick try.
+    #[arg(long, value_name = "IMAGES", value_parser = output::positive::<usize>)]
     limit: Option<usize>,
     /// Weights to start from: .safetensors, .pt or .pth with PyTorch's names.
     #[arg(long)]
     weights: Option<PathBuf>,
-    /// A part of the model that is not trained, by the start of its name (layer1, conv1); may be
-    /// given several times.
+    /// A part of the model that is not trained, by the prefix of its name (layer1, conv1); may be given
+    /// several times.
     #[arg(long, value_name = "PREFIX")]
     freeze: Vec<String>,
     /// Another learning rate for the last layer.
@@ -78,19 +89,6 @@ pub struct Args {
     head_lr: Option<f64>,
     #[command(flatten)]
     common: Common,
-}
-
-/// The longest side of pictures in a folder that are not resized.
-const LARGEST: usize = 64;
-
-/// Optimizer steps that a small data set gets at least.
-const STEPS: usize = 800;
-
-/// Batch size and epochs for so many images: ten epochs, and more where those are fewer than [`STEPS`].
-fn budget(images: usize) -> (usize, usize) {
-    let batch = (images / 16).next_power_of_two().clamp(8, 128);
-    let steps = images.div_ceil(batch).max(1);
-    (batch, STEPS.div_ceil(steps).max(10))
 }
 
 /// Red, green and blue.
@@ -109,70 +107,69 @@ fn color(text: &str) -> Result<Color, String> {
     }
 }
 
-/// Trains as a command line says, and prints what came out.
+/// Trains with the settings of a command line, and prints the scores.
 pub fn run(args: &Args) -> Result<Trained> {
-    let common = &args.common;
-    let seed = common.seed();
-    let entry = find(&args.model)?;
-    let optimizer = OptimizerConfig::by_name(&args.optimizer)?;
-
+    find(&args.model)?;
+    if let Some(share) = args.validation {
+        ensure!(
+            share > 0.0 && share < 1.0,
+            "--validation {share}: a share more than 0 and less than 1"
+        );
+    }
     let mut options = FolderOptions::new(if args.grey { Colors::Gray } else { Colors::Rgb });
     options.size = args.resize.map(|side| [side, side]);
     options.square = Some(LARGEST);
     options.background = args.background.0;
     options.skip_damaged = args.skip_damaged;
-    let parts = images(&args.data, &options, seed.child("test"))?;
-    let (training, test) = limited(parts.train, parts.test, args.limit)?;
-    let (training, valid) = match args.validation {
-        Some(share) => {
-            ensure!(
-                share > 0.0 && share < 1.0,
-                "--validation {share}: a share more than 0 and less than 1"
-            );
-            let (training, valid) = hold_out(&training, share, seed.child("validation"))?;
-            (training, Some(valid))
+    let data = Parts::read(&args.data, &options, args.common.seed().child("test"))?;
+    for note in data.notes.iter().map(ToString::to_string) {
+        if !note.is_empty() {
+            say!("{note}");
         }
-        None => (training, parts.valid),
-    };
-    // Digits have no mirror image.
-    let augment = args.augment.then_some(Augment {
-        mirror: args.data != "mnist",
-    });
-    let normalize = args.normalize.map(|how| how.of(&training)).transpose()?;
-    let plain = |images| prepare(images, args.resize, None, normalize.as_ref());
-    let (test, valid) = (plain(test)?, valid.map(plain).transpose()?);
-    let training = prepare(training, args.resize, augment, normalize.as_ref())?;
+    }
+    let data = limited(data, args.limit)?;
 
-    let classes = test.classes().names();
-    let rate = match args.optimizer.as_str() {
-        "sgd" => 0.1,
-        "momentum" | "nesterov" => 0.01,
-        _ => 0.001,
+    let mut training = Training::new(&args.model)
+        .optimizer(OptimizerConfig::by_name(&args.optimizer)?)
+        .label_smoothing(args.label_smoothing)
+        .background(args.background.0);
+    if args.augment {
+        // Mirrored digits are no digits.
+        let mirror = args.data != "mnist";
+        training = training.augment(Augment { mirror });
+    }
+    if let Some(statistics) = args.normalize {
+        training = training.normalize(match statistics {
+            Statistics::Data => Normalize::Data,
+            Statistics::Imagenet => Normalize::ImageNet,
+        });
+    }
+    if let Some(side) = args.resize {
+        training = training.resize(side);
+    }
+    if let Some(weights) = &args.weights {
+        training = training.weights(weights);
+    }
+    if let Some(learning_rate) = args.head_lr {
+        training = training.head_learning_rate(learning_rate);
+    }
+    let freeze = args.freeze.clone();
+    training = training.configure(|config| config.freeze = freeze);
+    let valid = match args.validation {
+        Some(share) => {
+            training = training.validation_share(share);
+            None
+        }
+        None => data.valid.as_ref(),
     };
-    let network = (entry.config)(test.shape(), classes.len());
-    let (batch_size, epochs) = budget(training.len());
-    let batch_size = common.batch_size.unwrap_or(batch_size);
-    let plan = Training {
-        config: TrainConfig {
-            epochs: common.epochs.unwrap_or(epochs),
-            learning_rate: common.lr.unwrap_or(rate),
-            optimizer,
-            seed: common.seed,
-            freeze: args.freeze.clone(),
-            ..TrainConfig::default()
-        },
-        batch_size,
-        label_smoothing: args.label_smoothing,
-        weights: args.weights.clone(),
-        head_rate: args.head_lr,
-        background: args.background.0,
-        ..Training::new("image_classifier", common, entry.name, network)
-    };
-    let trained = train(plan, &training, valid.as_ref(), &test)?;
-    trained.print(classes);
+    let training = args.common.image("image_classifier", training)?;
+    let trained = unless_interrupted(training.fit(&data.train, valid, &data.test))?;
+
+    print_trained(&trained);
+    let classes = data.test.classes().names().len();
     examples::expected(
         "test accuracy",
-        format!("above {:.4}, that of guessing", 1.0 / classes.len() as f64),
+        format!("above {:.4}, that of chance", 1.0 / classes as f64),
         format!("{:.4}", trained.test_accuracy()),
     );
     Ok(trained)

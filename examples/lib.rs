@@ -1,4 +1,4 @@
-//! What every example shares: the common command line and the lines that compare with a reference.
+//! What the examples share: the common command line, and lines that compare a result with a reference.
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
@@ -6,21 +6,22 @@ pub mod lesson;
 pub mod output;
 #[cfg(feature = "tables")]
 pub mod read_args;
-#[cfg(feature = "tables")]
-pub mod table;
 pub mod vision;
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
+use tinderbox::image::Training as ImageTraining;
 use tinderbox::prelude::*;
+#[cfg(feature = "tables")]
+use tinderbox::tabular::Training as TableTraining;
 
 pub use output::unless_interrupted;
 
-/// The options that every example takes. What is left out is the example's own choice.
+/// The options that every example takes. An option that is not given is the example's own choice.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Common {
-    /// Times that every example of the data is seen.
+    /// Number of passes over the training data (epochs).
     #[arg(long)]
     pub epochs: Option<usize>,
     /// Examples in a batch.
@@ -32,7 +33,7 @@ pub struct Common {
     /// Average the weights with this decay (0.99, 0.999), and measure and save the average.
     #[arg(long, value_name = "DECAY")]
     pub ema: Option<f64>,
-    /// The seed of everything drawn.
+    /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …; default: TINDERBOX_DEVICE, else the
@@ -42,12 +43,51 @@ pub struct Common {
     /// The run folder; default: a new one below runs/.
     #[arg(long)]
     pub out: Option<PathBuf>,
-    /// Go on from a checkpoint: latest, last-good (skips damaged ones), or a file.
+    /// Resume from a checkpoint: latest, last-good (skips damaged ones), or a file.
     #[arg(long, num_args = 0..=1, default_missing_value = "latest", require_equals = true)]
     pub resume: Option<Resume>,
-    /// Write a checkpoint after so many optimizer steps instead of after every epoch.
-    #[arg(long)]
+    /// Write a checkpoint every so many optimizer steps instead of every epoch.
+    #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
     pub checkpoint_steps: Option<usize>,
+}
+
+/// Sets what the command line gives: both kinds of training runs have the same methods. Progress is
+/// shown, notes are printed, and Ctrl-C stops the run after a checkpoint.
+macro_rules! with_options {
+    ($common:expr, $name:expr, $training:expr) => {{
+        let (common, mut training) = ($common, $training);
+        if let Some(epochs) = common.epochs {
+            training = training.epochs(epochs);
+        }
+        if let Some(batch_size) = common.batch_size {
+            training = training.batch_size(batch_size);
+        }
+        if let Some(learning_rate) = common.lr {
+            training = training.learning_rate(learning_rate);
+        }
+        if let Some(decay) = common.ema {
+            training = training.configure(move |config| config.ema_decay = Some(decay));
+        }
+        if let Some(steps) = common.checkpoint_steps {
+            training = training.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
+        }
+        training = match common.folder()? {
+            Some(folder) => training.run_folder(folder),
+            None => training.runs(runs($name)),
+        };
+        training
+            .seed(common.seed)
+            .device(&common.device()?)
+            .resume(common.resume())
+            .stop_flag(&StopFlag::on_ctrl_c()?)
+            .callback(Progress::new())
+            .on_note(|note| say!("{note}"))
+    }};
+}
+
+/// Where the runs of an example are.
+fn runs(name: &str) -> PathBuf {
+    PathBuf::from("runs").join(name)
 }
 
 impl Common {
@@ -56,41 +96,60 @@ impl Common {
         Ok(device(self.device.as_deref())?)
     }
 
-    /// The seed of everything drawn.
+    /// The seed of everything random.
     pub fn seed(&self) -> Seed {
         Seed::new(self.seed)
     }
 
-    /// The page of a lesson on the terminal; its figures go to `--out`, else to a new folder below
-    /// `runs/NAME`.
+    /// The page of a lesson on the terminal; its figures are written to `--out`, else to a new folder
+    /// below `runs/NAME`.
     pub fn page(&self, name: &str) -> lesson::Page {
         lesson::Page::on_terminal(name, self.out.clone())
     }
 
-    /// Which checkpoint to go on from.
+    /// Which checkpoint to resume from.
     pub fn resume(&self) -> Resume {
         self.resume.clone().unwrap_or_default()
     }
 
     /// The run folder: `--out`, else a new folder below `runs/NAME` (the newest one to resume).
     pub fn run(&self, name: &str) -> Result<Run> {
-        let parent = PathBuf::from("runs").join(name);
-        let run = match (&self.out, &self.resume) {
+        let run = match (self.folder()?, &self.resume) {
             (Some(folder), None) => Run::create(folder),
             (Some(folder), Some(_)) => Run::open(folder),
-            (None, None) => Run::next(parent),
-            (None, Some(Resume::From(file))) => {
-                // …/checkpoints/step-….ckpt lies in the run folder that goes on.
-                let folder = file.parent().and_then(|folder| folder.parent());
-                Run::open(folder.context("--resume=FILE: the file is not in a run folder")?)
-            }
-            (None, Some(_)) => Run::latest(parent),
+            (None, None) => Run::next(runs(name)),
+            (None, Some(_)) => Run::latest(runs(name)),
         };
         Ok(run?)
     }
 
-    /// A trainer that shows its progress, keeps the run folder (with these settings) and stops well on
-    /// Ctrl-C; what it returns goes through [`unless_interrupted`].
+    /// The run folder that the command line names: `--out`, or the one of the checkpoint to resume from.
+    fn folder(&self) -> Result<Option<PathBuf>> {
+        Ok(match (&self.out, &self.resume) {
+            (Some(folder), _) => Some(folder.clone()),
+            (None, Some(Resume::From(file))) => {
+                // RUN/checkpoints/step-….ckpt
+                let folder = file.parent().and_then(|folder| folder.parent());
+                let folder = folder.context("--resume=FILE: the file is not in a run folder")?;
+                Some(folder.to_owned())
+            }
+            (None, _) => None,
+        })
+    }
+
+    /// Gives a training run of a table the options of the command line.
+    #[cfg(feature = "tables")]
+    pub fn tabular(&self, name: &str, training: TableTraining) -> Result<TableTraining> {
+        Ok(with_options!(self, name, training))
+    }
+
+    /// Gives a training run of an image classifier the options of the command line.
+    pub fn image(&self, name: &str, training: ImageTraining) -> Result<ImageTraining> {
+        Ok(with_options!(self, name, training))
+    }
+
+    /// A trainer that shows its progress, records the run (with these settings) and writes a checkpoint on
+    /// Ctrl-C; pass its result to [`unless_interrupted`].
     pub fn trainer<M: Module, O>(&self, config: TrainConfig, run: &Run) -> Result<Trainer<M, O>> {
         let config = TrainConfig {
             ema_decay: self.ema.or(config.ema_decay),
@@ -109,7 +168,7 @@ impl Common {
     }
 }
 
-/// Prints a figure beside the one that was to be expected.
+/// Prints a number and the one that was expected.
 pub fn expected(what: &str, expected: impl std::fmt::Display, got: impl std::fmt::Display) {
     crate::say!("{what}: expected {expected}, got {got}");
 }

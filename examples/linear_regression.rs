@@ -11,6 +11,13 @@ use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, ReadOptions, take};
 
+/// Optimizer steps, whatever the number of rows.
+const STEPS: usize = 3_000;
+/// Rows whose mean gradient makes one step.
+const BATCH_SIZE: usize = 32;
+/// The learning rate at the start.
+const LEARNING_RATE: f64 = 0.01;
+
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let device = args.device()?;
@@ -28,7 +35,7 @@ fn main() -> Result<()> {
     let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
     let frame = ReadOptions::default().names(names).read(&file)?.collect()?;
 
-    // A fifth of the rows is held out. Means and deviations come from the training rows alone.
+    // A fifth of the rows is held out. Means and standard deviations are those of the training rows.
     let parts = split(
         frame.height(),
         &[0.8, 0.2],
@@ -42,17 +49,16 @@ fn main() -> Result<()> {
         .transform(&take(&frame, &parts[1])?)?
         .regression()?;
 
-    let loader =
-        Loader::new(train.clone(), args.batch_size.unwrap_or(32))?.shuffle(seed.child("order"));
+    let loader = Loader::new(train.clone(), args.batch_size.unwrap_or(BATCH_SIZE))?
+        .shuffle(seed.child("order"));
     let valid_loader = Loader::for_evaluation(valid.clone(), 256)?;
     let model_config = LinearRegressionConfig::new(train.features().width());
     let model = model_config.init(seed.child("weights"), &device)?;
-    // A budget in steps is the same for every number of rows; with steps that shrink to nothing the
-    // weights come to rest.
-    let epochs = args.epochs.unwrap_or(loader.epochs_for_steps(3_000));
+    // With a learning rate that falls to 0 the weights converge.
+    let epochs = args.epochs.unwrap_or(loader.epochs_for_steps(STEPS));
     let config = TrainConfig {
         epochs,
-        learning_rate: args.lr.unwrap_or(0.01),
+        learning_rate: args.lr.unwrap_or(LEARNING_RATE),
         seed: args.seed,
         optimizer: OptimizerConfig::sgd().momentum(0.9).into(),
         schedule: RateSchedule::per_step(Schedule::cosine(epochs * loader.num_batches())),
@@ -75,7 +81,7 @@ fn main() -> Result<()> {
     )?;
     features.save(bundle.folder().join("features.json"))?;
 
-    // The exact solution on the same rows: what no training can beat on them.
+    // The exact solution on the same rows: no trained model has a smaller error on them.
     let width = train.features().width();
     let targets = train.targets().as_slice();
     let exact = least_squares(train.features().as_slice(), width, targets, 1)?;
@@ -91,7 +97,7 @@ fn main() -> Result<()> {
         valid.targets().as_slice(),
     );
     let last = fitted.history.last().context("at least one epoch")?;
-    let got = last.get("valid_rmse").context("the metric was asked for")?;
+    let got = last.get("valid_rmse").context("the metric is measured")?;
     say!("run folder: {}", run.folder().display());
     expected(
         "validation RMSE",

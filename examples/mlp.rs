@@ -6,45 +6,42 @@
 
 use anyhow::Result;
 use clap::Parser;
-use examples::vision::{Args, Training, fashion_mnist, train};
+use examples::unless_interrupted;
+use examples::vision::{Args, expect, fashion_mnist, print_trained};
+use tinderbox::image::Training;
 use tinderbox::models::{ImageConfig, image::MlpConfig};
 use tinderbox::prelude::*;
 
-/// Times that every image is seen.
+/// Number of passes over the training data.
 const EPOCHS: usize = 10;
 /// Images whose mean gradient makes one step.
 const BATCH_SIZE: usize = 256;
-/// How far a step goes.
+/// The learning rate of SGD.
 const LEARNING_RATE: f64 = 0.1;
 /// Units of the hidden layer.
 const HIDDEN: usize = 256;
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let common = &args.common;
-    let (training, test) = fashion_mnist(args.limit)?;
-    let classes = training.classes().names();
+    let data = fashion_mnist(args.limit)?;
 
     // 784 pixels to 256 units, max(0, x), 256 units to 10 logits. Without the nonlinearity two linear
     // layers would be one. Weights start as N(0, 0.01), biases as 0.
     let network = MlpConfig {
         hidden: HIDDEN,
-        ..MlpConfig::new(training.shape(), classes.len())
+        ..MlpConfig::new(data.train.shape(), data.train.classes().names().len())
     };
 
-    let plan = Training {
-        config: TrainConfig {
-            epochs: common.epochs.unwrap_or(EPOCHS),
-            learning_rate: common.lr.unwrap_or(LEARNING_RATE),
-            seed: common.seed,
-            ..TrainConfig::default()
-        },
-        batch_size: common.batch_size.unwrap_or(BATCH_SIZE),
-        ..Training::new("mlp", common, "mlp", ImageConfig::Mlp(network))
-    };
-    let trained = train(plan, &training, None, &test)?;
-    trained.print(classes);
+    let training = Training::new("mlp")
+        .network(ImageConfig::Mlp(network))
+        .epochs(EPOCHS)
+        .batch_size(BATCH_SIZE)
+        .optimizer(OptimizerConfig::default())
+        .learning_rate(LEARNING_RATE);
+    let training = args.common.image("mlp", training)?;
+    let trained = unless_interrupted(training.fit(&data.train, None, &data.test))?;
 
+    print_trained(&trained);
     // 5 to 95 percent of 119 published runs, all images, 10 epochs.
-    trained.expect([0.380, 0.385], [0.863, 0.866], [0.827, 0.854])
+    expect(&trained, [0.380, 0.385], [0.863, 0.866], [0.827, 0.854])
 }

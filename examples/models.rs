@@ -12,7 +12,7 @@ use tinderbox::prelude::*;
 #[derive(Parser, Debug)]
 #[command(about = "Lists the image models, or the layers of one.")]
 struct Args {
-    /// The model whose layers are listed: output shape, parameters and multiply-adds of each.
+    /// List the layers of this model: output shape, parameters and multiply-adds of each.
     #[arg(long, value_name = "MODEL")]
     summary: Option<String>,
     /// Height and width of the images of the summary; default: those of the course or the paper.
@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A line a model.
+/// Prints one line for each model.
 fn list() {
     say!(
         "{:<20} {:>13} {:>7} {:>12} {:>15}  source",

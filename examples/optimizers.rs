@@ -1,12 +1,12 @@
 //! Every optimizer on the same problem: NASA's airfoil noise, a linear model, two passes over the data.
 //!
-//! Dive into Deep Learning, chapter "Optimization Algorithms": its settings, and the final losses it
-//! publishes. No optimizer can get below the exact solution, which is printed first.
+//! Dive into Deep Learning, chapter "Optimization Algorithms": its settings, and the final losses that it
+//! publishes. No optimizer can reach a loss below that of the exact solution, which is printed first.
 //! `cargo run --example optimizers`
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use examples::say;
+use examples::{output, say};
 use tinderbox::Timer;
 use tinderbox::data::fetch;
 use tinderbox::optim::{GradientsParams, Reduction, least_squares};
@@ -14,7 +14,7 @@ use tinderbox::plot::{self, Plot, Scale, Series};
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, ReadOptions, TargetStep};
 
-/// One training of the chapter.
+/// One training run of the chapter.
 pub struct Entry {
     pub name: &'static str,
     pub optimizer: OptimizerConfig,
@@ -130,11 +130,11 @@ pub fn floor(data: &Rows) -> Result<f64> {
     Ok(least_squares(x.as_slice(), x.width(), y.as_slice(), 1)?.mse[0] / 2.0)
 }
 
-/// What a training left.
+/// The result of a training run.
 pub struct Trained {
     /// (epoch, half the mean squared error over all rows), every 200 examples.
     pub curve: Vec<(f64, f64)>,
-    /// Time in training alone, without measuring the losses of the curve.
+    /// Time of training alone, without measuring the losses of the curve.
     pub seconds_an_epoch: f64,
 }
 
@@ -145,7 +145,7 @@ impl Trained {
     }
 }
 
-/// One training, as the chapter does it: any Burn loop looks like this one.
+/// One training run, as the chapter does it: any training loop on Burn looks like this one.
 pub fn train(entry: &Entry, data: &Rows, seed: Seed, plain: &Device) -> Result<Trained> {
     let device = plain.clone().autodiff();
     let whole = data.features().clone().into_tensor(plain);
@@ -189,6 +189,7 @@ fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let device = args.device()?;
     let run = args.run("optimizers")?;
+    let stop = StopFlag::on_ctrl_c()?;
     let data = airfoil()?;
     let floor = floor(&data)?;
     say!("the exact solution: {floor:.4}\n");
@@ -202,6 +203,7 @@ fn main() -> Result<()> {
         entry.batch = args.batch_size.unwrap_or(entry.batch);
         entry.epochs = args.epochs.unwrap_or(entry.epochs);
         let trained = train(&entry, &data, args.seed(), &device)?;
+        output::end_if_stopped(&stop, "no table was written; start again");
         let published = match entry.published {
             loss if loss.is_nan() => String::new(),
             loss => format!("{loss:.3}"),
@@ -215,7 +217,7 @@ fn main() -> Result<()> {
             trained.last(),
             1e3 * trained.seconds_an_epoch,
         );
-        // One curve an optimizer: the concise versions and other batch sizes would hide the rest.
+        // One curve for each optimizer: those of the concise versions and of other batch sizes overlap.
         if [
             "SGD, batch 10",
             "momentum 0.5",

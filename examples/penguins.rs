@@ -5,38 +5,34 @@
 
 use anyhow::Result;
 use clap::Parser;
-use examples::expected;
-use examples::table::{Model, Training, print_columns, train};
-use tinderbox::data::{Strategy, fetch, split};
-use tinderbox::tables::{FeatureSpec, read, stratified_by, take};
+use examples::read_args::{print_columns, print_trained};
+use examples::{expected, unless_interrupted};
+use tinderbox::data::fetch;
+use tinderbox::tables::{FeatureSpec, read};
+use tinderbox::tabular::{Model, Training};
+
+/// The share of the rows of every species that is held out.
+const VALIDATION_SHARE: f64 = 0.25;
 
 fn main() -> Result<()> {
     let args = examples::Args::parse().common;
     let frame = read(fetch("penguins")?.join("penguins.csv"))?.collect()?;
-    // Every species has the same share of the rows held out.
-    let species = stratified_by(&frame, "species")?;
-    let parts = split(
-        frame.height(),
-        &[0.75, 0.25],
-        args.seed().child("split"),
-        &species,
-    )?;
-    let training = take(&frame, &parts[0])?;
-    let spec = FeatureSpec::infer(&training, "species")?;
-    print_columns(&training, &spec)?;
-    let plan = Training {
-        name: "penguins",
-        common: &args,
-        spec,
-        format: None,
-        model: Model::Linear,
-    };
-    let trained = train(plan, &frame, [&parts[0], &parts[1]])?;
-    trained.print();
+
+    // Types alone decide how the columns are used; statistics are fitted on the training rows.
+    let spec = FeatureSpec::infer(&frame, "species")?;
+    print_columns(&frame, &spec)?;
+    let training = Training::new(spec)
+        .model(Model::Linear)
+        .validation_share(VALIDATION_SHARE);
+    let training = args.tabular("penguins", training)?;
+    let trained = unless_interrupted(training.fit_split(&frame))?;
+
+    print_trained(&trained);
+    let accuracy = trained.valid("accuracy")?;
     expected(
         "validation accuracy",
         "0.97 to 1.00",
-        format!("{:.4}", trained.valid("accuracy")?),
+        format!("{accuracy:.4}"),
     );
     Ok(())
 }

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --example predict -- BUNDLE FILE --out predictions.csv`
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ struct Args {
     bundle: PathBuf,
     /// The file, a folder of files, or a pattern in quotes; the target column may be absent.
     file: PathBuf,
-    /// Where the predictions go.
+    /// The file for the predictions.
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
@@ -36,7 +37,7 @@ fn is_input(out: &Path, input: &Path) -> bool {
     out.is_file() && (out == input || out.parent() == Some(input.as_path()))
 }
 
-/// Whether the reader of a pipe has gone, as that of `head` does.
+/// Whether the error is that of a pipe without a reader, as with `| head`.
 fn nobody_reads(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
     let mut kinds = kinds.map(std::io::Error::kind);
@@ -51,7 +52,7 @@ fn main() -> Result<()> {
         args.out.display()
     );
     let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
-    // As the training rows were read, but for what the command line says.
+    // As the training rows were read, except for the options of the command line.
     let mut format = predictor.features().format();
     args.read.apply(&mut format.options)?;
     for column in &mut format.columns {
@@ -61,15 +62,27 @@ fn main() -> Result<()> {
     }
     let frame = format.read(&args.file)?;
     let start = Instant::now();
-    let rows = predictor
+    let written = predictor
         .predict_csv(&frame, &args.out)
         .with_context(|| args.file.display().to_string());
-    let rows = match rows {
+    let written = match written {
         Err(error) if nobody_reads(&error) => return Ok(()),
-        rows => rows?,
+        written => written?,
     };
+    // To the error output: predictions may go to the standard output.
+    for unseen in &written.unseen {
+        let (column, count, example) = (&unseen.column, unseen.rows, &unseen.example);
+        let mut errors = std::io::stderr();
+        let _ = writeln!(
+            errors,
+            "column \"{column}\": {count} of {} rows have a category that no training row had, such as \
+             \"{example}\"; correct it if it is another spelling of a known one",
+            written.rows
+        );
+    }
+    let rows = written.rows;
     if args.out.starts_with("/dev") {
-        // What is printed here would stand among the predictions.
+        // Lines printed here would be among the predictions.
         return Ok(());
     }
     let seconds = start.elapsed().as_secs_f64();

@@ -1,62 +1,68 @@
-//! How a user's table is read: the options of every example that takes one.
+//! How a user's table is read, and what is printed about it: for every example that takes one.
 
 use anyhow::{Context, Result};
-use tinderbox::tables::{ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat};
+use tinderbox::tables::{
+    ColumnType, DateOrder, Encoding, FeatureSpec, Frame, ReadOptions, Separator, TableFormat,
+    summarize,
+};
+use tinderbox::tabular::{Trained, role};
 
-/// The options about reading a table; what is not given is inferred.
+use crate::say;
+
+/// The options for reading a table; those that are not given are inferred.
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading the table")]
 pub struct ReadArgs {
-    /// What stands between fields: a character, or the word tab or whitespace.
+    /// The separator of fields: a character, or the word tab or whitespace.
     #[arg(long)]
     pub separator: Option<Separator>,
-    /// A word that means a missing value; may be given several times.
+    /// A text that means a missing value, such as n/a; may be given several times.
     #[arg(long, value_name = "WORD")]
     pub null: Vec<String>,
     /// The first line names the columns.
     #[arg(long, conflicts_with = "no_header")]
     pub header: bool,
-    /// The first line is a row like the others.
+    /// The file has no header: the first line is a row.
     #[arg(long)]
     pub no_header: bool,
     /// Names of the columns, separated by commas.
     #[arg(long, value_delimiter = ',', value_name = "A,B,…")]
     pub names: Option<Vec<String>>,
-    /// Lines before the table that are skipped.
+    /// Number of lines to skip before the table.
     #[arg(long, value_name = "LINES")]
     pub skip_rows: Option<usize>,
-    /// What lines begin with that are no rows, such as #.
+    /// The prefix of comment lines, such as #.
     #[arg(long, value_name = "PREFIX")]
     pub comment: Option<String>,
-    /// What stands before the fraction of a number: . or ,
+    /// The decimal separator: . or ,
     #[arg(long, value_name = "CHARACTER")]
     pub decimal: Option<char>,
-    /// What groups the digits of large numbers: , or . or ' or a blank.
+    /// The thousands separator: , or . or ' or a blank.
     #[arg(long, value_name = "CHARACTER")]
     pub thousands: Option<char>,
-    /// What dates such as 01/02/2001 begin with: day-first or month-first.
+    /// The order in dates such as 01/02/2001: day-first or month-first.
     #[arg(long, value_name = "ORDER")]
     pub dates: Option<DateOrder>,
-    /// How letters are encoded: utf-8, latin1, windows-1252, utf-16le, ….
+    /// The text encoding: utf-8, latin1, windows-1252, utf-16le, ….
     #[arg(long)]
     pub encoding: Option<Encoding>,
     /// The type of a column: integer, float, boolean, text, date or datetime; may be given several times.
     #[arg(long, value_name = "COLUMN=TYPE")]
     pub column_type: Vec<String>,
-    /// Most bytes that a .gz file may unpack to.
-    #[arg(long, value_name = "BYTES")]
+    /// The largest size in bytes that a .gz file may unpack to.
+    #[arg(long, value_name = "BYTES", value_parser = crate::output::positive::<u64>)]
     pub max_unpacked: Option<u64>,
 }
 
 impl ReadArgs {
-    /// Options for reading with what was given, and the rest inferred.
+    /// Options for reading: those that were given, the others inferred.
     pub fn options(&self) -> Result<ReadOptions> {
         let mut options = ReadOptions::default();
         self.apply(&mut options)?;
         Ok(options)
     }
 
-    /// Sets what was given, and leaves the rest as it is.
+    /// Sets the options that were given and leaves the others unchanged.
     pub fn apply(&self, options: &mut ReadOptions) -> Result<()> {
         fn set<T: Clone>(option: &mut Option<T>, given: &Option<T>) {
             if let Some(given) = given {
@@ -91,11 +97,32 @@ impl ReadArgs {
     }
 }
 
-/// Prints what was decided about columns whose cells needed a decision: a line each.
+/// Prints how each column is used: a line each.
+pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
+    let schema = frame.columns()?;
+    let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
+    say!("{:<24} {:<14} {:>8}  used as", "column", "type", "missing");
+    for column in summarize(frame, &names)? {
+        let (name, dtype, missing) = (&column.name, &column.dtype, column.missing);
+        say!("{name:<24} {dtype:<14} {missing:>8}  {}", role(spec, name));
+    }
+    Ok(())
+}
+
+/// Prints the scores of a trained model, and where its bundle and report are.
+pub fn print_trained(trained: &Trained) {
+    say!("{}", trained.scores());
+    if let Some(run) = &trained.run {
+        say!("bundle  {}", run.bundle().display());
+        say!("report  {}", run.folder().join("report.html").display());
+    }
+}
+
+/// Prints how columns with special cells (dates, decimal commas, percentages, …) were read: a line each.
 pub fn print_notes(format: &TableFormat) {
     for column in &format.columns {
         if !column.notes.is_empty() {
-            crate::say!("{:<24} read as: {}", column.name, column.notes.join("; "));
+            say!("{:<24} read as: {}", column.name, column.notes.join("; "));
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A search over the settings of any other example: its command line is what can be chosen, its run folder
-//! says how good that was.
+//! A search over the settings of any other example: the options of its command line are varied, and the
+//! history in its run folder gives the score.
 //!
 //! A search that was interrupted continues with the same command and `--resume --out FOLDER`.
 //! `cargo build --examples`, then
@@ -23,7 +23,7 @@ use tinderbox::train::{
 struct Args {
     /// The example to search settings for.
     example: String,
-    /// One of its options with a range (equal ratios equally likely, if it starts above 0) or with choices:
+    /// One of its options with a range (sampled on a logarithmic scale if it starts above 0) or with choices:
     /// lr=1e-4..1, batch-size=16,64.
     #[arg(
         long = "set",
@@ -32,19 +32,19 @@ struct Args {
         default_values = ["lr=1e-4..1", "batch-size=16,64,256"]
     )]
     settings: Vec<(String, Range)>,
-    /// The figure of the last epoch by which settings are compared.
+    /// The metric of the last epoch by which settings are compared.
     #[arg(long, default_value = "valid_loss")]
     figure: String,
-    /// Large is good: an accuracy.
+    /// The metric is to be maximized, such as an accuracy.
     #[arg(long)]
     largest: bool,
-    /// Settings to begin with.
+    /// Number of settings to start with.
     #[arg(long, default_value_t = 9)]
     trials: usize,
-    /// Trials at the same time, each a process with one thread; default: as many as there are cores.
+    /// Trials in parallel, each a process with one thread; default: one for each core.
     #[arg(long)]
     threads: Option<usize>,
-    /// Runs of every trial, each with a seed of its own, whose median counts.
+    /// Runs of every trial, each with its own seed, of which the median score counts.
     #[arg(long, default_value_t = 1)]
     runs: usize,
     #[command(flatten)]
@@ -67,7 +67,7 @@ fn main() -> Result<()> {
     }
 
     let stop = StopFlag::on_ctrl_c()?;
-    // One run of the example, with options of ours on top of its own choices.
+    // Runs the example once with these options and returns the metric.
     let score = |options: &[String], epochs: usize, seed: Seed, name: &str| -> Result<f64> {
         let trials = run.folder().join("trials");
         std::fs::create_dir_all(&trials)?;
@@ -159,7 +159,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A folder of this name that is not there: a run that was killed may have left one.
+/// A folder of this name that does not exist: a run that was killed may have left one.
 fn unused(parent: &Path, name: &str) -> PathBuf {
     let mut folder = parent.join(name);
     for again in 2.. {

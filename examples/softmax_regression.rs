@@ -6,48 +6,41 @@
 
 use anyhow::Result;
 use clap::Parser;
-use examples::vision::{Args, Training, fashion_mnist, train};
+use examples::unless_interrupted;
+use examples::vision::{Args, expect, fashion_mnist, print_trained};
+use tinderbox::image::Training;
 use tinderbox::models::{ImageConfig, image::SoftmaxRegressionConfig};
 use tinderbox::prelude::*;
 
-/// Times that every image is seen.
+/// Number of passes over the training data.
 const EPOCHS: usize = 10;
 /// Images whose mean gradient makes one step.
 const BATCH_SIZE: usize = 256;
-/// How far a step goes.
+/// The learning rate of SGD.
 const LEARNING_RATE: f64 = 0.1;
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let common = &args.common;
 
     // Bytes in memory; a batch has numbers from 0 to 1, of shape [256, 1, 28, 28].
-    let (training, test) = fashion_mnist(args.limit)?;
-    let classes = training.classes().names();
+    let data = fashion_mnist(args.limit)?;
+    let classes = data.train.classes().names().len();
 
     // 784 pixels to 10 logits: weights start as N(0, 0.01), biases as 0.
-    let network = SoftmaxRegressionConfig::new(training.shape(), classes.len());
+    let network = SoftmaxRegressionConfig::new(data.train.shape(), classes);
 
-    // Minibatch SGD on the cross-entropy, the images in a new order in every epoch. The test images
+    // Minibatch SGD on the cross-entropy, with the images in a new order in every epoch. The test images
     // are measured after each epoch and never trained on.
-    let plan = Training {
-        config: TrainConfig {
-            epochs: common.epochs.unwrap_or(EPOCHS),
-            learning_rate: common.lr.unwrap_or(LEARNING_RATE),
-            seed: common.seed,
-            ..TrainConfig::default()
-        },
-        batch_size: common.batch_size.unwrap_or(BATCH_SIZE),
-        ..Training::new(
-            "softmax_regression",
-            common,
-            "softmax_regression",
-            ImageConfig::SoftmaxRegression(network),
-        )
-    };
-    let trained = train(plan, &training, None, &test)?;
-    trained.print(classes);
+    let training = Training::new("softmax_regression")
+        .network(ImageConfig::SoftmaxRegression(network))
+        .epochs(EPOCHS)
+        .batch_size(BATCH_SIZE)
+        .optimizer(OptimizerConfig::default())
+        .learning_rate(LEARNING_RATE);
+    let training = args.common.image("softmax_regression", training)?;
+    let trained = unless_interrupted(training.fit(&data.train, None, &data.test))?;
 
+    print_trained(&trained);
     // 5 to 95 percent of 148 published runs, all images, 10 epochs.
-    trained.expect([0.4466, 0.4479], [0.8473, 0.8489], [0.824, 0.835])
+    expect(&trained, [0.4466, 0.4479], [0.8473, 0.8489], [0.824, 0.835])
 }

@@ -1,7 +1,7 @@
-//! A table that need not fit into memory: the delay of a flight, by a linear model of a stream.
+//! A table that need not fit into memory: the delay of a flight, by a linear model that reads a stream.
 //!
-//! Data: US flights of early 2001, 1,000,000 rows (Parquet); `--repeat 4` reads the file four times
-//! over, to see that memory does not grow.
+//! Data: US flights of early 2001, 1,000,000 rows (Parquet); `--repeat 4` reads the file four times, to
+//! see that memory does not grow.
 //! `cargo run --example streaming_flights`
 
 use anyhow::{Context, Result};
@@ -15,13 +15,19 @@ use tinderbox::tables::{
     TargetSpec, Task,
 };
 
-/// Rows that wait in the shuffle buffer.
+/// Rows in the shuffle buffer.
 const BUFFER: usize = 65_536;
+/// Number of passes over the training data.
+const EPOCHS: usize = 1;
+/// Rows whose mean gradient makes one step.
+const BATCH_SIZE: usize = 1024;
+/// The learning rate of Adam.
+const LEARNING_RATE: f64 = 0.02;
 
 #[derive(Parser, Debug)]
 #[command(about = "One pass over a million flights in bounded memory.")]
 struct Args {
-    /// How many times the file is read as one table.
+    /// Number of copies of the file that make up the table.
     #[arg(long, default_value_t = 1)]
     repeat: usize,
     #[command(flatten)]
@@ -34,22 +40,22 @@ fn main() -> Result<()> {
     let device = common.device()?;
     let file = fetch("flights")?.join("flights-1m.parquet");
     let frame = ReadOptions::default().read_files(&vec![file; args.repeat.max(1)])?;
-    // A few flights are hours late: the linear model is to learn from the others.
+    // A few flights are hours late: clipped, they do not dominate the squared error.
     let frame = frame.with_column(col("delay").clip(lit(-30), lit(120)));
 
-    // One pass for means, deviations and the airports.
+    // One pass for means, standard deviations and the airports.
     let features = flights().fit(&frame)?;
     say!("{} features", features.width());
     let mut config = LinearRegressionConfig::new(features.width());
     config.initializer = Initializer::Zeros;
     let model = config.init(common.seed(), &device)?;
     let bundled = features.clone();
-    let batch_size = common.batch_size.unwrap_or(1024);
+    let batch_size = common.batch_size.unwrap_or(BATCH_SIZE);
     let loader = StreamLoader::<Values>::new(frame, features, batch_size)?
         .shuffle(common.seed().child("order"), BUFFER);
     let train = TrainConfig {
-        epochs: common.epochs.unwrap_or(1),
-        learning_rate: common.lr.unwrap_or(0.02),
+        epochs: common.epochs.unwrap_or(EPOCHS),
+        learning_rate: common.lr.unwrap_or(LEARNING_RATE),
         optimizer: OptimizerConfig::adam().into(),
         seed: common.seed,
         ..TrainConfig::default()
@@ -67,7 +73,7 @@ fn main() -> Result<()> {
     bundle.save_part("features", &bundled)?;
 
     let last = fitted.history.last().context("at least one epoch")?;
-    let r2 = last.get("train_r2").context("the metric was asked for")?;
+    let r2 = last.get("train_r2").context("the metric is measured")?;
     say!("bundle: {}", run.bundle().display());
     expected(
         "share of the variance explained",
@@ -76,7 +82,7 @@ fn main() -> Result<()> {
     );
     match tinderbox::peak_memory() {
         Some(megabytes) => expected("peak memory", "below 1000 MB", format!("{megabytes:.0} MB")),
-        None => say!("peak memory: this system does not say"),
+        None => say!("peak memory: not known on this system"),
     }
     Ok(())
 }

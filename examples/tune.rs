@@ -1,31 +1,31 @@
 //! A search for good settings: many small networks for an epoch or two, the best of them for longer.
 //!
-//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to learn from,
-//! to choose settings on, and to report on. The learning-rate finder gives the first settings to try,
-//! successive halving the others. Every trial is written to the run folder when it ends; a search that was
-//! interrupted continues with the same command and `--resume --out FOLDER`.
+//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to train on, to
+//! choose settings on, and to report on. The learning-rate finder gives the first settings to try, successive
+//! halving the others. Every trial is written to the run folder when it ends; a search that was interrupted
+//! continues with the same command and `--resume --out FOLDER`.
 //! `cargo run --example tune`
 
+#[path = "tune/data.rs"]
+mod data;
+
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use data::{Data, Train, batches, train};
 use examples::read_args::ReadArgs;
 use examples::{expected, say, unless_interrupted};
-use polars::prelude::{DataFrame, IntoLazy, col};
-use tinderbox::data::{Strategy, Target, fetch, split};
+use polars::prelude::DataFrame;
+use tinderbox::data::fetch;
 use tinderbox::prelude::*;
-use tinderbox::tables::{
-    FeatureSpec, Features, Inference, ReadOptions, TargetStep, Targets, TensorTable, collect,
-    stratified_by, take,
-};
-use tinderbox::tabular::{Scores, TableNetwork, exact_linear};
-use tinderbox::train::{LrFinder, Search, SearchStrategy, Settings, Space, StepError, Task, Trial};
+use tinderbox::tables::{ReadOptions, TensorTable, collect};
+use tinderbox::tabular::Scores;
+use tinderbox::train::{Search, SearchStrategy, Settings, Space, StepError, TrainError, Trial};
 
 #[derive(clap::Parser)]
 #[command(
-    about = "Random search with successive halving over rate, batch size, optimizer and width of an MLP."
+    about = "Random search with successive halving over learning rate, batch size, optimizer and width of an MLP."
 )]
 struct Args {
     /// The table: a file, a folder of files, or a pattern in quotes; default: NASA's airfoil self-noise.
@@ -38,21 +38,18 @@ struct Args {
     read: ReadArgs,
     #[command(flatten)]
     common: examples::Common,
-    /// Settings to begin with.
+    /// Number of settings to start with.
     #[arg(long, default_value_t = 27)]
     trials: usize,
-    /// Trials at the same time; default: all cores.
+    /// Trials in parallel; default: one for each core.
     #[arg(long)]
     threads: Option<usize>,
-    /// Runs of every trial, whose median counts.
+    /// Runs of every trial, of which the median score counts.
     #[arg(long, default_value_t = 1)]
     runs: usize,
 }
 
 const OPTIMIZERS: [&str; 4] = ["sgd", "momentum", "adam", "rmsprop"];
-
-/// Categories with more different values than this get an embedding.
-const EMBED_ABOVE: usize = 12;
 
 fn main() -> Result<()> {
     let args = Args::parse();
@@ -79,7 +76,7 @@ fn main() -> Result<()> {
         .choice("units", [16.0, 64.0])
         .choice("optimizer", OPTIMIZERS);
 
-    // The finder's rate for every optimizer: four trials that are not left to chance.
+    // The learning rate that the finder suggests for each optimizer: four trials that are not random.
     let mut first = Vec::new();
     for optimizer in OPTIMIZERS {
         let Some(rate) = data.suggest(optimizer, seed, &device)? else {
@@ -94,7 +91,7 @@ fn main() -> Result<()> {
         first.push(settings);
     }
 
-    // A network for some settings.
+    // Trains a network with the settings of a trial.
     let fit = |trial: &Trial<'_>| -> Result<Predictor> {
         let config = TrainConfig {
             epochs: trial.budget,
@@ -160,14 +157,19 @@ fn main() -> Result<()> {
     }
     say!("table and plots: {}", run.folder().display());
 
-    // The best settings, once more, on rows that had no say in choosing them.
+    // The best settings once more, measured on rows that were not used to choose them.
     let best = report.best();
     let model = fit(&Trial {
         number: best.number,
         settings: &best.settings,
         budget: best.budget,
         seed: seed.child("final"),
-    })?;
+    });
+    if stop.is_set() {
+        let (done, file) = (report.records.len(), search.file.clone());
+        unless_interrupted(Err::<(), _>(TrainError::SearchInterrupted { done, file }))?;
+    }
+    let model = model?;
     say!("best: {}", best.settings);
     let (name, side) = match &data.train {
         Train::Numbers(_) => ("rmse", "below"),
@@ -197,135 +199,4 @@ fn airfoil() -> Result<DataFrame> {
     ];
     let file = fetch("airfoil")?.join("airfoil_self_noise.dat");
     Ok(collect(&ReadOptions::default().names(names).read(&file)?)?)
-}
-
-/// A table in three parts: 60 % of the rows to learn from, 20 % to choose settings on, 20 % to report on; all
-/// went through features that were fitted on the first.
-struct Data {
-    features: Features,
-    train: Train,
-    /// The same rows as a table.
-    table: TensorTable,
-    valid: TensorTable,
-    test: TensorTable,
-}
-
-/// The rows to learn from, shared by all trials.
-enum Train {
-    Numbers(Arc<Rows>),
-    Classes(Arc<Rows<Classes>>),
-}
-
-impl Data {
-    fn new(frame: &DataFrame, target: &str, seed: Seed) -> Result<Self> {
-        let frame = match frame
-            .column(target)
-            .is_ok_and(|target| target.null_count() > 0)
-        {
-            true => collect(&frame.clone().lazy().filter(col(target).is_not_null()))?,
-            false => frame.clone(),
-        };
-        let inference = Inference::default().embed_above(EMBED_ABOVE);
-        let mut spec = FeatureSpec::infer_with(&frame, target, &inference)?;
-        let classes = spec.fit(&frame)?.classes().is_some();
-        let strategy = match classes {
-            true => stratified_by(&frame, target)?,
-            false => Strategy::Random,
-        };
-        let shares = [0.6, 0.2, 0.2];
-        let parts = split(frame.height(), &shares, seed.child("split"), &strategy)?;
-        if !classes
-            && let Some(target) = &mut spec.target
-            && target.transform.is_empty()
-        {
-            target.transform.push(TargetStep::Standardize);
-        }
-        let training = take(&frame, &parts[0])?;
-        let features = spec.fit(&training)?;
-        let table = features.transform(&training)?;
-        let part = |part: &[usize]| -> Result<TensorTable> {
-            Ok(features.transform(&take(&frame, part)?)?)
-        };
-        Ok(Self {
-            train: match &table.targets {
-                Targets::Classes(_) => Train::Classes(Arc::new(table.clone().classification()?)),
-                _ => Train::Numbers(Arc::new(table.clone().regression()?)),
-            },
-            valid: part(&parts[1])?,
-            test: part(&parts[2])?,
-            table,
-            features,
-        })
-    }
-
-    /// A network with one hidden layer, and an embedding for every category with many values.
-    fn model(&self, units: usize, seed: Seed, device: &Device) -> Result<TableNetwork> {
-        let config = TableConfig::Mlp(TabularMlpConfig {
-            hidden: vec![units],
-            batch_norm: false,
-            ..TableConfig::mlp(&self.features)?
-        });
-        Ok(config.init(seed.child("weights"), device)?)
-    }
-
-    /// The learning rate that the finder suggests for an optimizer.
-    fn suggest(&self, optimizer: &str, seed: Seed, device: &Device) -> Result<Option<f64>> {
-        let config = TrainConfig {
-            optimizer: OptimizerConfig::by_name(optimizer)?,
-            ..TrainConfig::default()
-        };
-        let (finder, order) = (LrFinder::default(), seed.child("order"));
-        let model = self.model(64, seed, device)?;
-        let found = match &self.train {
-            Train::Numbers(rows) => {
-                let loader = batches(rows, 32, order)?;
-                finder.search(&model, &Regression::default(), &config, &loader)?
-            }
-            Train::Classes(rows) => {
-                let loader = batches(rows, 32, order)?;
-                finder.search(&model, &Classification::default(), &config, &loader)?
-            }
-        };
-        Ok(found.suggestion)
-    }
-
-    /// A score of the exact linear solution on the test rows, where that takes less than minutes.
-    fn exact(&self, predictor: &Predictor, name: &str) -> Result<Option<f64>> {
-        let (rows, width) = (self.table.features.rows(), self.table.features.width());
-        if rows as f64 * (width as f64).powi(2) > 2e10 {
-            return Ok(None);
-        }
-        let scores = exact_linear(predictor, &self.table, &[&self.test])?;
-        Ok(scores.first().and_then(|scores| scores.get(name)))
-    }
-
-    /// What the scores of a search depend on: its file is not continued with other rows.
-    fn identity(&self) -> Result<String> {
-        let train = match &self.train {
-            Train::Numbers(rows) => batches(rows, 1, Seed::new(0))?.identity()?,
-            Train::Classes(rows) => batches(rows, 1, Seed::new(0))?.identity()?,
-        };
-        Ok(format!(
-            "{} from {}",
-            self.features.target_names().join(", "),
-            train.data.unwrap_or_default()
-        ))
-    }
-}
-
-/// Batches of so many rows, or of all where there are fewer.
-fn batches<T: Target>(rows: &Arc<Rows<T>>, size: usize, order: Seed) -> Result<Loader<Rows<T>>> {
-    let size = size.min(rows.len());
-    Ok(Loader::new(Arc::clone(rows), size)?.shuffle(order))
-}
-
-fn train<T: Target, K: Task<TableNetwork, Batch<Tensor<2>, T::Tensor>>>(
-    config: TrainConfig,
-    model: TableNetwork,
-    task: &K,
-    loader: Loader<Rows<T>>,
-    stop: &StopFlag,
-) -> Result<TableNetwork> {
-    let trainer = Trainer::new(config)?.stop_flag(stop.clone());
-    Ok(trainer.fit(model, task, &loader, None)?.finished()?.model)
 }

@@ -88,7 +88,7 @@ fn flights_epoch(repeat: usize) -> Result<Predictor> {
 /// Predictions for every row as CSV.
 fn flights_predict(predictor: &Predictor) -> Result<usize> {
     let out = std::env::temp_dir().join("tinderbox-bench-predictions.csv");
-    Ok(predictor.predict_csv(&flights_frame(1)?, out)?)
+    Ok(predictor.predict_csv(&flights_frame(1)?, out)?.rows)
 }
 
 fn flights(criterion: &mut Criterion) {

@@ -97,7 +97,7 @@ fn predict(bundle: &Path, file: &Path, out: &Path) -> Command {
     command
 }
 
-/// The figure of this name in the line that begins with `of`.
+/// The score of this name in the line that begins with `of`.
 fn figure(printed: &str, of: &str, name: &str) -> f64 {
     let line = printed
         .lines()
@@ -271,7 +271,7 @@ fn a_specification_from_a_file() {
     refused(
         "target.toml",
         "[target]\ncolumns = [\"petal_width\"]\n[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\n",
-        &["target.toml", "petal_width", "--target says species"],
+        &["target.toml", "petal_width", "--target is species"],
     );
     refused(
         "index.toml",
@@ -311,6 +311,10 @@ fn what_is_wrong_with_a_table_is_told() {
     ];
     run(&iris, "species", &["--task", "regression"], &words);
     run(&iris, "species", &["--valid", "1.5"], &["share"]);
+    for option in ["--checkpoint-steps", "--max-unpacked"] {
+        let parts = [option, "write a whole number from 1 on"];
+        run(&iris, "species", &[option, "0"], &parts);
+    }
     let header = folder.write("header.csv", "a,b\n");
     run(&header, "b", &[], &["header.csv", "no row"]);
     let ragged = folder.write("ragged.csv", "a,b\n1,2\n3,4,5\n");
@@ -546,6 +550,16 @@ fn a_bundle_predicts_any_file_that_means_the_same() {
     // A word among whole numbers is an unseen category like any other.
     let unseen = predictions("unseen.csv", "age;code;x\n18;new;3\n18;99;3\n");
     assert_eq!(unseen[1], unseen[2]);
+    let file = folder.join("unseen.csv");
+    let output = predict(&bundle, &file, &folder.join("p.csv"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said,
+        "column \"code\": 2 of 2 rows have a category that no training row had, such as \"new\"; \
+         correct it if it is another spelling of a known one\n"
+    );
     // No rows give no predictions.
     assert_eq!(predictions("none.csv", "age;code;x\n"), ["y"]);
 }

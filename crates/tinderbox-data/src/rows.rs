@@ -1,6 +1,6 @@
 //! Examples in memory: rows of features and their targets.
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use tinderbox_core::{Digest, Seed};
 
 use crate::{Batch, DataError, Examples, Result, Target, Values};

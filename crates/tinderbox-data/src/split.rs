@@ -68,7 +68,7 @@ fn too_few(rows: usize, what: &str, parts: usize, strategy: &Strategy) -> DataEr
     cannot(match strategy {
         Strategy::Stratified(_) => format!(
             "{rows} rows of {blocks} classes leave one of {parts} {what} without a row, as classes \
-             too small to be spread are for training; use Strategy::Random, or join small classes"
+             too small to be spread are for training; join small classes, or give them more rows"
         ),
         Strategy::Grouped(_) => format!(
             "{blocks} groups cannot fill {parts} {what}, as the rows of a group stay together; use \

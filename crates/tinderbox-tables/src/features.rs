@@ -22,6 +22,7 @@ mod summary;
 mod table;
 mod target;
 mod transform;
+mod unseen;
 mod values;
 mod write;
 
@@ -36,3 +37,4 @@ pub use spec::{
 };
 pub use summary::{ColumnSummary, Distribution, summarize};
 pub use table::{Targets, TensorTable};
+pub use unseen::UnseenCategories;

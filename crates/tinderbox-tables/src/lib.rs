@@ -47,7 +47,8 @@ use tinderbox_data::{
 pub use features::{
     CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
     FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
-    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, summarize,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, UnseenCategories,
+    summarize,
 };
 pub use frames::collect;
 pub use read::{

@@ -8,13 +8,13 @@
 //! | --- | --- |
 //! | [`data`] | loaders, images, splits, the data-set catalog |
 //! | [`tables`] | tables with polars: reading, features, streams |
-//! | [`models`] | one model a file |
+//! | [`models`] | the models, one in each file |
 //! | [`nn`] | initialisers and layers |
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
-//! | [`image`] | image classifiers: from a bundle to probabilities for picture files |
-//! | [`tabular`] | models of tables: from fitted features to predictions and a report |
+//! | [`image`] | image classifiers: training runs, bundles, probabilities for picture files |
+//! | [`tabular`] | models of tables: training runs, bundles, predictions, reports |
 //!
 //! ```
 //! use tinderbox::data::synthetic;
@@ -23,7 +23,7 @@
 //! let device = device(None)?;
 //! let seed = Seed::new(42);
 //!
-//! // y = 2 a - 3.4 b + 4.2 + noise: 800 examples to learn from, 200 held out.
+//! // y = 2 a - 3.4 b + 4.2 + noise: 800 examples to train on, 200 held out.
 //! let data = synthetic::linear(&[2.0, -3.4], 4.2, 0.01, 1000, seed.child("data"))?;
 //! let part = |rows: std::ops::Range<usize>| data.gather(&rows.collect::<Vec<_>>());
 //! let train = Loader::new(part(0..800), 10)?.shuffle(seed.child("order"));
@@ -38,11 +38,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! A file of your own, a run folder and a bundle: see the README.
+//! From a table to a bundle: [`tabular::Training`]. From a folder of pictures to a bundle:
+//! [`image::Training`].
 #![recursion_limit = "256"]
 
 mod device;
 pub mod image;
+mod session;
 #[cfg(feature = "tables")]
 pub mod tabular;
 
@@ -61,7 +63,7 @@ pub use tinderbox_plot as plot;
 pub use tinderbox_tables as tables;
 pub use tinderbox_train as train;
 
-/// What most programs need, in one line: `use tinderbox::prelude::*;`.
+/// The names that most programs need, in one line: `use tinderbox::prelude::*;`.
 pub mod prelude {
     pub use burn::module::Module;
     pub use burn::tensor::{Device, Int, Tensor, TensorData};

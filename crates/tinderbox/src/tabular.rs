@@ -1,21 +1,28 @@
-//! Models of tables, from fitted features to predictions: where data, models and training meet.
+//! Models of tables: from a frame to a trained, scored and saved model, and from a bundle to predictions.
 //!
-//! [`TableConfig`] makes a model that fits [`Features`](tinderbox_tables::Features), and saves both as
-//! a bundle. [`Predictor`] opens a bundle and predicts for frames as they come. [`TableReport`] is
-//! the page that people look at.
+//! [`Training`] does the whole of it. Its parts: [`TableConfig`] makes a model for fitted
+//! [`Features`](tinderbox_tables::Features) and saves both as a bundle; [`Predictor`] opens a bundle and
+//! predicts for frames; [`TableReport`] is the page that people read.
 
 mod error;
+mod fit;
 mod importance;
 mod model;
+mod note;
 mod predict;
 mod report;
 mod score;
 mod solve;
+mod trained;
+mod training;
 
 pub use error::TabularError;
 pub use importance::{Importance, permutation_importance};
 pub use model::{TableConfig, TableNetwork};
-pub use predict::{Predicted, Predictor};
+pub use note::Note;
+pub use predict::{Predicted, Predictor, Written};
 pub use report::{TableReport, role};
 pub use score::{Scores, exact_linear};
 pub use solve::solve_linear;
+pub use trained::{ScoreTable, Trained};
+pub use training::{Model, Training};

@@ -266,3 +266,30 @@ fn the_column_list_says_what_is_not_usual() {
         ]
     );
 }
+
+#[test]
+fn categories_that_no_training_row_had_are_counted() {
+    let frame = df!(
+        "smoker" => [true, false, true, false], "city" => ["a", "b", "c", "a"], "y" => [1.0, 2.0, 3.0, 4.0]
+    )
+    .unwrap();
+    let spec = FeatureSpec::infer(&frame, "y").unwrap();
+    let predictor = linear(&spec.to_toml().unwrap(), &frame, |_, _| 1.0);
+    let features = predictor.features();
+    assert_eq!(features.unseen(&frame).unwrap(), []);
+    let later = df!(
+        "smoker" => [Some("yes"), Some("no"), None, Some("no")], "city" => ["a", "b", "x", "c"]
+    )
+    .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let written = predictor
+        .predict_csv(&later, folder.path().join("p.csv"))
+        .unwrap();
+    assert_eq!(written.rows, 4);
+    assert_eq!(written.unseen, features.unseen(&later).unwrap());
+    let found = written.unseen.iter();
+    let found: Vec<_> = found
+        .map(|unseen| (unseen.column.as_str(), unseen.rows, unseen.example.as_str()))
+        .collect();
+    assert_eq!(found, [("smoker", 3, "yes"), ("city", 1, "x")]);
+}

@@ -68,6 +68,13 @@ impl Coding {
         }
     }
 
+    /// Whether a training row had this category.
+    pub fn knows(&self, category: &str) -> bool {
+        let rare = self.rare.as_ref();
+        self.vocabulary.place(category).is_some()
+            || rare.is_some_and(|rare| rare.place(category).is_some())
+    }
+
     /// Whether a training row had a rare category.
     fn has_rare(&self) -> bool {
         (self.rare.as_ref()).is_some_and(|rare| !rare.categories.is_empty())

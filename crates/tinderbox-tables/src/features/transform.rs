@@ -78,6 +78,19 @@ impl Features {
         frame: &impl Frame,
         mut each: impl FnMut(Values) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
+        self.transform_frames(frame, |_, features| each(features))
+    }
+
+    /// As [`Features::transform_parts`], with the rows of the frame next to their numbers.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Features::transform_parts`].
+    pub fn transform_frames<E: From<DataError>>(
+        &self,
+        frame: &impl Frame,
+        mut each: impl FnMut(&DataFrame, Values) -> std::result::Result<(), E>,
+    ) -> std::result::Result<(), E> {
         require(&frame.columns()?, self.inputs())?;
         let columns: Vec<String> = self.inputs().into_iter().map(String::from).collect();
         let (mut first_row, mut failed) = (0, None);
@@ -87,7 +100,7 @@ impl Features {
                 let mut features = Vec::new();
                 self.append(&rows, first_row, &mut features)?;
                 first_row += rows.height();
-                each(Values::narrow(features, self.slots())?).map_err(|error| {
+                each(&rows, Values::narrow(features, self.slots())?).map_err(|error| {
                     failed = Some(error);
                     DataError::WorkerEnded
                 })?;

@@ -125,7 +125,7 @@ impl Coding {
 ///
 /// The same column may have another type in another file: whole numbers where all values are digits, text
 /// where one is not.
-fn categories_of(
+pub(super) fn categories_of(
     column: &Column,
     kind: CategoryKind,
     first_row: usize,

@@ -7,22 +7,46 @@ use tinderbox_nn::ShapeError;
 use tinderbox_plot::PlotError;
 use tinderbox_train::TrainError;
 
-/// What can go wrong with a model of a table. Every message says what, where and what to do next.
+use crate::DeviceError;
+
+/// The errors of models of tables. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TabularError {
     /// A linear model of features that are indices.
     #[error(
-        "column \"{column}\" is encoded as an index, which means nothing to a linear model; \
+        "column \"{column}\" is encoded as an index, which a linear model cannot use; \
          encode it as one_hot, or choose the MLP"
     )]
     IndexInLinear {
         /// The column.
         column: String,
     },
-    /// Features without a target: nothing says what is predicted.
-    #[error("the features were fitted without a target; name one in the specification")]
+    /// A specification, or features, without a target.
+    #[error("no target: the specification must name the column to predict")]
     NoTarget,
+    /// A share of validation rows that leaves nothing to train or to validate on.
+    #[error(
+        "a validation share of {share}: the share of the rows that is held out must be more than 0 and \
+         less than 1; 0.2 is common"
+    )]
+    Share {
+        /// The share.
+        share: f64,
+    },
+    /// A score that the model does not have.
+    #[error("no score is called '{name}'; there are: {}", available.join(", "))]
+    NoScore {
+        /// The name asked for.
+        name: String,
+        /// The scores there are.
+        available: Vec<&'static str>,
+    },
+    /// No exact solution was computed.
+    #[error(
+        "the table is too large for the exact linear solution; compare with another model instead"
+    )]
+    NoExact,
     /// A bundle whose parts do not belong together.
     #[error("bundle {}: {problem}", path.display())]
     Bundle {
@@ -46,6 +70,9 @@ pub enum TabularError {
     /// A figure of the report.
     #[error(transparent)]
     Plot(#[from] PlotError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// A file that cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),

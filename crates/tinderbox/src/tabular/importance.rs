@@ -6,28 +6,27 @@ use tinderbox_tables::{Targets, take};
 use super::predict::most_probable;
 use super::{Predicted, Predictor, TabularError};
 
-/// How much a model leans on one column of the table.
+/// How much the predictions of a model depend on one column of the table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Importance {
     /// The column.
     pub column: String,
-    /// By how much the error grows when its values are shuffled among the rows, the mean over the
-    /// repeats: root mean squared error in the units of the table, or share of wrong classes.
+    /// By how much the error grows when the values of the column are shuffled, averaged over the repeats: root mean squared error in the units of the table, or share of wrong classes.
     pub error_rise: f64,
     /// The standard deviation over the repeats, with `n - 1`; 0 for one repeat.
     pub deviation: f64,
 }
 
 impl Importance {
-    /// Repeats that are enough to see what is chance.
+    /// The default number of repeats, enough to estimate the standard deviation.
     pub const REPEATS: usize = 5;
 }
 
 /// Permutation importance of every input column (Breiman 2001), the largest first.
 ///
-/// The column itself is shuffled and the rows are transformed again, so that all that is made of it
-/// moves together: date parts, flags of missing values, crosses with other columns. Each of the
-/// `repeats` (1 at least) has a permutation of its own, drawn from `seed.child(column).at(repeat)`. Use
+/// The column itself is shuffled and the rows are transformed again, so that all features of the column
+/// change together: date parts, missing indicators, crosses with other columns. Each of the
+/// `repeats` (1 at least) has its own permutation, drawn from `seed.child(column).at(repeat)`. Use
 /// rows that the model was not trained on.
 ///
 /// # Errors

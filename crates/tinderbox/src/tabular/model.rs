@@ -16,7 +16,7 @@ const MLP: &str = "tabular_mlp";
 /// Which model predicts from a table, and its shape.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableConfig {
-    /// One layer: a weight a feature.
+    /// One layer: a weight for each feature.
     Linear(LinearRegressionConfig),
     /// Hidden layers, and an embedding for every category that is an index.
     Mlp(TabularMlpConfig),
@@ -71,7 +71,7 @@ impl TableConfig {
         })
     }
 
-    /// The name of the model, as a bundle says it.
+    /// The name of the model in a bundle.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Linear(_) => LINEAR,
@@ -82,7 +82,7 @@ impl TableConfig {
     /// The model with its first weights: a pure function of (config, seed), equal on every backend.
     ///
     /// # Errors
-    /// Sizes that make no model.
+    /// Sizes that no model can have.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<TableNetwork, TabularError> {
         Ok(match self {
             Self::Linear(config) => TableNetwork::Linear(config.init(seed, device)?),
@@ -144,7 +144,7 @@ impl TableConfig {
     }
 }
 
-/// Numbers to predict for a row: target columns, or classes.
+/// Number of outputs for each row: target columns, or classes.
 pub(super) fn outputs(features: &Features) -> Result<usize, TabularError> {
     match (features.classes(), features.target_names().len()) {
         (_, 0) => Err(TabularError::NoTarget),
@@ -155,7 +155,7 @@ pub(super) fn outputs(features: &Features) -> Result<usize, TabularError> {
 
 impl Network<2> for TableNetwork {
     /// # Shapes
-    /// `[batch, features]` in; `[batch, outputs]` out: numbers, or one logit a class.
+    /// `[batch, features]` in; `[batch, outputs]` out: numbers, or one logit for each class.
     fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
         match self {
             Self::Linear(model) => model.forward(inputs),

@@ -7,20 +7,20 @@ use polars::prelude::LazyFrame;
 use tinderbox_core::write_atomic_with;
 use tinderbox_data::Values;
 use tinderbox_nn::Network;
-use tinderbox_tables::{Features, Frame};
+use tinderbox_tables::{Features, Frame, UnseenCategories};
 use tinderbox_train::Bundle;
 
 use super::model::outputs;
 use super::{TableConfig, TableNetwork, TabularError};
 
-/// Rows that go through the model together.
+/// The largest number of rows that go through the model together.
 const ROWS: usize = 4096;
-/// Numbers of those rows at most.
+/// The largest number of features of those rows.
 const NUMBERS: usize = 1 << 22;
 
-/// A trained model of a table with its features: predicts for frames as they come.
+/// A trained model of a table with its features: predicts for frames with the columns of the table.
 ///
-/// It needs nothing but the folder of the bundle.
+/// The folder of the bundle is all that it needs.
 #[derive(Debug)]
 pub struct Predictor {
     features: Features,
@@ -31,9 +31,9 @@ pub struct Predictor {
 /// What is predicted for the rows of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicted {
-    /// Numbers in the units of the table, a column a target.
+    /// Numbers in the units of the table, one column for each target.
     Numbers(Values),
-    /// Probabilities, a column a class in the order of [`Features::classes`].
+    /// Probabilities, one column for each class in the order of [`Features::classes`].
     Probabilities(Values),
 }
 
@@ -42,6 +42,28 @@ impl Predicted {
     pub fn values(&self) -> &Values {
         match self {
             Self::Numbers(values) | Self::Probabilities(values) => values,
+        }
+    }
+}
+
+/// What was written by [`Predictor::predict_csv`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Written {
+    /// Number of rows.
+    pub rows: usize,
+    /// Categories that no training row had, one entry for each column that has some.
+    pub unseen: Vec<UnseenCategories>,
+}
+
+impl Written {
+    fn add(&mut self, rows: usize, unseen: Vec<UnseenCategories>) {
+        self.rows += rows;
+        for new in unseen {
+            match self.unseen.iter_mut().find(|old| old.column == new.column) {
+                Some(old) => old.rows += new.rows,
+                None => self.unseen.push(new),
+            }
         }
     }
 }
@@ -91,7 +113,7 @@ impl Predictor {
             path: path.to_owned(),
             problem: format!(
                 "features.json gives {} features and {} outputs, but the model has {} and {}; take all \
-                 files of one training",
+                 files of one training run",
                 shape.0, shape.1, model.0, model.1
             ),
         })
@@ -107,8 +129,8 @@ impl Predictor {
         &self.network
     }
 
-    /// Opens a file, folder or pattern of files as the training rows were read: with the types, the
-    /// separator and the null values of then, whatever the values look like. A column that the model does
+    /// Opens a file, folder or pattern of files as the training rows were read: with the same types,
+    /// separator and null values, whatever the values look like. A column that the model does
     /// not need, the target among them, may be absent. See [`Features::format`] to change something.
     ///
     /// # Errors
@@ -132,10 +154,10 @@ impl Predictor {
         Ok(self.wrap(Values::new(all, self.network.outputs())?))
     }
 
-    /// Predictions part by part: what is in memory does not grow with a lazy frame.
+    /// Predictions part by part: of a lazy frame only parts are in memory at a time.
     ///
     /// # Errors
-    /// As [`predict`](Self::predict), and whatever `each` says.
+    /// Those of [`predict`](Self::predict), and those of `each`.
     pub fn predict_parts(
         &self,
         frame: &impl Frame,
@@ -153,7 +175,7 @@ impl Predictor {
         self.finish(self.raw(features)?)
     }
 
-    /// What the model gives for these rows: transformed targets, or a logit a class.
+    /// The outputs of the model for these rows: transformed targets, or a logit for each class.
     pub(super) fn raw(&self, features: &Values) -> Result<Values, TabularError> {
         // Many one-hot categories make wide rows: fewer of them go through the model together.
         let together = (NUMBERS / features.width()).clamp(1, ROWS);
@@ -180,11 +202,11 @@ impl Predictor {
         }
     }
 
-    /// Writes the predictions for a frame as CSV and says how many rows they are.
+    /// Writes the predictions for a frame as CSV.
     ///
-    /// Numbers are a column a target, named as the target; classes are the column of the target with
-    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than
-    /// memory; the file is there whole or not at all.
+    /// Numbers are one column for each target, with its name; classes are the column of the target with
+    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than memory.
+    /// If an error occurs there is no file.
     ///
     /// # Errors
     /// Those of [`Predictor::predict`], and a file that cannot be written.
@@ -192,21 +214,22 @@ impl Predictor {
         &self,
         frame: &impl Frame,
         path: impl AsRef<Path>,
-    ) -> Result<usize, TabularError> {
-        let mut rows = 0;
+    ) -> Result<Written, TabularError> {
+        let mut all = Written::default();
         let mut failed = None;
         let written = write_atomic_with(path, |file| {
             file.write_all(self.header().as_bytes())?;
             let mut line = String::new();
-            let done = self.predict_parts(frame, |part| {
-                rows += part.values().rows();
+            let done = self.features.transform_frames(frame, |rows, features| {
+                let part = self.of(&features)?;
+                all.add(rows.height(), self.features.unseen(rows)?);
                 line.clear();
                 self.lines(&part, &mut line);
                 let written = file.write_all(line.as_bytes());
                 Ok(written
                     .map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
             });
-            done.map_err(|error| {
+            done.map_err(|error: TabularError| {
                 let text = error.to_string();
                 failed = Some(error);
                 io::Error::other(text)
@@ -214,7 +237,7 @@ impl Predictor {
         });
         match failed {
             // A failed write has the path in the error of `write_atomic_with`.
-            Some(TabularError::Write(_)) | None => Ok(written.map(|()| rows)?),
+            Some(TabularError::Write(_)) | None => Ok(written.map(|()| all)?),
             Some(error) => Err(error),
         }
     }
@@ -272,7 +295,7 @@ fn softmax(logits: &Values) -> Result<Values, TabularError> {
     Ok(Values::new(probabilities, logits.width())?)
 }
 
-/// The place of the largest probability or logit, the first of several.
+/// The index of the largest probability or logit, the first of several.
 pub(super) fn most_probable(row: &[f32]) -> usize {
     let mut best = 0;
     for (place, value) in row.iter().enumerate() {

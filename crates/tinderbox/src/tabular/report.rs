@@ -10,29 +10,29 @@ use tinderbox_train::{Cell, ConfusionMatrix, History, Report};
 use super::predict::most_probable;
 use super::{Importance, Predicted, Predictor, Scores, TabularError, permutation_importance};
 
-/// Words whose counts a sparkline shows.
+/// Number of categories whose counts a sparkline shows.
 const BARS: usize = 24;
-/// Columns that the importance figure shows.
+/// Number of columns that the importance figure shows.
 const IMPORTANT: usize = 30;
-/// Rows that the importance is measured on at most; each column is shuffled several times.
+/// The largest number of rows on which the importance is measured; each column is shuffled several times.
 const IMPORTANCE_ROWS: usize = 10_000;
 
-/// What a report about a model of a table is made of.
+/// The contents of a report about a model of a table.
 #[derive(Clone, Debug)]
 pub struct TableReport<'a> {
     /// The heading.
     pub title: &'a str,
-    /// What was inferred, or written by a user.
+    /// How the columns are used: inferred, or written by the user.
     pub spec: &'a FeatureSpec,
-    /// What the columns look like; see [`tinderbox_tables::summarize`].
+    /// Statistics of the columns; see [`tinderbox_tables::summarize`].
     pub columns: &'a [ColumnSummary],
-    /// The epochs.
+    /// The metrics of the epochs.
     pub history: &'a History,
     /// The trained model.
     pub predictor: &'a Predictor,
     /// Rows that it was not trained on, with the target.
     pub valid: &'a DataFrame,
-    /// Scores with what they are of: ("training", …), ("validation, exact linear", …).
+    /// Scores, each with a label: ("training", …), ("validation, exact linear", …).
     pub scores: &'a [(&'a str, Scores)],
     /// Seed of the permutation importance.
     pub seed: Seed,
@@ -159,11 +159,11 @@ impl TableReport<'_> {
             ]
         });
         Ok(page
-            .heading("What the model leans on")
+            .heading("Importance of the columns")
             .paragraph(&format!(
-                "By how much the error on {} validation rows grows when a column is shuffled among \
-                 them: mean and standard deviation of {repeats} shuffles. Columns that tell the same \
-                 share their importance.",
+                "By how much the error on {} validation rows grows when the values of a column are \
+                 shuffled: mean and standard deviation of {repeats} shuffles. Columns with the same \
+                 information share their importance.",
                 frame.height()
             ))
             .figure(&bars(&plot, &drawn)?)
@@ -184,12 +184,8 @@ impl TableReport<'_> {
         for column in self.columns {
             let figure = match &column.values {
                 Distribution::Numbers(values) => spark_histogram(values).ok(),
-                Distribution::Categories(categories) => {
-                    let counts: Vec<u64> = categories
-                        .iter()
-                        .take(BARS)
-                        .map(|category| category.1)
-                        .collect();
+                Distribution::Words(words) => {
+                    let counts: Vec<u64> = words.iter().take(BARS).map(|word| word.1).collect();
                     spark_bars(&counts).ok()
                 }
                 Distribution::Other => None,
@@ -220,7 +216,7 @@ impl TableReport<'_> {
     }
 }
 
-/// What becomes of a column: `target`, `number`, `one-hot`, …, or why nothing does.
+/// How a column is used: `target`, `number`, `one-hot`, …, or why it is not.
 pub fn role(spec: &FeatureSpec, name: &str) -> String {
     let target = spec.target.as_ref();
     if target.is_some_and(|target| target.columns.iter().any(|column| column == name)) {
@@ -260,7 +256,7 @@ pub fn role(spec: &FeatureSpec, name: &str) -> String {
     }
 }
 
-/// The range of numbers, the number of different words.
+/// The range of numbers, or the number of categories.
 fn values(values: &Distribution) -> String {
     match values {
         Distribution::Numbers(numbers) => {
@@ -271,12 +267,12 @@ fn values(values: &Distribution) -> String {
                 false => String::new(),
             }
         }
-        Distribution::Categories(categories) => format!("{} different", categories.len()),
+        Distribution::Words(words) => format!("{} different", words.len()),
         Distribution::Other => String::new(),
     }
 }
 
-/// Four digits behind the point, but not behind hundreds.
+/// Four decimals below 100, one above.
 fn score(value: f64) -> String {
     match value.abs() {
         size if size < 100.0 => format!("{value:.4}"),

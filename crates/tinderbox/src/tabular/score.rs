@@ -6,7 +6,7 @@ use tinderbox_train::{Auc, LogLoss, Metric, RegressionMetric, RegressionMetrics,
 use super::predict::most_probable;
 use super::{Predictor, TabularError};
 
-/// How well rows are predicted: numbers in the units of the table, or probabilities.
+/// The scores of predictions for rows: of numbers in the units of the table, or of probabilities.
 ///
 /// RMSE, MAE and R² for numbers; accuracy, log-loss and AUC for classes.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +45,7 @@ fn numbers(predicted: &Values, truth: &Values) -> Scores {
     Scores(["rmse", "mae", "r2"].into_iter().zip(values).collect())
 }
 
-/// From logits, not from probabilities: those of `f32` end at 1e-45, and their logarithm is infinite.
+/// From logits, not from probabilities: those below 1e-45 are 0 in `f32`, with an infinite logarithm.
 fn classes(logits: &Values, truth: &Classes) -> Scores {
     let labels: Vec<i64> = truth.labels().iter().map(|&label| label.into()).collect();
     let (mut loss, mut auc) = (LogLoss::default(), Auc::default());
@@ -64,13 +64,13 @@ fn accuracy(scores: &Values, truth: &Classes) -> f64 {
     right.count() as f64 / truth.labels().len().max(1) as f64
 }
 
-/// The exact linear solution on training rows: what a trained linear model is measured against.
+/// The scores of the exact linear solution on training rows, to compare a trained model with.
 ///
 /// Numbers are solved by least squares in their transformed form and scored in the units of the
-/// table. Classes are solved by least squares on one indicator a class (linear discrimination); only
-/// their accuracy is given, as the indicators are no probabilities.
+/// table. Classes are solved by least squares on one indicator for each class (linear discrimination); only
+/// their accuracy is returned, as the indicators are no probabilities.
 ///
-/// Gives one [`Scores`] for each of `tables`.
+/// Returns one [`Scores`] for each of `tables`.
 ///
 /// # Errors
 /// Tables of different widths, features that are not finite.

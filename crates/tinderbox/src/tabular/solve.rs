@@ -18,19 +18,18 @@ const MOST_PRODUCTS: f64 = 2e10;
 /// Multiplications of one pass over all rows for classes, rows x columns x classes.
 const MOST_A_PASS: f64 = 1e7;
 
-/// Calls of L-BFGS at the most, and iterations of each.
+/// The largest number of calls of L-BFGS, and the iterations of each.
 const ROUNDS: usize = 10;
 const ITERATIONS: usize = 50;
 
-/// A round that lowers the loss by less than this part of it is the last.
+/// The last round is the first one that lowers the loss by less than this part of it.
 const ENOUGH: f64 = 1e-5;
 
-/// The linear model that fits these rows best: what training comes near to, found without it.
+/// The linear model that fits these rows best, computed without gradient descent.
 ///
 /// Numbers are solved by least squares. Classes are solved by logistic regression without a penalty:
-/// L-BFGS over all rows, until the loss falls no more (where the classes can be told apart without
-/// an error it falls for ever, and the last of 500 iterations is taken). `None` where that would take
-/// minutes.
+/// L-BFGS over all rows, until the loss stops falling (separable classes have no optimum; there the last
+/// of 500 iterations is taken). `None` where that would take minutes.
 ///
 /// # Errors
 /// No targets, features that are not finite.

@@ -1,34 +1,24 @@
-//! What is trained with default settings ends at the optimum of its model, on small tables and large.
+//! Training with default settings ends at the optimum of the model, on small tables and large.
 
 use std::path::Path;
 
-use clap::Parser;
-use examples::Args;
-use examples::table::{Model, Trained, Training, train};
 use polars::prelude::{Column, DataFrame, DataType, df};
 use tinderbox::data::{Strategy, fetch, split};
 use tinderbox::optim::least_squares;
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, ReadOptions, read, stratified_by, take};
+use tinderbox::tabular::{Model, Trained, Training};
 
-/// Trains with the defaults of `tabular`.
+/// Trains with the defaults.
 fn defaults(frame: &DataFrame, target: &str, model: Model) -> (Trained, Vec<Vec<usize>>) {
-    let folder = tempfile::tempdir().unwrap();
-    let args = Args::parse_from(["test", "--out", folder.path().to_str().unwrap()]).common;
     let spec = FeatureSpec::infer(frame, target).unwrap();
     let strategy = match spec.fit(frame).unwrap().classes() {
         Some(_) => stratified_by(frame, target).unwrap(),
         None => Strategy::Random,
     };
     let parts = split(frame.height(), &[0.8, 0.2], Seed::new(5), &strategy).unwrap();
-    let plan = Training {
-        name: "defaults",
-        common: &args,
-        spec,
-        format: None,
-        model,
-    };
-    let trained = train(plan, frame, [&parts[0], &parts[1]]).unwrap();
+    let training = Training::new(spec).model(model);
+    let trained = training.fit_rows(frame, &parts[0], &parts[1]).unwrap();
     (trained, parts)
 }
 
@@ -36,7 +26,8 @@ fn defaults(frame: &DataFrame, target: &str, model: Model) -> (Trained, Vec<Vec<
 fn reaches_the_exact_solution(what: &str, frame: &DataFrame, target: &str) {
     let (trained, _) = defaults(frame, target, Model::Linear);
     let score = |of: &str| {
-        let (_, scores) = trained.scores.iter().find(|(name, _)| *name == of).unwrap();
+        let lines = trained.scores().lines;
+        let (_, scores) = lines.iter().find(|(name, _)| *name == of).unwrap();
         scores.get("rmse").unwrap()
     };
     // Where the exact solution has no error, the rounding of f32 is left.
@@ -157,7 +148,7 @@ fn classes_that_overlap_are_told_apart_as_by_a_converged_logistic_regression() {
             (1.0 + (if right(row) { -logit } else { logit }).exp()).ln()
         });
         let exact = losses.sum::<f64>() / part.len() as f64;
-        let (of, scores) = &trained.scores[place];
+        let (of, scores) = &trained.scores().lines[place];
         let got = scores.get("log_loss").unwrap();
         assert!(
             (got / exact - 1.0).abs() < 0.01,
@@ -233,23 +224,18 @@ fn an_mlp_bends_where_a_line_cannot() {
 
 #[test]
 fn a_number_of_epochs_comes_first() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_str().unwrap();
-    let args = Args::parse_from(["test", "--epochs", "1", "--out", out]).common;
     let x = normals(1, 100);
     let y: Vec<f64> = x.iter().map(|x| 2.0 * x).collect();
     let frame = df!("x" => x, "y" => y).unwrap();
     let rows: Vec<usize> = (0..100).collect();
-    let plan = Training {
-        name: "defaults",
-        common: &args,
-        spec: FeatureSpec::infer(&frame, "y").unwrap(),
-        format: None,
-        model: Model::Linear,
-    };
-    let trained = train(plan, &frame, [&rows[..80], &rows[80..]]).unwrap();
-    let history = std::fs::read_to_string(folder.path().join("history.csv")).unwrap();
-    assert_eq!(history.lines().count(), 2, "{history}");
+    let training = Training::new(FeatureSpec::infer(&frame, "y").unwrap()).epochs(1);
+    let trained = training.fit_rows(&frame, &rows[..80], &rows[80..]).unwrap();
+    assert_eq!(trained.history.epochs.len(), 1);
+    assert!(
+        trained.notes.is_empty(),
+        "no exact solution is tried: {:?}",
+        trained.notes
+    );
     assert!(
         trained.valid("rmse").unwrap() > 0.5,
         "one epoch is not enough"

@@ -1,0 +1,65 @@
+use std::fmt;
+
+/// Something about a training run that its user should know and that is no error.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A column of the specification gives no feature.
+    LeftOut {
+        /// The column.
+        column: String,
+        /// Why.
+        reason: String,
+    },
+    /// Rows without a target were left out.
+    NoTarget {
+        /// How many.
+        rows: usize,
+    },
+    /// A class has too few rows to be validated on: all of them are trained on.
+    SmallClass {
+        /// The class.
+        class: String,
+    },
+    /// A linear model was both trained and solved exactly, and one of the two was kept.
+    Solution {
+        /// Whether the exact solution was kept.
+        exact_kept: bool,
+        /// Validation loss of the exact solution.
+        exact: f64,
+        /// Validation loss of the trained model.
+        trained: f64,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::LeftOut { column, reason } => write!(f, "{column} is left out: {reason}"),
+            Self::NoTarget { rows } => write!(f, "{rows} rows without a target are left out"),
+            Self::SmallClass { class } => write!(
+                f,
+                "class {class} has too few rows to be validated on: all are trained on"
+            ),
+            Self::Solution {
+                exact_kept,
+                exact,
+                trained,
+            } => {
+                let (kept, why) = match exact_kept {
+                    true if exact > trained => (
+                        "exact solution",
+                        "; the difference is within its standard error",
+                    ),
+                    true => ("exact solution", ""),
+                    false => ("trained model", ""),
+                };
+                write!(
+                    f,
+                    "the {kept} is kept: validation loss {exact:.6} of the exact solution, \
+                     {trained:.6} of the trained model{why}"
+                )
+            }
+        }
+    }
+}
