@@ -28,8 +28,8 @@ pub struct SavedTensors(IntoIter<TensorData>);
 impl SavedTensors {
     /// The next tensor with `D` dimensions; `None` if there is none.
     pub fn tensor<const D: usize>(&mut self, device: &Device) -> Option<Tensor<D>> {
-        let data = self.0.next().filter(|data| data.shape.num_dims() == D)?;
-        let dtype = data.dtype;
+        let data = self.0.next().filter(|data| data.shape().num_dims() == D)?;
+        let dtype = data.dtype();
         Some(Tensor::from_data(data, (device, dtype)))
     }
 
@@ -136,7 +136,7 @@ pub(crate) fn state_bytes<S: TaskState>(state: &S) -> Vec<u8> {
     state.save(&mut tensors);
     let header: Vec<(DType, Vec<usize>)> = tensors
         .iter()
-        .map(|data| (data.dtype, data.shape.to_vec()))
+        .map(|data| (data.dtype(), data.shape().to_vec()))
         .collect();
     let header = serde_json::to_vec(&header).expect("types and shapes have a form as JSON");
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();

@@ -28,9 +28,9 @@ pub struct TrialRecord {
 
 impl TrialRecord {
     /// The better one first, those that failed last; equals by number.
-    pub(super) fn compare(&self, other: &Self, goal: MonitorMode) -> Ordering {
+    pub(super) fn compare(&self, other: &Self, mode: MonitorMode) -> Ordering {
         let order = match (self.score, other.score) {
-            (Some(a), Some(b)) if goal == MonitorMode::Minimize => a.total_cmp(&b),
+            (Some(a), Some(b)) if mode == MonitorMode::Minimize => a.total_cmp(&b),
             (Some(a), Some(b)) => b.total_cmp(&a),
             (a, b) => b.is_some().cmp(&a.is_some()),
         };
@@ -44,7 +44,7 @@ pub struct SearchReport {
     /// What could be chosen.
     pub space: Space,
     /// Whether a small or a large score is good.
-    pub goal: MonitorMode,
+    pub mode: MonitorMode,
     /// Round after round, the best of each round first.
     pub records: Vec<TrialRecord>,
 }
@@ -70,7 +70,7 @@ impl SearchReport {
             let failed = a.score.is_none().cmp(&b.score.is_none());
             failed
                 .then(b.budget.cmp(&a.budget))
-                .then_with(|| a.compare(b, self.goal))
+                .then_with(|| a.compare(b, self.mode))
         });
         last
     }
