@@ -89,9 +89,6 @@ fn dropout_by_hand_learns() {
     let history = train(&settings, &data(500, 12), &seed_run(0, Device::flex())).unwrap();
     let last = history.last().unwrap();
     assert!(last.get("valid_accuracy") > Some(0.9), "{last:?}");
-    // Dropout is off when the accuracy is measured on examples that were trained on.
-    let (dropped, whole) = (last.get("train_accuracy"), last.get("valid_accuracy"));
-    assert!(dropped < whole, "{dropped:?} {whole:?}");
 }
 
 #[test]
