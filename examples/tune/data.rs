@@ -141,7 +141,7 @@ pub fn batches<T: Target>(
 }
 
 /// Trains a network.
-pub fn train<T: Target, K: Task<TableNetwork, Batch<2, T::Tensor>>>(
+pub fn train<T: Target, K: Task<TableNetwork, Batch<Tensor<2>, T::Tensor>>>(
     config: TrainConfig,
     model: TableNetwork,
     task: &K,

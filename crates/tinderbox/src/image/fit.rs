@@ -65,10 +65,9 @@ impl Training {
             ..TrainConfig::default()
         };
         if let Some(rate) = self.head_learning_rate {
-            config.groups.push(ParameterGroup {
-                rate_factor: rate / config.learning_rate,
-                ..ParameterGroup::new(Select::Prefix(head(model)?))
-            });
+            let group = ParameterGroup::new(Select::Prefix(head(model)?));
+            let factor = rate / config.learning_rate;
+            config.groups.push(group.rate_factor(factor));
         }
         Ok((self.session.configured(config), batch_size))
     }

@@ -184,8 +184,12 @@ impl TableReport<'_> {
         for column in self.columns {
             let figure = match &column.values {
                 Distribution::Numbers(values) => spark_histogram(values).ok(),
-                Distribution::Words(words) => {
-                    let counts: Vec<u64> = words.iter().take(BARS).map(|word| word.1).collect();
+                Distribution::Categories(categories) => {
+                    let counts: Vec<u64> = categories
+                        .iter()
+                        .take(BARS)
+                        .map(|category| category.1)
+                        .collect();
                     spark_bars(&counts).ok()
                 }
                 Distribution::Other => None,
@@ -267,7 +271,7 @@ fn values(values: &Distribution) -> String {
                 false => String::new(),
             }
         }
-        Distribution::Words(words) => format!("{} different", words.len()),
+        Distribution::Categories(categories) => format!("{} different", categories.len()),
         Distribution::Other => String::new(),
     }
 }

@@ -255,10 +255,7 @@ impl Training {
         let enough = STEPS.div_ceil(batches.max(1)).max(EPOCHS);
         let schedule = match session.epochs {
             Some(_) => RateSchedule::default(),
-            None => RateSchedule::per_step(Schedule::Cosine {
-                length: enough * batches,
-                end: 0.0,
-            }),
+            None => RateSchedule::per_step(Schedule::cosine(enough * batches)),
         };
         let (optimizer, learning_rate, patience) = match self.model {
             Model::Linear => (OptimizerConfig::from(OptimizerConfig::adam()), 0.02, None),

@@ -337,7 +337,7 @@ fn a_folder_of_pictures_becomes_a_classifier_of_files() {
     write(&data, 20);
     std::fs::create_dir(data.join("later")).unwrap();
     std::fs::write(data.join("left/list.txt"), "0.png").unwrap();
-    let options = FolderOptions::new(Colors::Grey);
+    let options = FolderOptions::new(Colors::Gray);
     let parts = Parts::read(data.to_str().unwrap(), &options, Seed::new(1)).unwrap();
     assert_eq!((parts.train.len(), parts.test.len()), (48, 12));
     let said = parts.notes[0].to_string();
@@ -369,7 +369,7 @@ fn a_folder_of_pictures_becomes_a_classifier_of_files() {
 
 #[test]
 fn parts_have_the_names_that_people_give_them() {
-    let options = FolderOptions::new(Colors::Grey);
+    let options = FolderOptions::new(Colors::Gray);
     let read = |folder: &Path| Parts::folder(folder, &options, Seed::new(1));
     for (train, held_out) in [("train", "val"), ("Train", "VALIDATION"), ("train", "test")] {
         let folder = tempfile::tempdir().unwrap();
