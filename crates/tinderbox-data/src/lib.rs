@@ -3,6 +3,7 @@
 //! * [`fetch`] gets a data set of the catalog; [`split`] and [`k_fold`] divide rows or images.
 //! * [`Loader`] gives [`Rows`], or [`images`], out in batches, in an order that is a pure function of
 //!   (seed, epoch). [`Batches`] is what training knows of it, [`Examples`] what it knows of the data.
+//! * [`text`] is text as data: tokens, vocabularies, batches for language models.
 //! * [`synthetic`] makes data whose answer is known.
 //!
 //! ```
@@ -33,6 +34,8 @@ mod prefetch;
 mod rows;
 mod split;
 pub mod synthetic;
+pub mod text;
+mod zip;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
@@ -40,3 +43,4 @@ pub use loader::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, LastB
 pub use pool::on_own_threads;
 pub use rows::{Classes, Rows, Slot, Target, Values};
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};
+pub use zip::read_zip;
