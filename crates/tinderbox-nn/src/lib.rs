@@ -42,12 +42,15 @@
 //! ```
 
 mod activation;
+pub mod attention;
 mod builder;
 mod channels_first;
 mod conv;
 mod dropout;
 mod either;
+mod embedding;
 mod init;
+mod language;
 mod layer;
 pub mod lessons;
 mod linear;
@@ -56,15 +59,21 @@ mod numbered;
 mod own_copy;
 mod parameters;
 mod pool;
+mod positional;
+mod recurrent;
+mod rms_norm;
 mod seeded;
 pub mod trace;
+mod transformer;
 
 pub use activation::{Activation, relu, sigmoid};
 pub use builder::Init;
 pub use channels_first::{ChannelOrder, LayerNorm2d};
 pub use conv::{Conv, conv2d};
 pub use dropout::{DropPath, Dropout};
+pub use embedding::embedding;
 pub use init::{Fans, InitError, Initializer};
+pub use language::LanguageNetwork;
 pub use layer::Layer;
 pub use linear::{LinearInit, linear};
 pub use network::{Network, ShapeError};
@@ -72,4 +81,10 @@ pub use numbered::Numbered;
 pub use own_copy::own_copy;
 pub use parameters::{Parameter, count_parameters, parameters};
 pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
+pub use positional::positional_encoding;
+pub use recurrent::{Cell, Recurrent, RecurrentConfig, RecurrentError, RecurrentState};
+pub use rms_norm::RmsNorm;
 pub use seeded::{seed_backend, seeded};
+pub use transformer::{
+    DecoderLayer, EncoderLayer, TransformerConfig, TransformerDecoder, TransformerEncoder,
+};
