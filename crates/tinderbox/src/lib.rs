@@ -14,6 +14,7 @@
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
 //! | [`image`] | image classifiers: from a bundle to probabilities for picture files |
+//! | [`text`] | language models: from a bundle to generated text |
 //! | [`tabular`] | models of tables: from fitted features to predictions and a report |
 //!
 //! ```
@@ -45,6 +46,7 @@ mod device;
 pub mod image;
 #[cfg(feature = "tables")]
 pub mod tabular;
+pub mod text;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};
