@@ -48,6 +48,12 @@ pub enum DataError {
         /// Number of classes.
         classes: usize,
     },
+    /// Text, or settings for it, that make no tokens or no batches.
+    #[error("text: {problem}")]
+    Text {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// The thread that gathers batches ahead ended before the epoch did.
     #[error(
         "the thread that prepares batches ended early; run again with prefetch 0 to see the cause"

@@ -3,6 +3,7 @@
 //! * [`fetch`] gets a data set of the catalog; [`split`] and [`k_fold`] divide rows or images.
 //! * [`Loader`] returns [`Rows`], or [`images`], in batches, in an order that is a pure function of
 //!   (seed, epoch). [`Batches`] is its interface to training, [`Examples`] its interface to the data.
+//! * [`text`] is text as data: tokens, vocabularies, batches for language models.
 //! * [`synthetic`] makes data with known parameters.
 //!
 //! ```
@@ -34,7 +35,9 @@ mod rows;
 mod split;
 pub mod synthetic;
 mod targets;
+pub mod text;
 mod values;
+mod zip;
 
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
@@ -44,3 +47,4 @@ pub use rows::Rows;
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};
 pub use targets::{Classes, Target};
 pub use values::{Slot, Values};
+pub use zip::read_zip;

@@ -20,16 +20,20 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod decoding;
 mod error;
 pub mod image;
 mod image_model;
+mod language_model;
 mod linear_regression;
 mod registry;
 mod summary;
 mod tabular_mlp;
 
+pub use decoding::{Decoding, DecodingError};
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
+pub use language_model::{LanguageModel, LanguageModelConfig};
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
 pub use registry::{ModelEntry, find, registry};
 pub use summary::{Summary, SummaryRow, summary};

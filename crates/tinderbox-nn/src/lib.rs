@@ -42,12 +42,15 @@
 //! ```
 
 mod activation;
+pub mod attention;
 mod builder;
 mod channels_first;
 mod conv;
 mod deep_copy;
 mod dropout;
+mod embedding;
 mod init;
+mod language;
 mod layer;
 mod layer_enum;
 pub mod lessons;
@@ -56,8 +59,12 @@ mod network;
 mod numbered;
 mod parameters;
 mod pool;
+mod positional;
+mod recurrent;
+mod rms_norm;
 mod seeded;
 pub mod trace;
+mod transformer;
 
 pub use activation::{Activation, relu, sigmoid};
 pub use builder::Init;
@@ -65,11 +72,19 @@ pub use channels_first::{ChannelOrder, LayerNorm2d};
 pub use conv::{Conv, conv2d};
 pub use deep_copy::deep_copy;
 pub use dropout::{DropPath, Dropout};
+pub use embedding::embedding;
 pub use init::{Fans, InitError, Initializer};
+pub use language::LanguageNetwork;
 pub use layer::Layer;
 pub use linear::{LinearInit, linear};
 pub use network::{Network, ShapeError};
 pub use numbered::Numbered;
 pub use parameters::{Parameter, count_parameters, parameters};
 pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
+pub use positional::positional_encoding;
+pub use recurrent::{Cell, Recurrent, RecurrentConfig, RecurrentError, RecurrentState};
+pub use rms_norm::RmsNorm;
 pub use seeded::{seed_backend, seeded};
+pub use transformer::{
+    DecoderLayer, EncoderLayer, TransformerConfig, TransformerDecoder, TransformerEncoder,
+};

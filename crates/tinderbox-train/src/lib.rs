@@ -44,6 +44,7 @@ mod evaluate;
 mod fit;
 mod history;
 mod interrupt;
+mod language;
 mod lock;
 mod lr_finder;
 mod metric;
@@ -69,10 +70,11 @@ pub use evaluate::{NotFinitePlace, evaluate};
 pub use fit::load_checkpoint;
 pub use history::{EpochRecord, History};
 pub use interrupt::StopFlag;
+pub use language::{LanguageError, LanguageModeling};
 pub use lr_finder::{LrFinder, LrSearch};
 pub use metric::{
-    Accuracy, Auc, ClassScore, ClassScores, ConfusionMatrix, LogLoss, Mean, Metric,
-    RegressionMetric, RegressionMetrics, TopK,
+    Accuracy, Auc, ClassScore, ClassScores, ConfusionMatrix, CorpusBleu, LogLoss, Mean, Metric,
+    Perplexity, RegressionMetric, RegressionMetrics, TopK, sentence_bleu,
 };
 pub use predictions::prediction_grid;
 pub use progress::Progress;

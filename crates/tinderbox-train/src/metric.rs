@@ -1,11 +1,15 @@
+mod bleu;
 mod classification;
 mod confusion;
+mod perplexity;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Logits, Predictions, StepError};
+pub use bleu::{CorpusBleu, sentence_bleu};
 pub use classification::{Auc, LogLoss, TopK};
 pub use confusion::{ClassScore, ClassScores, ConfusionMatrix};
+pub use perplexity::Perplexity;
 
 /// A figure of an epoch: a mean over examples, never over batches.
 ///

@@ -14,6 +14,7 @@
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
 //! | [`image`] | image classifiers: training runs, bundles, probabilities for picture files |
+//! | [`text`] | language models: bundles that write text |
 //! | [`tabular`] | models of tables: training runs, bundles, predictions, reports |
 //!
 //! ```
@@ -47,6 +48,7 @@ pub mod image;
 mod session;
 #[cfg(feature = "tables")]
 pub mod tabular;
+pub mod text;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device};

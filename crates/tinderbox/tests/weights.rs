@@ -2,6 +2,9 @@
 //!
 //! The files are made by `reference/make_weights.py`.
 
+#[path = "weights/sequences.rs"]
+mod sequences;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

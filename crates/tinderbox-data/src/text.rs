@@ -1,0 +1,37 @@
+//! Text as data: reading, tokens, vocabularies, n-grams, and the batches of a language model.
+//!
+//! ```
+//! use tinderbox_core::Seed;
+//! use tinderbox_data::Batches;
+//! use tinderbox_data::text::{Sampling, TextLoader, TokenRules, Tokenizer, VocabConfig};
+//! # use burn::tensor::Device;
+//!
+//! let text = "the time traveller was expounding\na recondite matter to us";
+//! let tokenizer = Tokenizer::fit(TokenRules::CHARACTERS, text, &VocabConfig::default())?;
+//! let ids = tokenizer.encode(text);
+//! assert_eq!(tokenizer.decode(&ids[..3]), "the");
+//!
+//! // Windows of 5 characters, 4 at a time; the targets are the characters that follow.
+//! let loader = TextLoader::new(ids, 5, 4, Sampling::Random)?.shuffle(Seed::new(1));
+//! let batch = loader.epoch(0, 0, &Device::flex())?.next().unwrap()?;
+//! assert_eq!(batch.inputs.dims(), [4, 5]);
+//! # Ok::<(), tinderbox_data::DataError>(())
+//! ```
+
+mod batches;
+mod count;
+mod pairs;
+mod read;
+mod rules;
+mod tokenizer;
+mod vocab;
+
+pub use batches::{Sampling, TextLoader, TokenBatch};
+pub use count::{count_ngrams, count_tokens};
+pub use pairs::{
+    HostSentences, PaddedSentences, PairBatch, SentenceBatch, SentencePairs, parse_pairs,
+};
+pub use read::read_text;
+pub use rules::{Normalization, TokenRules, TokenUnit};
+pub use tokenizer::Tokenizer;
+pub use vocab::{Vocab, VocabConfig};

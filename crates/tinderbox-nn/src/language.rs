@@ -1,0 +1,28 @@
+use burn::module::Module;
+use burn::tensor::{Int, Tensor};
+
+/// A model that predicts, at every step of a sequence of tokens, the token that follows.
+///
+/// What training and text generation need to know of a language model.
+pub trait LanguageNetwork: Module {
+    /// What the model remembers of the steps before.
+    type State;
+
+    /// Logits of the next token at every step, and the state after the last one; without a state the
+    /// sequences start anew.
+    ///
+    /// # Shapes
+    /// Token ids `[batch, steps]` to logits `[batch, steps, vocabulary]`; ids are below the
+    /// vocabulary, and there is at least one step.
+    fn forward(
+        &self,
+        tokens: Tensor<2, Int>,
+        state: Option<Self::State>,
+    ) -> (Tensor<3>, Self::State);
+
+    /// The same state without what it was computed from: gradients stop here.
+    fn detach(state: Self::State) -> Self::State;
+
+    /// Number of different tokens.
+    fn vocabulary(&self) -> usize;
+}

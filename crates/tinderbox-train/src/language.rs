@@ -1,0 +1,282 @@
+use std::cell::RefCell;
+
+use burn::nn::loss::CrossEntropyLossConfig;
+use tinderbox_data::text::TokenBatch;
+use tinderbox_nn::LanguageNetwork;
+
+use crate::{Logits, Step, StepError, Task};
+
+/// Prediction of the next token by any [`LanguageNetwork`]; the loss is the cross-entropy, a mean over
+/// the tokens of the batch.
+///
+/// Where a batch continues the one before ([`TokenBatch::continues`]) the state of the model is carried
+/// on, detached: gradients end at the start of the batch (truncated back-propagation through time).
+/// Elsewhere, so at the start of every epoch and of the validation data, it starts anew.
+///
+/// The metrics see [`Logits`] with a row for each token: `Perplexity`, `Accuracy`.
+#[derive(Debug)]
+pub struct LanguageModeling<S> {
+    carried: RefCell<Option<S>>,
+}
+
+impl<S> LanguageModeling<S> {
+    /// A task that carries nothing yet.
+    pub fn new() -> Self {
+        Self {
+            carried: RefCell::new(None),
+        }
+    }
+}
+
+impl<S> Default for LanguageModeling<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// A batch that a language model cannot learn from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LanguageError {
+    /// A token that the model does not have.
+    #[error(
+        "the batch has the token id {id}, but the model has {vocabulary} tokens, counted from 0; give the model as \
+         many as the vocabulary of the text"
+    )]
+    Token {
+        /// The largest or a negative id.
+        id: i64,
+        /// Tokens of the model.
+        vocabulary: usize,
+    },
+    /// Another number of targets than of inputs.
+    #[error(
+        "inputs of shape {inputs:?}, but targets of shape {targets:?}; both must be [batch, steps]"
+    )]
+    Shape {
+        /// Rows and steps of the inputs.
+        inputs: [usize; 2],
+        /// Rows and steps of the targets.
+        targets: [usize; 2],
+    },
+}
+
+/// Refuses a batch on which a model would stop the program.
+fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
+    let (inputs, targets) = (batch.inputs.dims(), batch.targets.dims());
+    if inputs != targets {
+        return Err(LanguageError::Shape { inputs, targets });
+    }
+    for tensor in [&batch.inputs, &batch.targets] {
+        let data = tensor.to_data();
+        let wrong = |id: &i64| *id < 0 || *id as usize >= vocabulary;
+        if let Some(id) = data.iter::<i64>().find(wrong) {
+            return Err(LanguageError::Token { id, vocabulary });
+        }
+    }
+    Ok(())
+}
+
+impl<M: LanguageNetwork> Task<M, TokenBatch> for LanguageModeling<M::State>
+where
+    M::State: 'static,
+{
+    type Output = Logits;
+
+    fn step(&self, model: &M, batch: TokenBatch) -> Result<Step<Logits>, StepError> {
+        check(&batch, model.vocabulary())?;
+        let before = self.carried.take().filter(|_| batch.continues);
+        let (logits, after) = model.forward(batch.inputs, before);
+        self.carried.replace(Some(M::detach(after)));
+        let [rows, steps, vocabulary] = logits.dims();
+        let tokens = rows * steps;
+        let output = Logits {
+            logits: logits.reshape([tokens, vocabulary]),
+            targets: batch.targets.reshape([tokens]),
+        };
+        let mean = CrossEntropyLossConfig::new()
+            .init(&output.logits.device())
+            .forward(output.logits.clone(), output.targets.clone());
+        Ok(Step::mean(mean, tokens).with_output(output))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::module::Module;
+    use burn::nn::Linear;
+    use burn::tensor::{Device, Int, Tensor};
+    use tinderbox_core::Seed;
+    use tinderbox_data::Batches;
+    use tinderbox_data::text::{Sampling, TextLoader};
+    use tinderbox_nn::{Cell, Init, Initializer, Recurrent, RecurrentConfig, RecurrentState};
+
+    use super::*;
+    use crate::{Accuracy, Clip, History, Perplexity, Resume, Run, TrainConfig, Trainer};
+
+    #[derive(Module, Debug)]
+    struct Net {
+        rnn: Recurrent,
+        linear: Linear,
+    }
+
+    const VOCABULARY: usize = 5;
+
+    impl LanguageNetwork for Net {
+        type State = RecurrentState;
+
+        fn forward(
+            &self,
+            tokens: Tensor<2, Int>,
+            state: Option<RecurrentState>,
+        ) -> (Tensor<3>, RecurrentState) {
+            let inputs = tokens.swap_dims(0, 1).one_hot::<3>(VOCABULARY).float();
+            let (outputs, state) = self.rnn.forward(inputs, state);
+            (self.linear.forward(outputs).swap_dims(0, 1), state)
+        }
+
+        fn detach(state: RecurrentState) -> RecurrentState {
+            state.detach()
+        }
+
+        fn vocabulary(&self) -> usize {
+            VOCABULARY
+        }
+    }
+
+    fn net(device: &Device) -> Net {
+        let config = RecurrentConfig::new(Cell::Gru, VOCABULARY, 8);
+        let init = Init::new(Seed::new(2), device, Initializer::PYTORCH);
+        Net {
+            rnn: config.init(Seed::new(1), device).unwrap(),
+            linear: init.linear("linear", 8, VOCABULARY),
+        }
+    }
+
+    fn task() -> LanguageModeling<RecurrentState> {
+        LanguageModeling::new()
+    }
+
+    /// 0, 1, 2, 3, 4, 0, …
+    fn text(tokens: u32) -> Vec<u32> {
+        (0..tokens).map(|id| id % VOCABULARY as u32).collect()
+    }
+
+    /// The loss of every batch.
+    fn losses(task: &LanguageModeling<RecurrentState>, loader: &TextLoader) -> Vec<f64> {
+        let device = Device::flex();
+        let model = net(&device);
+        let batches = loader.epoch(0, 0, &device).unwrap();
+        batches
+            .map(|batch| {
+                let step = task.step(&model, batch.unwrap()).unwrap();
+                step.loss.mean.into_scalar()
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_state_is_carried_within_an_epoch_of_a_sequential_partition_only() {
+        let loader = |steps, sampling| TextLoader::new(text(41), steps, 2, sampling).unwrap();
+        let parts = losses(&task(), &loader(5, Sampling::Sequential));
+        let whole = losses(&task(), &loader(20, Sampling::Sequential));
+        assert_eq!((parts.len(), whole.len()), (4, 1));
+        let mean = parts.iter().sum::<f64>() / 4.0;
+        assert!((mean - whole[0]).abs() < 1e-6, "{mean} {}", whole[0]);
+        // What an epoch left does not reach the next one, or the validation data.
+        let used = task();
+        assert_eq!(losses(&used, &loader(5, Sampling::Sequential)), parts);
+        assert_eq!(losses(&used, &loader(5, Sampling::Sequential)), parts);
+        // The windows are alike, and none knows what stood before it.
+        let alone = losses(&task(), &loader(5, Sampling::Random));
+        assert!((alone[0] - alone[3]).abs() < 1e-6, "{alone:?}");
+        assert!((parts[0] - parts[3]).abs() > 1e-5, "{parts:?}");
+    }
+
+    #[test]
+    fn the_loss_counts_tokens_and_gradients_end_at_the_batch() {
+        let device = Device::flex().autodiff();
+        let model = net(&device);
+        let loader = TextLoader::new(text(41), 6, 2, Sampling::Sequential).unwrap();
+        let task = task();
+        let counts: Vec<usize> = (loader.epoch(0, 0, &device).unwrap())
+            .map(|batch| {
+                let step = task.step(&model, batch.unwrap()).unwrap();
+                let gradients = step.loss.mean.backward();
+                assert!(model.rnn.config().hidden == 8);
+                assert!(model.linear.weight.grad(&gradients).is_some());
+                step.loss.count
+            })
+            .collect();
+        // The last windows have two steps.
+        assert_eq!(counts, [12, 12, 12, 4]);
+        let carried = task.carried.take().unwrap();
+        assert!(!carried.hidden.is_tracked());
+    }
+
+    #[test]
+    fn tokens_that_the_model_does_not_have_are_an_error() {
+        let model = net(&Device::flex());
+        let step = |inputs: [[i32; 2]; 1], targets: [[i32; 2]; 1]| {
+            let tensor = |ids| Tensor::<2, Int>::from_data(ids, &Device::flex());
+            let batch = TokenBatch {
+                inputs: tensor(inputs),
+                targets: tensor(targets),
+                continues: false,
+            };
+            task().step(&model, batch).err().unwrap().to_string()
+        };
+        assert!(step([[0, 5]], [[0, 1]]).contains("token id 5, but the model has 5"));
+        assert!(step([[0, 1]], [[0, -1]]).contains("token id -1"));
+    }
+
+    #[test]
+    fn a_text_is_learnt_and_a_resumed_run_is_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let device = Device::flex();
+        for sampling in [Sampling::Random, Sampling::Sequential] {
+            let loader = TextLoader::new(text(400), 5, 8, sampling).unwrap();
+            let loader = loader.shuffle(Seed::new(3));
+            let valid = TextLoader::for_evaluation(text(50), 5, 4).unwrap();
+            let run = |name: &str, epochs: usize, resume| -> History {
+                let config = TrainConfig {
+                    epochs,
+                    learning_rate: 1.0,
+                    clip: Some(Clip::Norm(1.0)),
+                    ..TrainConfig::default()
+                };
+                let name = format!("{sampling:?} {name}");
+                let trainer = Trainer::new(config).unwrap();
+                let fitted = trainer
+                    .metric(Perplexity::default())
+                    .metric(Accuracy::default())
+                    .run(Run::open(folder.path().join(name)).unwrap())
+                    .resume(resume)
+                    .fit(net(&device), &task(), &loader, Some(&valid))
+                    .unwrap();
+                fitted.history
+            };
+            let whole = run("whole", 6, Resume::No);
+            run("parts", 3, Resume::No);
+            let parts = run("parts", 6, Resume::Latest);
+            for name in [
+                "train_loss",
+                "valid_loss",
+                "valid_perplexity",
+                "train_accuracy",
+            ] {
+                assert_eq!(parts.series(name), whole.series(name), "{name}");
+            }
+            let last = whole.last().unwrap();
+            let [loss, perplexity] =
+                ["valid_loss", "valid_perplexity"].map(|name| last.get(name).unwrap());
+            assert!(
+                (loss.exp() - perplexity).abs() < 1e-5,
+                "{loss} {perplexity}"
+            );
+            // What follows is always the same.
+            assert!(perplexity < 1.1, "{perplexity}");
+            assert_eq!(last.get("valid_accuracy"), Some(1.0));
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! Language models, from a trained model to text: where tokens, models and bundles meet.
+//!
+//! [`TextModel`] is a model with the tokenizer it was trained with. It is saved as one bundle, and
+//! generates text from it.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+use tinderbox_core::{Digest, Seed};
+use tinderbox_data::DataError;
+use tinderbox_data::text::{Tokenizer, Vocab};
+use tinderbox_models::{Decoding, DecodingError, LanguageModel, LanguageModelConfig, ModelError};
+use tinderbox_nn::LanguageNetwork;
+use tinderbox_train::{Bundle, TrainError};
+
+/// A language model with the tokenizer it was trained with.
+#[derive(Debug)]
+pub struct TextModel {
+    config: LanguageModelConfig,
+    model: LanguageModel,
+    tokenizer: Tokenizer,
+}
+
+/// What a bundle says of the model.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    network: LanguageModelConfig,
+    /// A digest of the tokens, in the order of the model's outputs: another vocabulary of the same
+    /// size would give nonsense.
+    vocabulary: String,
+}
+
+/// A prefix and what a model wrote after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Generated {
+    /// The prefix as the model's rules make it: in lower case, for example.
+    pub prefix: String,
+    /// What the model wrote.
+    pub continuation: String,
+    /// Tokens of the prefix that the model does not know; it read the unknown token in their place.
+    pub unknown: Vec<String>,
+}
+
+impl TextModel {
+    /// The name under which bundles have it.
+    pub const NAME: &'static str = "language_model";
+
+    /// The part of a bundle that holds the tokenizer: `vocab.json`.
+    pub const TOKENIZER: &'static str = "vocab";
+
+    /// A model and its tokenizer.
+    ///
+    /// # Errors
+    /// A vocabulary of another size than the model has.
+    pub fn new(
+        config: LanguageModelConfig,
+        model: LanguageModel,
+        tokenizer: Tokenizer,
+    ) -> Result<Self, TextError> {
+        let (tokens, outputs) = (tokenizer.vocab().len(), model.vocabulary());
+        if tokens != outputs {
+            return Err(TextError::Vocabulary { tokens, outputs });
+        }
+        Ok(Self {
+            config,
+            model,
+            tokenizer,
+        })
+    }
+
+    /// Writes weights, configuration and tokenizer (`vocab.json`) as a bundle.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
+    pub fn save(&self, folder: impl Into<PathBuf>) -> Result<Bundle, TextError> {
+        let description = Description {
+            network: self.config.clone(),
+            vocabulary: digest(self.tokenizer.vocab()),
+        };
+        let bundle = Bundle::save(folder, Self::NAME, &description, &self.model)?;
+        bundle.save_part(Self::TOKENIZER, &self.tokenizer)?;
+        Ok(bundle)
+    }
+
+    /// The model of a bundle folder.
+    ///
+    /// # Errors
+    /// A folder that is no bundle, one of another kind of model, damaged files, a vocabulary that
+    /// does not belong to the weights.
+    pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TextError> {
+        let bundle = Bundle::open(folder.as_ref())?;
+        let description: Description = bundle.config(Self::NAME)?;
+        let tokenizer: Tokenizer = bundle.part(Self::TOKENIZER)?;
+        if digest(tokenizer.vocab()) != description.vocabulary {
+            return Err(TextError::OtherVocabulary {
+                path: bundle.folder().join(format!("{}.json", Self::TOKENIZER)),
+            });
+        }
+        // The weights are read from the file.
+        let model = description.network.init(Seed::new(0), device)?;
+        let model = bundle.load_into(model)?;
+        Self::new(description.network, model, tokenizer)
+    }
+
+    /// How text becomes token ids.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// The model itself.
+    pub fn model(&self) -> &LanguageModel {
+        &self.model
+    }
+
+    /// Continues a prefix by `length` tokens.
+    ///
+    /// A token of the prefix that is not in the vocabulary is read as the unknown token; the result
+    /// names it. The unknown token is never written.
+    ///
+    /// # Errors
+    /// A length of 0, a prefix without a token, settings of the decoding that make no sense, a model
+    /// that gives no numbers.
+    pub fn generate(
+        &self,
+        prefix: &str,
+        length: usize,
+        decoding: &Decoding,
+        seed: Seed,
+    ) -> Result<Generated, TextError> {
+        decoding.check()?;
+        if length == 0 {
+            return Err(TextError::Length);
+        }
+        let rules = self.tokenizer.rules();
+        let mut next = self.tokenizer.encode(prefix);
+        if next.is_empty() {
+            return Err(TextError::Prefix {
+                prefix: prefix.to_owned(),
+            });
+        }
+        let device = self.model.linear.weight.device();
+        let mut rng = seed.rng();
+        let mut state = None;
+        let mut written = Vec::with_capacity(length);
+        while written.len() < length {
+            let ids: Vec<i32> = next.iter().map(|&id| id as i32).collect();
+            let data = TensorData::new(ids, [1, next.len()]);
+            let tokens = Tensor::<2, Int>::from_data(data, &device);
+            let (logits, after) = self.model.forward(tokens, state);
+            let [_, steps, tokens] = logits.dims();
+            let last = logits.narrow(1, steps - 1, 1).reshape([tokens]);
+            let mut last: Vec<f32> = last.into_data().iter::<f32>().collect();
+            if tokens > 1 {
+                last[Vocab::UNKNOWN as usize] = f32::NEG_INFINITY;
+            }
+            let id = decoding.choose(&last, &mut rng)? as u32;
+            written.push(id);
+            next = vec![id];
+            state = Some(after);
+        }
+        let normalized = rules.normalize(prefix).into_owned();
+        let mut continuation = self.tokenizer.decode(&written);
+        // Between two words stands what joins them.
+        let between = rules.join(["", ""]);
+        continuation.insert_str(0, &between);
+        Ok(Generated {
+            prefix: normalized,
+            continuation,
+            unknown: self.tokenizer.unknown_in(prefix),
+        })
+    }
+}
+
+/// Prefix and continuation.
+impl std::fmt::Display for Generated {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        write!(f, "{}{}", self.prefix, self.continuation)
+    }
+}
+
+fn digest(vocab: &Vocab) -> String {
+    let start = Digest::new().word(vocab.len() as u64);
+    let all = vocab.tokens().iter();
+    let digest = all.fold(start, |digest, token| digest.text(token));
+    format!("{:016x}", digest.value())
+}
+
+/// What can go wrong with a model of text. Every message says what, where and what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TextError {
+    /// A model and a vocabulary of different sizes.
+    #[error(
+        "the vocabulary has {tokens} tokens, but the model has {outputs} outputs; use the vocabulary that the model \
+         was trained with"
+    )]
+    Vocabulary {
+        /// Tokens of the vocabulary.
+        tokens: usize,
+        /// Outputs of the model.
+        outputs: usize,
+    },
+    /// A vocabulary with other tokens than those of the training.
+    #[error(
+        "{}: the vocabulary does not belong to the weights beside it; copy the whole bundle folder again",
+        path.display()
+    )]
+    OtherVocabulary {
+        /// The file with the vocabulary.
+        path: PathBuf,
+    },
+    /// Nothing to write.
+    #[error("length = 0: ask for at least 1 token")]
+    Length,
+    /// Nothing to continue.
+    #[error(
+        "the prefix {prefix:?} has no token for this model; give it at least one, for example \"the\""
+    )]
+    Prefix {
+        /// The prefix.
+        prefix: String,
+    },
+    /// The choice of the next token.
+    #[error(transparent)]
+    Decoding(#[from] DecodingError),
+    /// The text.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The configuration of the model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The bundle.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}
+
+#[cfg(test)]
+mod tests {
+    use tinderbox_data::text::{TokenRules, VocabConfig};
+
+    use super::*;
+
+    fn model(text: &str, rules: TokenRules) -> TextModel {
+        let tokenizer = Tokenizer::fit(rules, text, &VocabConfig::default()).unwrap();
+        let vocabulary = tokenizer.vocab().len();
+        let config = LanguageModelConfig {
+            hidden: 8,
+            ..LanguageModelConfig::by_name("gru", vocabulary).unwrap()
+        };
+        let model = config.init(Seed::new(3), &Device::flex()).unwrap();
+        TextModel::new(config, model, tokenizer).unwrap()
+    }
+
+    const SAMPLE: Decoding = Decoding::Sample {
+        temperature: 1.0,
+        top_k: None,
+        top_p: None,
+    };
+
+    #[test]
+    fn a_bundle_writes_what_the_model_wrote() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bundle");
+        let before = model("the time traveller", TokenRules::COURSE_CHARACTERS);
+        before.save(&path).unwrap();
+        assert!(path.join("vocab.json").is_file());
+        let after = TextModel::open(&path, &Device::flex()).unwrap();
+        for decoding in [Decoding::Greedy, SAMPLE] {
+            let write = |model: &TextModel, seed| {
+                let written = model.generate("Time Zone", 30, &decoding, Seed::new(seed));
+                written.unwrap()
+            };
+            let expected = write(&before, 1);
+            assert_eq!(write(&after, 1), expected);
+            assert_eq!(expected.prefix, "time zone");
+            assert_eq!(expected.unknown, ["z", "o", "n"]);
+            assert_eq!(expected.continuation.len(), 30);
+            assert_eq!(decoding == SAMPLE, write(&after, 2) != expected);
+        }
+    }
+
+    #[test]
+    fn words_are_continued_with_a_space() {
+        let model = model("to be or not to be", TokenRules::WORDS);
+        let written = model.generate("to be", 4, &SAMPLE, Seed::new(1)).unwrap();
+        let text = written.to_string();
+        assert!(text.starts_with("to be "), "{text}");
+        assert_eq!(text.split(' ').count(), 6, "{text}");
+    }
+
+    #[test]
+    fn what_cannot_be_continued_is_refused() {
+        let model = model("the time traveller", TokenRules::COURSE_CHARACTERS);
+        let error = |prefix, length, decoding: Decoding| {
+            let written = model.generate(prefix, length, &decoding, Seed::new(1));
+            written.unwrap_err().to_string()
+        };
+        assert!(error("time", 0, SAMPLE).starts_with("length = 0"));
+        assert!(error("", 5, SAMPLE).contains("has no token"));
+        assert!(error("?!", 5, SAMPLE).contains("has no token"));
+        let cold = Decoding::Sample {
+            temperature: 0.0,
+            top_k: None,
+            top_p: None,
+        };
+        assert!(error("time", 5, cold).contains("temperature = 0"));
+    }
+
+    #[test]
+    fn a_vocabulary_that_does_not_belong_to_the_weights_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let [path, other] = ["one", "other"].map(|name| folder.path().join(name));
+        model("abc", TokenRules::CHARACTERS).save(&path).unwrap();
+        for text in ["abd", "abcd"] {
+            model(text, TokenRules::CHARACTERS).save(&other).unwrap();
+            std::fs::copy(other.join("vocab.json"), path.join("vocab.json")).unwrap();
+            let error = TextModel::open(&path, &Device::flex()).unwrap_err();
+            let error = error.to_string();
+            assert!(
+                error.contains("vocab.json: the vocabulary does not belong"),
+                "{error}"
+            );
+        }
+        let few = model("ab", TokenRules::CHARACTERS);
+        let many = model("abcd", TokenRules::CHARACTERS);
+        let error = TextModel::new(few.config, few.model, many.tokenizer).unwrap_err();
+        assert!(
+            error.to_string().contains("5 tokens, but the model has 3"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,65 @@
+//! Continues a text with a trained language model.
+//!
+//! The bundle of `language_model` holds weights, configuration and vocabulary.
+//! `cargo run --example generate -- runs/language_model/001/bundle --prefix "time traveller" --length 200`
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::Parser;
+use examples::say;
+use tinderbox::models::Decoding;
+use tinderbox::prelude::*;
+use tinderbox::text::TextModel;
+
+#[derive(clap::Parser)]
+#[command(about = "Continues a text with a trained language model.")]
+struct Args {
+    /// The folder of a bundle that `language_model` wrote.
+    bundle: PathBuf,
+    /// The text to continue; characters that the model does not know are read as <unk>.
+    #[arg(long)]
+    prefix: String,
+    /// Tokens to write: characters or words, as the model was trained.
+    #[arg(long, default_value_t = 200)]
+    length: usize,
+    /// Draw from the model's probabilities; below 1 more careful, above 1 more daring. Without it (and
+    /// without --top-k and --top-p) the most probable token is taken each time.
+    #[arg(long, allow_negative_numbers = true)]
+    temperature: Option<f64>,
+    /// Draw among the K most probable tokens.
+    #[arg(long, value_name = "K")]
+    top_k: Option<usize>,
+    /// Draw among the most probable tokens that together reach the probability P.
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
+    top_p: Option<f64>,
+    /// The seed of the draws.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …
+    #[arg(long)]
+    device: Option<String>,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let model = TextModel::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let decoding = match (args.temperature, args.top_k, args.top_p) {
+        (None, None, None) => Decoding::Greedy,
+        (temperature, top_k, top_p) => Decoding::Sample {
+            temperature: temperature.unwrap_or(1.0),
+            top_k,
+            top_p,
+        },
+    };
+    let seed = Seed::new(args.seed);
+    let written = model.generate(&args.prefix, args.length, &decoding, seed)?;
+    if !written.unknown.is_empty() {
+        say!(
+            "not in the vocabulary, read as <unk>: {}",
+            written.unknown.join(" ")
+        );
+    }
+    say!("{written}");
+    Ok(())
+}

@@ -1,0 +1,209 @@
+//! A language model of characters: predict what follows, one character at a time.
+//!
+//! Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks", GRU, LSTM and deep
+//! networks. Data: the first 10,000 characters of The Time Machine; `--data FILE` takes any text.
+//! `cargo run --example language_model -- --model gru`
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::Parser;
+use examples::{Common, expected, say, unless_interrupted};
+use tinderbox::data::fetch;
+use tinderbox::data::text::{
+    Normalization, Sampling, TextLoader, TokenRules, TokenUnit, Tokenizer, Vocab, VocabConfig,
+    read_text,
+};
+use tinderbox::models::{Decoding, LanguageModelConfig};
+use tinderbox::prelude::*;
+use tinderbox::text::TextModel;
+use tinderbox::train::{Accuracy, Clip, LanguageModeling, Perplexity};
+
+/// Passes over the training text.
+const EPOCHS: usize = 500;
+/// Windows whose mean gradient makes one step.
+const BATCH_SIZE: usize = 32;
+/// Characters in a window: how far back a gradient goes.
+const STEPS: usize = 35;
+/// Characters of The Time Machine to learn from.
+const TOKENS: usize = 10_000;
+
+#[derive(clap::Parser)]
+#[command(about = "Trains a recurrent language model and continues a prefix.")]
+struct Args {
+    #[command(flatten)]
+    common: Common,
+    /// rnn, gru, lstm, deep, or bidirectional (which sees what it is to predict: a warning).
+    #[arg(long, default_value = "rnn")]
+    model: String,
+    /// A text of the catalog, or a file.
+    #[arg(long, value_name = "NAME|FILE", default_value = "time-machine")]
+    data: String,
+    /// Tokens are words instead of characters.
+    #[arg(long)]
+    words: bool,
+    /// Learn from this many tokens; default: 10,000 of The Time Machine, nine tenths of another text.
+    #[arg(long)]
+    tokens: Option<usize>,
+    /// Leave out tokens that occur less often in the training text.
+    #[arg(long, default_value_t = 1)]
+    min_frequency: usize,
+    /// Units of each layer.
+    #[arg(long, default_value_t = 256)]
+    hidden: usize,
+    /// Tokens in a window.
+    #[arg(long, default_value_t = STEPS)]
+    steps: usize,
+    /// Windows in random order, each without what stands before it.
+    #[arg(long)]
+    random: bool,
+    /// Stop after so many epochs without a better held-out loss, and keep the best epoch.
+    #[arg(long, value_name = "EPOCHS")]
+    patience: Option<usize>,
+    /// What the trained model continues.
+    #[arg(long, default_value = "time traveller")]
+    prefix: String,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let common = &args.common;
+    let (device, seed) = (common.device()?, common.seed());
+
+    // The text is cut into tokens; the vocabulary comes from the training part alone.
+    let (text, course) = open(&args.data)?;
+    let rules = TokenRules {
+        normalization: match course {
+            true => Normalization::LettersByLine,
+            false => Normalization::None,
+        },
+        unit: match args.words {
+            true => TokenUnit::Word,
+            false => TokenUnit::Character,
+        },
+    };
+    let normalized = rules.normalize(&text);
+    let tokens = rules.split(&normalized);
+    let wanted = args.tokens.or(course.then_some(TOKENS));
+    let training = wanted.unwrap_or(tokens.len() / 10 * 9).min(tokens.len());
+    let vocab = Vocab::fit(
+        tokens[..training].iter().copied(),
+        &VocabConfig {
+            min_frequency: args.min_frequency,
+            ..VocabConfig::default()
+        },
+    )?;
+    let ids: Vec<u32> = tokens.iter().map(|token| vocab.id(token)).collect();
+    // A fifth as much, of what follows, is held out.
+    let held_out = &ids[training..ids.len().min(training + training / 5)];
+    say!(
+        "{training} of {} tokens to learn from, {} held out, {} in the vocabulary",
+        ids.len(),
+        held_out.len(),
+        vocab.len()
+    );
+
+    let sampling = match args.random {
+        true => Sampling::Random,
+        false => Sampling::Sequential,
+    };
+    let batch_size = common.batch_size.unwrap_or(BATCH_SIZE);
+    let loader = TextLoader::new(&ids[..training], args.steps, batch_size, sampling)?
+        .shuffle(seed.child("order"))
+        .last_batch(LastBatch::Drop);
+    let valid = TextLoader::for_evaluation(held_out, args.steps, batch_size)
+        .context("the text that is held out: use fewer --tokens or a longer text")?;
+
+    let network = LanguageModelConfig {
+        hidden: args.hidden,
+        ..LanguageModelConfig::by_name(&args.model, vocab.len())?
+    };
+    let published = published(&args.model);
+    let config = TrainConfig {
+        epochs: common.epochs.unwrap_or(EPOCHS),
+        learning_rate: common.lr.unwrap_or(published.learning_rate),
+        seed: common.seed,
+        // Gradients of long sequences explode now and then.
+        clip: Some(Clip::Norm(1.0)),
+        ..TrainConfig::default()
+    };
+    let run = common.run("language_model")?;
+    let mut trainer = common
+        .trainer(config, &run)?
+        .metric(Perplexity::default())
+        .metric(Accuracy::default());
+    if let Some(patience) = args.patience {
+        trainer = trainer.watch(Watch::smallest("valid_loss").patience(patience));
+    }
+    let model = network.init(seed.child("weights"), &device)?;
+    let fitted = trainer.fit(model, &LanguageModeling::new(), &loader, Some(&valid))?;
+    let fitted = unless_interrupted(fitted.finished())?;
+
+    let last = fitted.history.last().context("at least one epoch")?;
+    let metric = |name: &str| last.get(name).context("it was asked for");
+    let text_model = TextModel::new(network, fitted.model, Tokenizer::new(rules, vocab))?;
+    let bundle = text_model.save(run.bundle())?;
+    let tokens_per_second = loader.num_targets() as f64 / last.seconds;
+    say!("run folder: {}", run.folder().display());
+    say!("tokens per second in the last epoch: {tokens_per_second:.0}");
+    let [low, high] = published.perplexity;
+    expected(
+        "perplexity on the training text",
+        format!("{low} to {high} (the course, 10,000 characters, 500 epochs)"),
+        format!("{:.2}", metric("train_loss")?.exp()),
+    );
+    say!(
+        "perplexity on the {} tokens held out: {:.2} (guessing: {}); accuracy {:.3}",
+        valid.num_targets(),
+        metric("valid_perplexity")?,
+        text_model.tokenizer().vocab().len(),
+        metric("valid_accuracy")?
+    );
+    let written = text_model.generate(&args.prefix, 50, &Decoding::Greedy, seed)?;
+    say!("{written}");
+    say!(
+        "more: cargo run --example generate -- {} --prefix \"{}\" --temperature 0.7",
+        bundle.folder().display(),
+        args.prefix
+    );
+    Ok(())
+}
+
+/// What the course publishes of a model: its learning rate, and 5 to 95 percent of the perplexities of
+/// 70 to 117 runs, on the text that was learnt.
+struct Published {
+    learning_rate: f64,
+    perplexity: [f64; 2],
+}
+
+fn published(model: &str) -> Published {
+    let (learning_rate, perplexity) = match model {
+        "gru" => (1.0, [1.0, 1.1]),
+        "lstm" => (1.0, [1.0, 1.3]),
+        "deep" => (2.0, [1.0, 1.3]),
+        "bidirectional" => (1.0, [1.1, 1.1]),
+        _ => (1.0, [1.3, 1.4]),
+    };
+    Published {
+        learning_rate,
+        perplexity,
+    }
+}
+
+/// The text of a file or of the catalog, and whether it is the course's.
+fn open(data: &str) -> Result<(String, bool)> {
+    let file = Path::new(data);
+    if file.exists() {
+        return Ok((read_text(file)?, false));
+    }
+    let folder = fetch(data)?;
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|ending| ending == "txt"))
+        .collect();
+    match files.pop() {
+        Some(file) if files.is_empty() => Ok((read_text(file)?, data == "time-machine")),
+        _ => bail!("the data set {data} is not one text file; try time-machine, or give a file"),
+    }
+}
