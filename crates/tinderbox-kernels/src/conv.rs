@@ -93,7 +93,8 @@ impl ConvShape {
         self.kernel[0] * self.kernel[1]
     }
 
-    fn is_depthwise(&self) -> bool {
+    /// Whether every output channel sees one input channel of its own.
+    pub(crate) fn is_depthwise(&self) -> bool {
         self.per_group() == [1, 1]
     }
 

@@ -16,7 +16,7 @@ fn random<const D: usize>(numbers: &mut Numbers, dims: [usize; D], device: &Devi
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data().to_vec().unwrap()
+    tensor.into_data().try_to_vec().unwrap()
 }
 
 fn assert_same<const D: usize>(ours: Tensor<D>, burns: Tensor<D>, what: &dyn std::fmt::Debug) {
