@@ -1,30 +1,21 @@
 use burn::module::Module;
-use burn::tensor::{Tensor, activation};
+use burn::tensor::Tensor;
+use tinderbox_kernels::Function;
 
 use crate::{Layer, trace};
-
-/// A function that is applied to every element.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Function {
-    Identity,
-    Relu,
-    Relu6,
-    Sigmoid,
-    Silu,
-    Gelu,
-}
 
 /// An activation function as a layer without parameters, for tuples of layers.
 #[derive(Module, Debug)]
 pub struct Activation {
+    /// `None` is the identity.
     #[module(skip)]
-    function: Function,
+    function: Option<Function>,
 }
 
 impl Activation {
     /// The identity, as a placeholder in a tuple.
     pub fn identity() -> Self {
-        Self::of(Function::Identity)
+        Self { function: None }
     }
 
     /// max(x, 0).
@@ -53,21 +44,25 @@ impl Activation {
     }
 
     fn of(function: Function) -> Self {
-        Self { function }
+        Self {
+            function: Some(function),
+        }
     }
 }
 
 impl<const D: usize> Layer<D> for Activation {
     fn apply(&self, input: Tensor<D>) -> Tensor<D> {
-        let (kind, output) = match self.function {
-            Function::Identity => return input,
-            Function::Relu => ("ReLU", activation::relu(input)),
-            // Not Burn's `relu6`: this one is a single pass.
-            Function::Relu6 => ("ReLU6", input.clamp(0.0, 6.0)),
-            Function::Sigmoid => ("Sigmoid", activation::sigmoid(input)),
-            Function::Silu => ("SiLU", activation::silu(input)),
-            Function::Gelu => ("GELU", activation::gelu(input)),
+        let Some(function) = self.function else {
+            return input;
         };
+        let kind = match function {
+            Function::Relu => "ReLU",
+            Function::Relu6 => "ReLU6",
+            Function::Sigmoid => "Sigmoid",
+            Function::Silu => "SiLU",
+            Function::Gelu => "GELU",
+        };
+        let output = tinderbox_kernels::activation(input, function);
         trace::step(kind, Vec::new, &output.dims(), || 0);
         output
     }

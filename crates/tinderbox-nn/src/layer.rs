@@ -1,7 +1,8 @@
 use burn::module::{Param, ParamId};
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, LayerNorm, Linear};
+use burn::nn::{BatchNorm, LayerNorm, Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
+use burn::tensor::ops::ConvOptions;
 
 use crate::trace;
 
@@ -34,7 +35,7 @@ fn numel(shape: &[usize]) -> u64 {
 /// `[batch, channels_in, height, width]` to `[batch, channels_out, height', width']`.
 impl Layer<4> for Conv2d {
     fn apply(&self, input: Tensor<4>) -> Tensor<4> {
-        let output = self.forward(input);
+        let output = convolve(self, input);
         trace::step(
             "Conv2d",
             || ids(&self.weight, &self.bias),
@@ -46,6 +47,19 @@ impl Layer<4> for Conv2d {
         );
         output
     }
+}
+
+/// `Conv2d::forward` with the kernels of `tinderbox-kernels`.
+fn convolve(layer: &Conv2d, input: Tensor<4>) -> Tensor<4> {
+    let padding = match layer.padding {
+        PaddingConfig2d::Valid => [(0, 0); 2],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
+        PaddingConfig2d::Same => return layer.forward(input),
+    };
+    let bias = layer.bias.as_ref().map(|bias| bias.val());
+    let options =
+        ConvOptions::new_with_padding(layer.stride, padding, layer.dilation, layer.groups);
+    tinderbox_kernels::conv2d(input, layer.weight.val(), bias, options)
 }
 
 /// # Shapes
@@ -67,11 +81,39 @@ impl<const D: usize> Layer<D> for Linear {
 /// `[batch, channels, …]` in and out; statistics over everything but the channels.
 impl<const D: usize> Layer<D> for BatchNorm {
     fn apply(&self, input: Tensor<D>) -> Tensor<D> {
-        let output = self.forward(input);
+        let output = normalize(self, input);
         let ids = || vec![self.gamma.id, self.beta.id];
         trace::step("BatchNorm", ids, &output.dims(), || 0);
         output
     }
+}
+
+/// `BatchNorm::forward` with the kernels of `tinderbox-kernels`.
+fn normalize<const D: usize>(layer: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
+    let device = input.device();
+    let (gamma, beta) = (layer.gamma.val(), layer.beta.val());
+    if D < 2 || [input.dims()[1]] != gamma.dims() {
+        // Burn has a message for this.
+        return layer.forward(input);
+    }
+    if !(device.is_autodiff() && layer.training.is_enabled()) {
+        let mean = layer.running_mean.value().to_device(&device);
+        let variance = layer.running_var.value().to_device(&device);
+        let parameters = [gamma, beta, mean, variance];
+        return tinderbox_kernels::batch_norm(input, parameters, layer.epsilon);
+    }
+    let result = tinderbox_kernels::batch_norm_train(input, gamma, beta, layer.epsilon);
+    let momentum = layer.momentum;
+    let running = [
+        (&layer.running_mean, result.mean),
+        (&layer.running_var, result.variance),
+    ];
+    for (state, statistic) in running {
+        let old = state.value_sync().to_device(&device);
+        let new = old.mul_scalar(1.0 - momentum) + statistic.detach().mul_scalar(momentum);
+        state.update(new.detach());
+    }
+    result.output
 }
 
 /// # Shapes
@@ -126,7 +168,8 @@ sequential!(A 0, B 1, C 2, E 3, F 4, G 5, H 6, I 7);
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
+    use burn::module::Module;
+    use burn::tensor::{Device, Int, Tolerance};
     use tinderbox_core::Seed;
 
     use super::*;
@@ -152,6 +195,35 @@ mod tests {
         // Every output sums over 4 / 2 channels and 3 x 3 positions.
         assert_eq!(steps[0].multiply_adds, 2 * 6 * 5 * 7 * (2 * 9));
         assert_eq!(steps[0].weights.len(), 2);
+    }
+
+    #[test]
+    fn convolutions_and_batch_norms_are_burns() {
+        let device = Device::flex().autodiff();
+        let init = Init::new(Seed::new(1), &device, Initializer::Normal { std: 1.0 });
+        let input = Tensor::<1, Int>::arange(0..2 * 3 * 8 * 7, &device).float();
+        let input = (input * 0.37).sin().reshape([2, 3, 8, 7]);
+        let close = |ours: Tensor<4>, burns: Tensor<4>| {
+            let tolerance = Tolerance::<f32>::absolute(1e-4);
+            ours.to_data().assert_approx_eq(&burns.to_data(), tolerance);
+        };
+        let mut conv = init.conv2d("0", Conv::new(3, 5, 3).padding(1).stride(2));
+        close(conv.apply(input.clone()), conv.forward(input.clone()));
+        // Rows above, columns left, below, right; then as many as keep the size.
+        conv.padding = PaddingConfig2d::Explicit(1, 0, 2, 1);
+        close(conv.apply(input.clone()), conv.forward(input.clone()));
+        conv.stride = [1, 1];
+        conv.padding = PaddingConfig2d::Same;
+        close(conv.apply(input.clone()), conv.forward(input.clone()));
+        // Two steps of training, so that running statistics are used twice, then inference.
+        let (ours, burns) = (init.batch_norm(3), init.batch_norm(3));
+        for scale in [1.0, 3.0] {
+            let input = input.clone() * scale + 2.0;
+            close(ours.apply(input.clone()), burns.forward(input));
+        }
+        let plain = input.inner();
+        let (ours, burns) = (ours.valid(), burns.valid());
+        close(ours.apply(plain.clone()), burns.forward(plain));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
-use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::module::adaptive_avg_pool2d;
+use tinderbox_kernels::{avg_pool2d, max_pool2d};
 
 use crate::{Layer, trace};
 
@@ -55,20 +55,14 @@ impl Pool {
 /// `[batch, channels, (height + 2 padding - window) / stride + 1, …]`.
 impl Layer<4> for Pool {
     fn apply(&self, input: Tensor<4>) -> Tensor<4> {
-        let pairs = [(self.padding, self.padding); 2];
         let (kind, output) = match self.kind {
             Kind::Max => {
-                let options = MaxPoolOptions::new([self.window; 2])
-                    .with_stride([self.stride; 2])
-                    .with_padding_pairs(pairs);
-                ("MaxPool2d", max_pool2d(input, options))
+                let output = max_pool2d(input, self.window, self.stride, self.padding);
+                ("MaxPool2d", output)
             }
             Kind::Average => {
-                let options = AvgPoolOptions::new([self.window; 2])
-                    .with_stride([self.stride; 2])
-                    .with_padding_pairs(pairs)
-                    .with_count_include_pad(true);
-                ("AvgPool2d", avg_pool2d(input, options))
+                let output = avg_pool2d(input, self.window, self.stride, self.padding);
+                ("AvgPool2d", output)
             }
         };
         trace::step(kind, Vec::new, &output.dims(), || 0);

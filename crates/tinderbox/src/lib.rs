@@ -57,6 +57,7 @@ pub use tinderbox_core::{
     write_atomic, write_atomic_with,
 };
 pub use tinderbox_data as data;
+pub use tinderbox_kernels as kernels;
 pub use tinderbox_models as models;
 pub use tinderbox_nn as nn;
 pub use tinderbox_optim as optim;

@@ -1,0 +1,138 @@
+//! The kernels as operations of Burn's Flex backend, and which tensors they take.
+
+mod autodiff;
+mod flex;
+
+use std::sync::OnceLock;
+
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{
+    Backend, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata,
+    backend_extension,
+};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{DType, GradientCheckpointingStrategy};
+
+use crate::Function;
+use crate::conv::ConvShape;
+use crate::pool::PoolShape;
+use crate::simd::Level;
+
+/// The operations, on Flex and on Flex with autodiff. [`is_ours`] must hold for the arguments.
+#[backend_extension(Autodiff, Flex)]
+pub(crate) trait Kernels: Backend {
+    fn tinder_conv2d(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self>;
+
+    fn tinder_conv2d_with_bias(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        options: ConvOptions<2>,
+    ) -> FloatTensor<Self>;
+
+    /// Window, stride and padding.
+    fn tinder_avg_pool2d(input: FloatTensor<Self>, sizes: [usize; 3]) -> FloatTensor<Self>;
+
+    /// Window, stride and padding.
+    fn tinder_max_pool2d(input: FloatTensor<Self>, sizes: [usize; 3]) -> FloatTensor<Self>;
+
+    fn tinder_activation(input: FloatTensor<Self>, function: Function) -> FloatTensor<Self>;
+
+    /// Output, mean and variance.
+    fn tinder_batch_norm_train(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    fn tinder_batch_norm(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        variance: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+}
+
+/// The level to compute with; `None` if the kernels are turned off. Read once.
+fn level() -> Option<Level> {
+    static LEVEL: OnceLock<Option<Level>> = OnceLock::new();
+    *LEVEL.get_or_init(|| match std::env::var("TINDERBOX_KERNELS").as_deref() {
+        Ok("stock") => None,
+        Ok("portable") => Some(Level::Portable),
+        _ => Some(Level::detect()),
+    })
+}
+
+/// [`level`] inside of an operation, which is called only if there is one.
+fn chosen() -> Level {
+    level().unwrap_or(Level::Portable)
+}
+
+/// Whether the kernels take these tensors: all on Flex, of 32-bit floats.
+pub(crate) fn is_ours<const N: usize>(tensors: [Option<&DispatchTensor>; N]) -> bool {
+    let on_flex = |tensor: &DispatchTensor| {
+        let flex = match &tensor.kind {
+            DispatchTensorKind::Flex(_) => true,
+            DispatchTensorKind::Autodiff(inner) => matches!(**inner, DispatchTensorKind::Flex(_)),
+            #[allow(unreachable_patterns)]
+            _ => false,
+        };
+        flex && tensor.dtype() == DType::F32
+    };
+    level().is_some() && tensors.into_iter().flatten().all(on_flex)
+}
+
+/// Whether Burn should keep little and compute again in the backward pass.
+pub(crate) fn is_checkpointed(tensor: &DispatchTensor) -> bool {
+    let balanced = GradientCheckpointingStrategy::Balanced;
+    tensor.autodiff == DispatchAutodiffContext::Enabled(balanced)
+}
+
+/// The shape of a convolution of tensors, if they fit each other.
+pub(crate) fn conv_shape(
+    [batch, inputs, height, width]: [usize; 4],
+    [outputs, group_inputs, rows, columns]: [usize; 4],
+    options: &ConvOptions<2>,
+) -> Option<ConvShape> {
+    let shape = ConvShape {
+        batch,
+        channels: [inputs, outputs],
+        groups: options.groups,
+        input: [height, width],
+        kernel: [rows, columns],
+        stride: options.stride,
+        padding: options.padding,
+        dilation: options.dilation,
+    };
+    (options.groups * group_inputs == inputs).then_some(shape)
+}
+
+/// The shape of a pooling of a tensor.
+pub(crate) fn pool_shape(
+    [batch, channels, height, width]: [usize; 4],
+    [window, stride, padding]: [usize; 3],
+) -> PoolShape {
+    PoolShape {
+        planes: batch * channels,
+        input: [height, width],
+        window: [window; 2],
+        stride: [stride; 2],
+        padding: [padding; 2],
+    }
+}
+
+/// Whether a batch norm has something to normalize and a parameter for every channel.
+pub(crate) fn norm_fits(input: &[usize], parameters: &[[usize; 1]]) -> bool {
+    let channels = input.get(1);
+    let fits = |parameter: &[usize; 1]| Some(&parameter[0]) == channels;
+    // Short planes are left to Burn.
+    let plane: usize = input.iter().skip(2).product();
+    plane >= 8 && input.iter().all(|&side| side > 0) && parameters.iter().all(fits)
+}

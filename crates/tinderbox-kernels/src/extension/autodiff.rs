@@ -1,0 +1,259 @@
+//! The operations with their backward passes.
+
+use std::sync::Arc;
+
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::ops::ModuleOps;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Flex, TensorMetadata};
+use burn::tensor::Shape;
+use burn::tensor::ops::ConvOptions;
+
+use super::flex::{in_order, modify, norm_shape, numbers, pooled, shape_of, tensor};
+use super::{Kernels, chosen, flex, pool_shape};
+use crate::conv::{self, ConvShape};
+use crate::pool::{self, PoolShape};
+use crate::{Function, activation, batch_norm};
+
+type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
+
+impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
+    fn tinder_conv2d(input: Tracked<C>, weight: Tracked<C>, options: ConvOptions<2>) -> Tracked<C> {
+        convolve::<C, 2>([&input, &weight], &options)
+    }
+
+    fn tinder_conv2d_with_bias(
+        input: Tracked<C>,
+        weight: Tracked<C>,
+        bias: Tracked<C>,
+        options: ConvOptions<2>,
+    ) -> Tracked<C> {
+        convolve::<C, 3>([&input, &weight, &bias], &options)
+    }
+
+    fn tinder_avg_pool2d(input: Tracked<C>, sizes: [usize; 3]) -> Tracked<C> {
+        let (input, node) = input.into_parts();
+        let input = in_order(input);
+        let shape = pool_shape(input.shape().dims(), sizes);
+        let output = pool::avg_pool2d(chosen(), &shape, numbers(&input));
+        let output = tensor(output, pooled(&input, &shape));
+        match AveragePool.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((shape, input.shape()), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+
+    fn tinder_max_pool2d(input: Tracked<C>, sizes: [usize; 3]) -> Tracked<C> {
+        let (input, node) = input.into_parts();
+        let input = in_order(input);
+        let shape = pool_shape(input.shape().dims(), sizes);
+        let (output, places) = pool::max_pool2d(chosen(), &shape, numbers(&input));
+        let output = tensor(output, pooled(&input, &shape));
+        match MaxPool.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                prepared.finish((shape, input.shape(), Arc::new(places)), output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+
+    fn tinder_activation(input: Tracked<C>, function: Function) -> Tracked<C> {
+        let (input, node) = input.into_parts();
+        match Activation.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) if function.uses_output() => {
+                let output = Flex::tinder_activation(input, function);
+                prepared.finish((function, output.clone()), output)
+            }
+            OpsKind::Tracked(prepared) => {
+                let output = Flex::tinder_activation(input.clone(), function);
+                prepared.finish((function, in_order(input)), output)
+            }
+            OpsKind::UnTracked(prepared) => {
+                prepared.finish(Flex::tinder_activation(input, function))
+            }
+        }
+    }
+
+    fn tinder_batch_norm_train(
+        input: Tracked<C>,
+        gamma: Tracked<C>,
+        beta: Tracked<C>,
+        epsilon: f64,
+    ) -> (Tracked<C>, Tracked<C>, Tracked<C>) {
+        let given = [&input, &gamma, &beta].map(|tensor| tensor.primitive().clone());
+        let [x, g, b] = given;
+        let (output, mean, variance) = Flex::tinder_batch_norm_train(x, g, b, epsilon);
+        let nodes = [input.node(), gamma.node(), beta.node()];
+        let output = match BatchNorm.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prepared) => {
+                let state = [&input, &gamma].map(|tensor| prepared.checkpoint(tensor));
+                let statistics = [mean.clone(), variance.clone()];
+                prepared.finish((state, statistics, epsilon), output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        };
+        let statistics = [mean, variance].map(<Self as AutodiffBackend>::from_inner);
+        let [mean, variance] = statistics;
+        (output, mean, variance)
+    }
+
+    fn tinder_batch_norm(
+        input: Tracked<C>,
+        gamma: Tracked<C>,
+        beta: Tracked<C>,
+        mean: Tracked<C>,
+        variance: Tracked<C>,
+        epsilon: f64,
+    ) -> Tracked<C> {
+        // Rare: training with frozen statistics.
+        <Self as ModuleOps<Self>>::batch_norm(input, gamma, beta, mean, variance, epsilon)
+    }
+}
+
+/// Of input, weight and, with three, bias.
+fn convolve<C: CheckpointStrategy, const N: usize>(
+    parents: [&Tracked<C>; N],
+    options: &ConvOptions<2>,
+) -> Tracked<C> {
+    let given = parents.map(|tensor| in_order(tensor.primitive().clone()));
+    let shape = shape_of(&given[0], &given[1], options);
+    let output = flex::conv2d(&shape, &given[0], &given[1], given.get(2));
+    drop(given);
+    let nodes = parents.map(|tensor| tensor.node());
+    match Conv.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(mut prepared) => {
+            let state = [0, 1].map(|parent| prepared.checkpoint(parents[parent]));
+            prepared.finish((state, shape), output)
+        }
+        OpsKind::UnTracked(prepared) => prepared.finish(output),
+    }
+}
+
+#[derive(Debug)]
+struct Conv;
+
+/// Parents are input, weight and, with three, bias.
+impl<const N: usize> Backward<Flex, N> for Conv {
+    type State = ([NodeId; 2], ConvShape);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, N>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = in_order(grads.consume::<Flex>(&ops.node));
+        let gradient = numbers(&gradient);
+        let (nodes, shape) = ops.state;
+        let [input, weight] =
+            nodes.map(|node| in_order(checkpointer.retrieve_node_output::<FlexTensor>(node)));
+        let mut parents = ops.parents.into_iter();
+        let mut parent = || parents.next().flatten();
+        if let Some(node) = parent() {
+            let of_input =
+                conv::conv2d_input_gradient(chosen(), &shape, numbers(&weight), gradient);
+            grads.register::<Flex>(node.id, tensor(of_input, input.shape()));
+        }
+        if let Some(node) = parent() {
+            let of_weight =
+                conv::conv2d_weight_gradient(chosen(), &shape, numbers(&input), gradient);
+            grads.register::<Flex>(node.id, tensor(of_weight, weight.shape()));
+        }
+        if let Some(node) = parent() {
+            let of_bias = conv::conv2d_bias_gradient(chosen(), &shape, gradient);
+            grads.register::<Flex>(node.id, tensor(of_bias, [shape.channels[1]].into()));
+        }
+    }
+}
+
+/// An operation with one parent whose gradient is a function of the output's.
+macro_rules! backward {
+    ($name:ident, $state:ty, $gradient:expr) => {
+        #[derive(Debug)]
+        struct $name;
+
+        impl Backward<Flex, 1> for $name {
+            type State = $state;
+
+            fn backward(
+                self,
+                ops: Ops<Self::State, 1>,
+                grads: &mut Gradients,
+                _: &mut Checkpointer,
+            ) {
+                let gradient = in_order(grads.consume::<Flex>(&ops.node));
+                if let [Some(node)] = ops.parents {
+                    let backward: fn(FlexTensor, $state) -> FlexTensor = $gradient;
+                    grads.register::<Flex>(node.id, backward(gradient, ops.state));
+                }
+            }
+        }
+    };
+}
+
+backward!(
+    AveragePool,
+    (PoolShape, Shape),
+    |gradient, (shape, input)| {
+        let gradient = pool::avg_pool2d_gradient(chosen(), &shape, numbers(&gradient));
+        tensor(gradient, input)
+    }
+);
+
+backward!(MaxPool, (PoolShape, Shape, Arc<Vec<u8>>), |gradient,
+                                                      (
+    shape,
+    input,
+    places,
+)| {
+    let gradient = pool::max_pool2d_gradient(&shape, &places, numbers(&gradient));
+    tensor(gradient, input)
+});
+
+backward!(
+    Activation,
+    (Function, FlexTensor),
+    |gradient, (function, kept)| {
+        modify(gradient, |gradient| {
+            activation::activation_gradient(chosen(), function, numbers(&kept), gradient);
+        })
+    }
+);
+
+#[derive(Debug)]
+struct BatchNorm;
+
+impl Backward<Flex, 3> for BatchNorm {
+    type State = ([NodeId; 2], [FlexTensor; 2], f64);
+
+    fn backward(
+        self,
+        ops: Ops<Self::State, 3>,
+        grads: &mut Gradients,
+        checkpointer: &mut Checkpointer,
+    ) {
+        let gradient = in_order(grads.consume::<Flex>(&ops.node));
+        let (nodes, [mean, variance], epsilon) = ops.state;
+        let [input, gamma] =
+            nodes.map(|node| in_order(checkpointer.retrieve_node_output::<FlexTensor>(node)));
+        let gradients = batch_norm::batch_norm_gradient(
+            chosen(),
+            &norm_shape(&input),
+            numbers(&input),
+            [&gamma, &mean, &variance].map(numbers),
+            epsilon,
+            numbers(&gradient),
+        );
+        let shapes = [input.shape(), gamma.shape(), gamma.shape()];
+        for ((node, gradient), shape) in ops.parents.into_iter().zip(gradients).zip(shapes) {
+            if let Some(node) = node {
+                grads.register::<Flex>(node.id, tensor(gradient, shape));
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The operations on Flex itself.
+
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::backend::ops::ModuleOps;
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Bytes, DType, Shape};
+
+use super::{Kernels, chosen, conv_shape, pool_shape};
+use crate::batch_norm::NormShape;
+use crate::conv::ConvShape;
+use crate::{Function, activation, batch_norm, conv, pool};
+
+/// The tensor with its numbers in order.
+pub(super) fn in_order(tensor: FlexTensor) -> FlexTensor {
+    match tensor.as_slice::<f32>() {
+        Some(_) => tensor,
+        None => tensor.to_contiguous(),
+    }
+}
+
+/// The numbers of a tensor that is [`in_order`].
+pub(super) fn numbers(tensor: &FlexTensor) -> &[f32] {
+    tensor.as_slice().unwrap_or(&[])
+}
+
+pub(super) fn tensor(numbers: Vec<f32>, shape: Shape) -> FlexTensor {
+    let bytes = Bytes::from_elems(numbers);
+    FlexTensor::new(bytes, Layout::contiguous(shape), DType::F32)
+}
+
+/// Changes the numbers of a tensor that nothing else refers to in place, those of others in a copy.
+pub(super) fn modify(tensor: FlexTensor, change: impl FnOnce(&mut [f32])) -> FlexTensor {
+    let mut tensor = in_order(tensor);
+    let length = tensor.layout().num_elements();
+    let start = tensor.layout().start_offset();
+    change(&mut tensor.storage_mut()[start..start + length]);
+    tensor
+}
+
+/// # Panics
+/// If the tensors do not fit each other; callers have checked that.
+pub(super) fn shape_of(
+    input: &FlexTensor,
+    weight: &FlexTensor,
+    options: &ConvOptions<2>,
+) -> ConvShape {
+    let shape = conv_shape(input.shape().dims(), weight.shape().dims(), options);
+    shape.unwrap_or_else(|| panic!("the weight must have inputs / groups channels"))
+}
+
+pub(super) fn conv2d(
+    shape: &ConvShape,
+    input: &FlexTensor,
+    weight: &FlexTensor,
+    bias: Option<&FlexTensor>,
+) -> FlexTensor {
+    if shape.is_depthwise() {
+        // Burn's loop is as fast; its gradients are not.
+        let (stride, padding, dilation) = (shape.stride, shape.padding, shape.dilation);
+        let options = ConvOptions::new_with_padding(stride, padding, dilation, shape.groups);
+        let (input, weight) = (input.clone(), weight.clone());
+        return <Flex as ModuleOps<Flex>>::conv2d(input, weight, bias.cloned(), options);
+    }
+    let [height, width] = shape.output().unwrap_or([0, 0]);
+    let bias = bias.map(numbers);
+    let output = conv::conv2d(chosen(), shape, numbers(input), numbers(weight), bias);
+    tensor(
+        output,
+        [shape.batch, shape.channels[1], height, width].into(),
+    )
+}
+
+pub(super) fn pooled(input: &FlexTensor, shape: &pool::PoolShape) -> Shape {
+    let [batch, channels, _, _] = input.shape().dims();
+    let [height, width] = shape.output().unwrap_or([0, 0]);
+    [batch, channels, height, width].into()
+}
+
+pub(super) fn norm_shape(input: &FlexTensor) -> NormShape {
+    let shape = input.shape();
+    let (batch, channels) = (shape[0], shape[1]);
+    NormShape {
+        batch,
+        channels,
+        plane: shape.num_elements() / (batch * channels).max(1),
+    }
+}
+
+impl Kernels for Flex {
+    fn tinder_conv2d(input: FlexTensor, weight: FlexTensor, options: ConvOptions<2>) -> FlexTensor {
+        let shape = shape_of(&input, &weight, &options);
+        conv2d(&shape, &in_order(input), &in_order(weight), None)
+    }
+
+    fn tinder_conv2d_with_bias(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        options: ConvOptions<2>,
+    ) -> FlexTensor {
+        let shape = shape_of(&input, &weight, &options);
+        conv2d(
+            &shape,
+            &in_order(input),
+            &in_order(weight),
+            Some(&in_order(bias)),
+        )
+    }
+
+    fn tinder_avg_pool2d(input: FlexTensor, sizes: [usize; 3]) -> FlexTensor {
+        let input = in_order(input);
+        let shape = pool_shape(input.shape().dims(), sizes);
+        let output = pool::avg_pool2d(chosen(), &shape, numbers(&input));
+        tensor(output, pooled(&input, &shape))
+    }
+
+    fn tinder_max_pool2d(input: FlexTensor, sizes: [usize; 3]) -> FlexTensor {
+        let input = in_order(input);
+        let shape = pool_shape(input.shape().dims(), sizes);
+        let (output, _) = pool::max_pool2d(chosen(), &shape, numbers(&input));
+        tensor(output, pooled(&input, &shape))
+    }
+
+    fn tinder_activation(input: FlexTensor, function: Function) -> FlexTensor {
+        if input.is_unique() {
+            return modify(input, |numbers| {
+                activation::activate(chosen(), function, numbers);
+            });
+        }
+        let input = in_order(input);
+        let output = activation::activation(chosen(), function, numbers(&input));
+        tensor(output, input.shape())
+    }
+
+    fn tinder_batch_norm_train(
+        input: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        epsilon: f64,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let input = in_order(input);
+        let shape = norm_shape(&input);
+        let statistics = batch_norm::batch_statistics(chosen(), &shape, numbers(&input));
+        let channels = || Shape::from([shape.channels]);
+        let mean = tensor(statistics.0, channels());
+        let variance = tensor(statistics.1, channels());
+        let parameters = (mean.clone(), variance.clone());
+        let output =
+            Self::tinder_batch_norm(input, gamma, beta, parameters.0, parameters.1, epsilon);
+        (output, mean, variance)
+    }
+
+    fn tinder_batch_norm(
+        input: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        mean: FlexTensor,
+        variance: FlexTensor,
+        epsilon: f64,
+    ) -> FlexTensor {
+        let input = in_order(input);
+        let parameters = [gamma, beta, mean, variance].map(in_order);
+        let parameters = parameters.each_ref().map(numbers);
+        let shape = norm_shape(&input);
+        let output = batch_norm::batch_norm(chosen(), &shape, numbers(&input), parameters, epsilon);
+        tensor(output, input.shape())
+    }
+}

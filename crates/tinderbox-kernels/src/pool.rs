@@ -1,0 +1,328 @@
+//! Maximum and average over windows, `[planes, height, width]`.
+
+use crate::memory;
+use crate::parallel::for_each_chunk;
+use crate::simd::{Kernel, Level, Simd, run};
+
+/// Instead of a place, where a window holds nothing above minus infinity.
+const NOWHERE: u8 = u8::MAX;
+
+/// The sizes of a pooling; padding on all sides, windows that would leave it are dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolShape {
+    /// Images times channels.
+    pub planes: usize,
+    /// Height and width of the input.
+    pub input: [usize; 2],
+    /// Height and width of a window.
+    pub window: [usize; 2],
+    /// Steps between two windows.
+    pub stride: [usize; 2],
+    /// Rows and columns on every side.
+    pub padding: [usize; 2],
+}
+
+impl PoolShape {
+    /// Height and width of the output; `None` if the window does not fit.
+    pub fn output(&self) -> Option<[usize; 2]> {
+        let side = |axis: usize| {
+            let padded = self.input[axis] + 2 * self.padding[axis];
+            Some(padded.checked_sub(self.window[axis])? / self.stride[axis] + 1)
+        };
+        Some([side(0)?, side(1)?])
+    }
+
+    /// Whether the kernels of this crate compute this pooling: it has an output, nothing is empty,
+    /// every window sees a number, and a place in a window fits into a byte.
+    pub fn is_supported(&self) -> bool {
+        let fits = |axis: usize| self.padding[axis] < self.window[axis] && self.stride[axis] > 0;
+        let [height, width] = self.window;
+        let output = self
+            .output()
+            .is_some_and(|[height, width]| height * width > 0);
+        // With padding of at most half a window, the usual rule, no window lies outside.
+        let half = self.padding[0] * 2 <= height && self.padding[1] * 2 <= width;
+        let some = self.planes > 0 && self.input[0] * self.input[1] > 0;
+        output && half && some && fits(0) && fits(1) && height * width < usize::from(NOWHERE)
+    }
+
+    /// Numbers in the input and in the output.
+    pub fn lengths(&self) -> [usize; 2] {
+        let [height, width] = self.output().unwrap_or([0, 0]);
+        let [rows, columns] = self.input;
+        [self.planes * rows * columns, self.planes * height * width]
+    }
+
+    /// Outputs whose window has `place` inside of the input.
+    #[inline(always)]
+    fn outputs(&self, axis: usize, place: usize, count: usize) -> std::ops::Range<usize> {
+        let (stride, padding) = (self.stride[axis], self.padding[axis]);
+        let first = padding.saturating_sub(place).div_ceil(stride);
+        let end = (self.input[axis] + padding)
+            .saturating_sub(place)
+            .div_ceil(stride);
+        first..end.min(count).max(first)
+    }
+
+    /// Where in the input the window of output `first` has `place`.
+    #[inline(always)]
+    fn start(&self, axis: usize, place: usize, first: usize) -> usize {
+        first * self.stride[axis] + place - self.padding[axis]
+    }
+
+    /// Every place of a window with the output rows and columns that have it inside of the input.
+    #[inline(always)]
+    fn for_each_row(&self, mut row: impl FnMut(u8, usize, usize, std::ops::Range<usize>)) {
+        let [height, width] = self.output().unwrap_or([0, 0]);
+        for y in 0..height {
+            for down in 0..self.window[0] {
+                if !self.outputs(0, down, height).contains(&y) {
+                    continue;
+                }
+                let from = self.start(0, down, y);
+                for right in 0..self.window[1] {
+                    let columns = self.outputs(1, right, width);
+                    if !columns.is_empty() {
+                        let start = from * self.input[1] + self.start(1, right, columns.start);
+                        let to = y * width + columns.start;
+                        let place = (down * self.window[1] + right) as u8;
+                        row(place, start, to, 0..columns.len());
+                    }
+                }
+            }
+        }
+    }
+
+    fn is_halving(&self) -> bool {
+        self.window == [2, 2] && self.stride == [2, 2] && self.padding == [0, 0]
+    }
+}
+
+/// The mean of each window; padding counts as zeros.
+///
+/// # Panics
+/// If `shape` is not supported or `input` has another length than it says.
+pub fn avg_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> Vec<f32> {
+    assert!(shape.is_supported());
+    let [inputs, outputs] = shape.lengths();
+    assert_eq!(input.len(), inputs);
+    let (from, to) = (inputs / shape.planes, outputs / shape.planes);
+    let mut output = memory::buffer(outputs);
+    for_each_chunk(&mut output, to, inputs, |plane, output| {
+        let input = &input[plane * from..][..from];
+        run(
+            level,
+            Average {
+                shape,
+                input,
+                output,
+            },
+        );
+    });
+    output
+}
+
+struct Average<'a> {
+    shape: &'a PoolShape,
+    input: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Kernel for Average<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self) {
+        let Self {
+            shape,
+            input,
+            output,
+        } = self;
+        let [_, width] = shape.output().unwrap_or([0, 0]);
+        let step = shape.stride[1];
+        if shape.is_halving() {
+            let side = shape.input[1];
+            for (output, rows) in output
+                .chunks_exact_mut(width)
+                .zip(input.chunks_exact(2 * side))
+            {
+                let (top, bottom) = rows.split_at(side);
+                let pairs = top.as_chunks::<2>().0.iter().zip(bottom.as_chunks::<2>().0);
+                for (output, (top, bottom)) in output.iter_mut().zip(pairs) {
+                    *output = (top[0] + top[1] + (bottom[0] + bottom[1])) * 0.25;
+                }
+            }
+            return;
+        }
+        output.fill(0.0);
+        shape.for_each_row(|_, start, to, columns| {
+            let output = output[to..to + columns.len()].iter_mut();
+            for (output, input) in output.zip(input[start..].iter().step_by(step)) {
+                *output += input;
+            }
+        });
+        let scale = 1.0 / (shape.window[0] * shape.window[1]) as f32;
+        output.iter_mut().for_each(|output| *output *= scale);
+    }
+}
+
+/// The gradient of the input of [`avg_pool2d`].
+///
+/// # Panics
+/// As [`avg_pool2d`].
+pub fn avg_pool2d_gradient(level: Level, shape: &PoolShape, gradient: &[f32]) -> Vec<f32> {
+    assert!(shape.is_supported());
+    let [inputs, outputs] = shape.lengths();
+    assert_eq!(gradient.len(), outputs);
+    let (to, from) = (inputs / shape.planes, outputs / shape.planes);
+    let mut output = memory::buffer(inputs);
+    for_each_chunk(&mut output, to, inputs, |plane, output| {
+        let gradient = &gradient[plane * from..][..from];
+        run(
+            level,
+            AverageGradient {
+                shape,
+                gradient,
+                output,
+            },
+        );
+    });
+    output
+}
+
+struct AverageGradient<'a> {
+    shape: &'a PoolShape,
+    gradient: &'a [f32],
+    output: &'a mut [f32],
+}
+
+impl Kernel for AverageGradient<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self) {
+        let Self {
+            shape,
+            gradient,
+            output,
+        } = self;
+        let [_, width] = shape.output().unwrap_or([0, 0]);
+        let (step, side) = (shape.stride[1], shape.input[1]);
+        let scale = 1.0 / (shape.window[0] * shape.window[1]) as f32;
+        if shape.is_halving() && shape.input.iter().all(|side| side.is_multiple_of(2)) {
+            let rows = output.chunks_exact_mut(2 * side);
+            for (rows, gradient) in rows.zip(gradient.chunks_exact(width)) {
+                let (top, bottom) = rows.split_at_mut(side);
+                for (pair, gradient) in top.as_chunks_mut::<2>().0.iter_mut().zip(gradient) {
+                    *pair = [gradient * scale; 2];
+                }
+                bottom.copy_from_slice(top);
+            }
+            return;
+        }
+        output.fill(0.0);
+        shape.for_each_row(|_, start, to, columns| {
+            let gradient = &gradient[to..to + columns.len()];
+            for (output, gradient) in output[start..].iter_mut().step_by(step).zip(gradient) {
+                *output += gradient * scale;
+            }
+        });
+    }
+}
+
+/// The largest number of each window, and its place in the window.
+///
+/// # Panics
+/// As [`avg_pool2d`].
+pub fn max_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> (Vec<f32>, Vec<u8>) {
+    assert!(shape.is_supported());
+    let [inputs, outputs] = shape.lengths();
+    assert_eq!(input.len(), inputs);
+    let (from, to) = (inputs / shape.planes, outputs / shape.planes);
+    let mut output = memory::buffer(outputs);
+    let mut places = vec![NOWHERE; outputs];
+    let planes = output.chunks_exact_mut(to).zip(places.chunks_exact_mut(to));
+    let mut planes: Vec<_> = planes.collect();
+    for_each_chunk(&mut planes, 1, inputs, |plane, planes| {
+        let input = &input[plane * from..][..from];
+        let (output, places) = &mut planes[0];
+        let max = Max {
+            shape,
+            input,
+            output,
+            places,
+        };
+        run(level, max);
+    });
+    (output, places)
+}
+
+struct Max<'a> {
+    shape: &'a PoolShape,
+    input: &'a [f32],
+    output: &'a mut [f32],
+    places: &'a mut [u8],
+}
+
+impl Kernel for Max<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self) {
+        let Self {
+            shape,
+            input,
+            output,
+            places,
+        } = self;
+        let step = shape.stride[1];
+        output.fill(f32::NEG_INFINITY);
+        shape.for_each_row(|place, start, to, columns| {
+            let output = output[to..to + columns.len()].iter_mut();
+            let places = places[to..to + columns.len()].iter_mut();
+            let inputs = input[start..].iter().step_by(step);
+            for ((output, at), &input) in output.zip(places).zip(inputs) {
+                // Not a number wins and stays.
+                let wins = input > *output || input.is_nan();
+                *output = if wins { input } else { *output };
+                *at = if wins { place } else { *at };
+            }
+        });
+    }
+}
+
+/// The gradient of the input of [`max_pool2d`], from the places that it returned.
+///
+/// # Panics
+/// As [`avg_pool2d`].
+pub fn max_pool2d_gradient(shape: &PoolShape, places: &[u8], gradient: &[f32]) -> Vec<f32> {
+    assert!(shape.is_supported());
+    let [inputs, outputs] = shape.lengths();
+    assert_eq!([places.len(), gradient.len()], [outputs; 2]);
+    let (to, from) = (inputs / shape.planes, outputs / shape.planes);
+    let [_, width] = shape.output().unwrap_or([0, 0]);
+    // Where each place lies from the first number of the window.
+    let down = |place: usize| place / shape.window[1] * shape.input[1];
+    let offsets: Vec<usize> = (0..shape.window[0] * shape.window[1])
+        .map(|place| down(place) + place % shape.window[1])
+        .collect();
+    let mut output = memory::buffer(inputs);
+    for_each_chunk(&mut output, to, inputs, |plane, output| {
+        output.fill(0.0);
+        let rows = gradient[plane * from..][..from].chunks_exact(width);
+        let places = places[plane * from..][..from].chunks_exact(width);
+        for (y, (gradient, places)) in rows.zip(places).enumerate() {
+            let row = y * shape.stride[0] * shape.input[1];
+            for (x, (gradient, place)) in gradient.iter().zip(places).enumerate() {
+                if *place == NOWHERE {
+                    continue;
+                }
+                let window = row + x * shape.stride[1] + offsets[usize::from(*place)];
+                // The window may begin in the padding, the place lies in the input.
+                let padding = shape.padding[0] * shape.input[1] + shape.padding[1];
+                output[window - padding] += gradient;
+            }
+        }
+    });
+    output
+}

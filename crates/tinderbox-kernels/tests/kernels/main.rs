@@ -1,0 +1,7 @@
+//! The kernels compared with sums written out in 64 bits, and with Burn's own operations.
+
+mod numbers;
+mod reference;
+mod slices;
+mod tensors;
+mod threads;

@@ -1,0 +1,258 @@
+//! The operations on tensors compared with Burn's own, forward and backward.
+
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{DType, Device, Tensor, TensorData, activation as stock, module};
+use tinderbox_kernels::slices::ConvShape;
+use tinderbox_kernels::{
+    Function, activation, avg_pool2d, batch_norm, batch_norm_train, conv2d, max_pool2d,
+};
+
+use crate::numbers::{Numbers, assert_close};
+use crate::slices::random_conv;
+
+fn random<const D: usize>(numbers: &mut Numbers, dims: [usize; D], device: &Device) -> Tensor<D> {
+    let data = TensorData::new(numbers.many(dims.iter().product()), dims);
+    Tensor::from_data(data, device)
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+fn assert_same<const D: usize>(ours: Tensor<D>, burns: Tensor<D>, what: &dyn std::fmt::Debug) {
+    assert_eq!(ours.dims(), burns.dims(), "{what:?}");
+    let burns: Vec<f64> = values(burns).into_iter().map(f64::from).collect();
+    assert_close(&values(ours), &burns, what);
+}
+
+/// The output and the gradients of the inputs, for a loss in which every output has a weight of its
+/// own.
+fn differentiate<const D: usize, const O: usize>(
+    inputs: &[Tensor<D>],
+    f: impl Fn(&[Tensor<D>]) -> Tensor<O>,
+) -> (Tensor<O>, Vec<Tensor<D>>) {
+    let inputs: Vec<_> = inputs
+        .iter()
+        .map(|one| one.clone().require_grad())
+        .collect();
+    let output = f(&inputs);
+    let weights = random(&mut Numbers::new(2), output.dims(), &output.device());
+    let grads = (output.clone() * weights).sum().backward();
+    let device = output.device();
+    let grad =
+        |input: &Tensor<D>| Tensor::from_data(input.grad(&grads).unwrap().to_data(), &device);
+    (output.inner(), inputs.iter().map(grad).collect())
+}
+
+fn options(shape: &ConvShape) -> ConvOptions<2> {
+    ConvOptions::new_with_padding(shape.stride, shape.padding, shape.dilation, shape.groups)
+}
+
+#[test]
+fn convolutions_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(4);
+    for round in 0..25 {
+        let shape = random_conv(&mut numbers);
+        let [height, width] = shape.input;
+        let dims = [shape.batch, shape.channels[0], height, width];
+        let per_group = shape.channels[0] / shape.groups;
+        let kernel = [
+            shape.channels[1],
+            per_group,
+            shape.kernel[0],
+            shape.kernel[1],
+        ];
+        // Every other time with strides that are not those of the shape.
+        let input = match round % 2 {
+            0 => random(&mut numbers, dims, &device),
+            _ => random(&mut numbers, [width, height, dims[1], dims[0]], &device)
+                .permute([3, 2, 1, 0]),
+        };
+        let weight = random(&mut numbers, kernel, &device);
+        let bias = random(&mut numbers, [1, 1, 1, shape.channels[1]], &device);
+        let bias_of = |inputs: &[Tensor<4>]| Some(inputs[2].clone().reshape([shape.channels[1]]));
+        let inputs = [input, weight, bias];
+        let (ours, our_grads) = differentiate(&inputs, |inputs| {
+            let [x, w] = [inputs[0].clone(), inputs[1].clone()];
+            conv2d(x, w, bias_of(inputs), options(&shape))
+        });
+        let (burns, burns_grads) = differentiate(&inputs, |inputs| {
+            let [x, w] = [inputs[0].clone(), inputs[1].clone()];
+            module::conv2d(x, w, bias_of(inputs), options(&shape))
+        });
+        assert_same(ours, burns, &shape);
+        for (ours, burns) in our_grads.into_iter().zip(burns_grads) {
+            assert_same(ours, burns, &shape);
+        }
+    }
+}
+
+#[test]
+fn pools_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(6);
+    for (dims, [window, stride, padding]) in [
+        ([2, 3, 8, 6], [2, 2, 0]),
+        ([1, 2, 9, 7], [2, 2, 0]),
+        ([2, 2, 9, 12], [3, 2, 1]),
+        ([1, 1, 5, 5], [3, 1, 1]),
+    ] {
+        let inputs = [random(&mut numbers, dims, &device)];
+        let average = AvgPoolOptions::new([window; 2])
+            .with_stride([stride; 2])
+            .with_padding_pairs([(padding, padding); 2]);
+        let largest = MaxPoolOptions::new([window; 2])
+            .with_stride([stride; 2])
+            .with_padding_pairs([(padding, padding); 2]);
+        for (ours, burns) in [
+            (
+                differentiate(&inputs, |x| {
+                    avg_pool2d(x[0].clone(), window, stride, padding)
+                }),
+                differentiate(&inputs, |x| {
+                    module::avg_pool2d(x[0].clone(), average.clone())
+                }),
+            ),
+            (
+                differentiate(&inputs, |x| {
+                    max_pool2d(x[0].clone(), window, stride, padding)
+                }),
+                differentiate(&inputs, |x| {
+                    module::max_pool2d(x[0].clone(), largest.clone())
+                }),
+            ),
+        ] {
+            assert_same(ours.0, burns.0, &(dims, window));
+            assert_same(ours.1[0].clone(), burns.1[0].clone(), &(dims, window));
+        }
+    }
+    // Of equal numbers the first wins, as in Burn.
+    let same = [Tensor::<4>::zeros([1, 1, 5, 5], &device)];
+    let (_, ours) = differentiate(&same, |x| max_pool2d(x[0].clone(), 3, 2, 1));
+    let options = MaxPoolOptions::new([3; 2]).with_stride([2; 2]);
+    let options = options.with_padding_pairs([(1, 1); 2]);
+    let (_, burns) = differentiate(&same, |x| module::max_pool2d(x[0].clone(), options.clone()));
+    assert_eq!(ours[0].to_data(), burns[0].to_data());
+}
+
+#[test]
+fn activations_and_their_gradients_equal_burns() {
+    type Stock = fn(Tensor<3>) -> Tensor<3>;
+    let cases: [(Function, Stock); 5] = [
+        (Function::Relu, stock::relu),
+        (Function::Relu6, |x| x.clamp(0.0, 6.0)),
+        (Function::Sigmoid, stock::sigmoid),
+        (Function::Silu, stock::silu),
+        (Function::Gelu, stock::gelu),
+    ];
+    for device in [
+        Device::flex().autodiff(),
+        Device::flex().autodiff().gradient_checkpointing(),
+    ] {
+        let input = random(&mut Numbers::new(8), [5, 7, 9], &device) * 7.0;
+        // A view of every other row in another order.
+        let input = input.swap_dims(0, 2).narrow(0, 2, 6).detach();
+        for (function, burns) in cases {
+            let inputs = [input.clone()];
+            // Used twice: the gradients of both add up.
+            let (output, grads) = differentiate(&inputs, |x| {
+                activation(x[0].clone(), function) + activation(x[0].clone() * 2.0, function)
+            });
+            let (expected, expected_grads) =
+                differentiate(&inputs, |x| burns(x[0].clone()) + burns(x[0].clone() * 2.0));
+            assert_same(output, expected, &function);
+            assert_same(grads[0].clone(), expected_grads[0].clone(), &function);
+            // The input is not changed in place while something else needs it.
+            assert_eq!(inputs[0].to_data(), input.to_data());
+        }
+    }
+}
+
+#[test]
+fn batch_norm_and_its_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(12);
+    let input = random(&mut numbers, [4, 3, 6, 5], &device);
+    let inputs = [
+        input,
+        random(&mut numbers, [1, 1, 1, 3], &device),
+        random(&mut numbers, [1, 1, 1, 3], &device),
+    ];
+    let of = |x: &[Tensor<4>]| {
+        (
+            x[0].clone(),
+            x[1].clone().reshape([3]),
+            x[2].clone().reshape([3]),
+        )
+    };
+    let (ours, our_grads) = differentiate(&inputs, |x| {
+        let (x, gamma, beta) = of(x);
+        batch_norm_train(x, gamma, beta, 1e-5).output
+    });
+    let (burns, burns_grads) = differentiate(&inputs, |x| {
+        let (x, gamma, beta) = of(x);
+        module::batch_norm_train(x, gamma, beta, 1e-5).output
+    });
+    assert_same(ours, burns, &"training");
+    for (ours, burns) in our_grads.into_iter().zip(burns_grads) {
+        assert_same(ours, burns, &"training");
+    }
+    let (x, gamma, beta) = of(&inputs);
+    let ours = batch_norm_train(x.clone(), gamma.clone(), beta.clone(), 1e-5);
+    let burns = module::batch_norm_train(x.clone(), gamma.clone(), beta.clone(), 1e-5);
+    let (mean, variance) = (burns.mean.clone(), burns.variance.clone());
+    assert_same(ours.mean, burns.mean, &"mean");
+    assert_same(ours.variance, burns.variance, &"variance");
+    for plain in [true, false] {
+        let strip = |one: Tensor<1>| if plain { one.inner() } else { one };
+        let x = if plain { x.clone().inner() } else { x.clone() };
+        let parameters = [&gamma, &beta, &mean, &variance].map(|one| strip(one.clone()));
+        let [g, b, m, v] = parameters.clone();
+        let burns = module::batch_norm(x.clone(), g, b, m, v, 1e-5);
+        assert_same(batch_norm(x, parameters, 1e-5), burns, &"inference");
+    }
+}
+
+#[test]
+fn other_types_devices_and_empty_tensors_are_burns() {
+    let flex = Device::flex();
+    let mut numbers = Numbers::new(10);
+    let input = random(&mut numbers, [2, 3, 6, 6], &flex);
+    let weight = random(&mut numbers, [4, 3, 3, 3], &flex);
+    let options = || ConvOptions::new([1; 2], [0; 2], [1; 2], 1);
+    for dtype in [DType::F64, DType::F16] {
+        let (x, w) = (input.clone().cast(dtype), weight.clone().cast(dtype));
+        let ours = conv2d(x.clone(), w.clone(), None, options());
+        assert_eq!(ours.dtype(), dtype);
+        assert_eq!(
+            ours.to_data(),
+            module::conv2d(x.clone(), w, None, options()).to_data()
+        );
+        let ours = activation(x.clone(), Function::Sigmoid);
+        assert_eq!(ours.to_data(), stock::sigmoid(x.clone()).to_data());
+        let ours = max_pool2d(x.clone(), 2, 2, 0);
+        let burns = module::max_pool2d(x, MaxPoolOptions::new([2; 2]));
+        assert_eq!(ours.to_data(), burns.to_data());
+    }
+    #[allow(deprecated)]
+    let other = Device::ndarray();
+    let (x, w) = (input.clone().to_data(), weight.clone().to_data());
+    let (x, w) = (
+        Tensor::<4>::from_data(x, &other),
+        Tensor::<4>::from_data(w, &other),
+    );
+    let there = conv2d(x.clone(), w.clone(), None, options());
+    assert_eq!(there.device(), other);
+    assert_same(
+        conv2d(input, weight.clone(), None, options()),
+        there,
+        &"ndarray",
+    );
+    let empty = Tensor::<4>::zeros([0, 3, 6, 6], &flex);
+    assert_eq!(
+        conv2d(empty.clone(), weight, None, options()).dims(),
+        [0, 4, 4, 4]
+    );
+    assert_eq!(activation(empty, Function::Relu).dims(), [0, 3, 6, 6]);
+}
