@@ -133,10 +133,10 @@ fn main() -> Result<()> {
         .metric(Perplexity::default())
         .metric(Accuracy::default());
     if let Some(patience) = args.patience {
-        trainer = trainer.watch(Watch::smallest("valid_loss").patience(patience));
+        trainer = trainer.monitor(Monitor::min("valid_loss").patience(patience));
     }
     let model = network.init(seed.child("weights"), &device)?;
-    let fitted = trainer.fit(model, &LanguageModeling::new(), &loader, Some(&valid))?;
+    let fitted = trainer.fit(model, &LanguageModeling, &loader, Some(&valid))?;
     let fitted = unless_interrupted(fitted.finished())?;
 
     let last = fitted.history.last().context("at least one epoch")?;

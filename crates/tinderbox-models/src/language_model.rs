@@ -173,10 +173,6 @@ impl LanguageNetwork for LanguageModel {
         (logits.swap_dims(0, 1), state)
     }
 
-    fn detach(state: RecurrentState) -> RecurrentState {
-        state.detach()
-    }
-
     fn vocabulary(&self) -> usize {
         self.vocabulary
     }

@@ -20,9 +20,6 @@ pub trait LanguageNetwork: Module {
         state: Option<Self::State>,
     ) -> (Tensor<3>, Self::State);
 
-    /// The same state without what it was computed from: gradients stop here.
-    fn detach(state: Self::State) -> Self::State;
-
     /// Number of different tokens.
     fn vocabulary(&self) -> usize;
 }

@@ -1,36 +1,39 @@
-use std::cell::RefCell;
-
 use burn::nn::loss::CrossEntropyLossConfig;
+use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
-use tinderbox_nn::LanguageNetwork;
+use tinderbox_nn::{LanguageNetwork, RecurrentState};
 
-use crate::{Logits, Step, StepError, Task};
+use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 
 /// Prediction of the next token by any [`LanguageNetwork`]; the loss is the cross-entropy, a mean over
 /// the tokens of the batch.
 ///
 /// Where a batch continues the one before ([`TokenBatch::continues`]) the state of the model is carried
 /// on, detached: gradients end at the start of the batch (truncated back-propagation through time).
-/// Elsewhere, so at the start of every epoch and of the validation data, it starts anew.
+/// Elsewhere it starts anew.
 ///
 /// The metrics see [`Logits`] with a row for each token: `Perplexity`, `Accuracy`.
-#[derive(Debug)]
-pub struct LanguageModeling<S> {
-    carried: RefCell<Option<S>>,
-}
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LanguageModeling;
 
-impl<S> LanguageModeling<S> {
-    /// A task that carries nothing yet.
-    pub fn new() -> Self {
-        Self {
-            carried: RefCell::new(None),
-        }
+/// The state of a recurrent network; `None` before the first batch.
+impl TaskState for Option<RecurrentState> {
+    fn detach(&mut self) {
+        *self = self.take().map(RecurrentState::detach);
     }
-}
 
-impl<S> Default for LanguageModeling<S> {
-    fn default() -> Self {
-        Self::new()
+    fn save(&self, tensors: &mut Vec<TensorData>) {
+        let (hidden, memory): (Option<Tensor<3>>, Option<Tensor<3>>) = match self {
+            Some(state) => (Some(state.hidden.clone()), state.memory.clone()),
+            None => (None, None),
+        };
+        (hidden, memory).save(tensors);
+    }
+
+    fn load(tensors: &mut SavedTensors, device: &Device) -> Option<Self> {
+        let (hidden, memory): (Option<Tensor<3>>, Option<Tensor<3>>) =
+            TaskState::load(tensors, device)?;
+        Some(hidden.map(|hidden| RecurrentState { hidden, memory }))
     }
 }
 
@@ -77,17 +80,23 @@ fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
     Ok(())
 }
 
-impl<M: LanguageNetwork> Task<M, TokenBatch> for LanguageModeling<M::State>
+impl<M: LanguageNetwork> Task<M, TokenBatch> for LanguageModeling
 where
-    M::State: 'static,
+    Option<M::State>: TaskState,
 {
     type Output = Logits;
+    type State = Option<M::State>;
 
-    fn step(&self, model: &M, batch: TokenBatch) -> Result<Step<Logits>, StepError> {
+    fn step(
+        &self,
+        model: &M,
+        batch: TokenBatch,
+        state: &mut Self::State,
+    ) -> Result<Step<Logits>, StepError> {
         check(&batch, model.vocabulary())?;
-        let before = self.carried.take().filter(|_| batch.continues);
+        let before = state.take().filter(|_| batch.continues);
         let (logits, after) = model.forward(batch.inputs, before);
-        self.carried.replace(Some(M::detach(after)));
+        *state = Some(after);
         let [rows, steps, vocabulary] = logits.dims();
         let tokens = rows * steps;
         let output = Logits {
@@ -112,7 +121,7 @@ mod tests {
     use tinderbox_nn::{Cell, Init, Initializer, Recurrent, RecurrentConfig, RecurrentState};
 
     use super::*;
-    use crate::{Accuracy, Clip, History, Perplexity, Resume, Run, TrainConfig, Trainer};
+    use crate::{Accuracy, Clip, History, Interval, Perplexity, Resume, Run, TrainConfig, Trainer};
 
     #[derive(Module, Debug)]
     struct Net {
@@ -135,10 +144,6 @@ mod tests {
             (self.linear.forward(outputs).swap_dims(0, 1), state)
         }
 
-        fn detach(state: RecurrentState) -> RecurrentState {
-            state.detach()
-        }
-
         fn vocabulary(&self) -> usize {
             VOCABULARY
         }
@@ -153,24 +158,20 @@ mod tests {
         }
     }
 
-    fn task() -> LanguageModeling<RecurrentState> {
-        LanguageModeling::new()
-    }
-
     /// 0, 1, 2, 3, 4, 0, …
     fn text(tokens: u32) -> Vec<u32> {
         (0..tokens).map(|id| id % VOCABULARY as u32).collect()
     }
 
     /// The loss of every batch.
-    fn losses(task: &LanguageModeling<RecurrentState>, loader: &TextLoader) -> Vec<f64> {
+    fn losses(state: &mut Option<RecurrentState>, loader: &TextLoader) -> Vec<f64> {
         let device = Device::flex();
         let model = net(&device);
         let batches = loader.epoch(0, 0, &device).unwrap();
         batches
             .map(|batch| {
-                let step = task.step(&model, batch.unwrap()).unwrap();
-                step.loss.mean.into_scalar()
+                let step = LanguageModeling.step(&model, batch.unwrap(), &mut *state);
+                step.unwrap().loss.mean.into_scalar()
             })
             .collect()
     }
@@ -178,17 +179,17 @@ mod tests {
     #[test]
     fn a_state_is_carried_within_an_epoch_of_a_sequential_partition_only() {
         let loader = |steps, sampling| TextLoader::new(text(41), steps, 2, sampling).unwrap();
-        let parts = losses(&task(), &loader(5, Sampling::Sequential));
-        let whole = losses(&task(), &loader(20, Sampling::Sequential));
+        let parts = losses(&mut None, &loader(5, Sampling::Sequential));
+        let whole = losses(&mut None, &loader(20, Sampling::Sequential));
         assert_eq!((parts.len(), whole.len()), (4, 1));
         let mean = parts.iter().sum::<f64>() / 4.0;
         assert!((mean - whole[0]).abs() < 1e-6, "{mean} {}", whole[0]);
         // What an epoch left does not reach the next one, or the validation data.
-        let used = task();
-        assert_eq!(losses(&used, &loader(5, Sampling::Sequential)), parts);
-        assert_eq!(losses(&used, &loader(5, Sampling::Sequential)), parts);
+        let mut used = None;
+        assert_eq!(losses(&mut used, &loader(5, Sampling::Sequential)), parts);
+        assert_eq!(losses(&mut used, &loader(5, Sampling::Sequential)), parts);
         // The windows are alike, and none knows what stood before it.
-        let alone = losses(&task(), &loader(5, Sampling::Random));
+        let alone = losses(&mut None, &loader(5, Sampling::Random));
         assert!((alone[0] - alone[3]).abs() < 1e-6, "{alone:?}");
         assert!((parts[0] - parts[3]).abs() > 1e-5, "{parts:?}");
     }
@@ -198,20 +199,20 @@ mod tests {
         let device = Device::flex().autodiff();
         let model = net(&device);
         let loader = TextLoader::new(text(41), 6, 2, Sampling::Sequential).unwrap();
-        let task = task();
+        let mut state = None;
         let counts: Vec<usize> = (loader.epoch(0, 0, &device).unwrap())
             .map(|batch| {
-                let step = task.step(&model, batch.unwrap()).unwrap();
+                let step = LanguageModeling.step(&model, batch.unwrap(), &mut state);
+                let step = step.unwrap();
+                state.detach();
                 let gradients = step.loss.mean.backward();
-                assert!(model.rnn.config().hidden == 8);
                 assert!(model.linear.weight.grad(&gradients).is_some());
                 step.loss.count
             })
             .collect();
         // The last windows have two steps.
         assert_eq!(counts, [12, 12, 12, 4]);
-        let carried = task.carried.take().unwrap();
-        assert!(!carried.hidden.is_tracked());
+        assert!(!state.unwrap().hidden.is_tracked());
     }
 
     #[test]
@@ -224,7 +225,8 @@ mod tests {
                 targets: tensor(targets),
                 continues: false,
             };
-            task().step(&model, batch).err().unwrap().to_string()
+            let step = LanguageModeling.step(&model, batch, &mut None);
+            step.err().unwrap().to_string()
         };
         assert!(step([[0, 5]], [[0, 1]]).contains("token id 5, but the model has 5"));
         assert!(step([[0, 1]], [[0, -1]]).contains("token id -1"));
@@ -238,27 +240,29 @@ mod tests {
             let loader = TextLoader::new(text(400), 5, 8, sampling).unwrap();
             let loader = loader.shuffle(Seed::new(3));
             let valid = TextLoader::for_evaluation(text(50), 5, 4).unwrap();
-            let run = |name: &str, epochs: usize, resume| -> History {
+            let place = |name: &str| folder.path().join(format!("{sampling:?} {name}"));
+            let run = |name: &str, resume| -> History {
                 let config = TrainConfig {
-                    epochs,
+                    epochs: 6,
                     learning_rate: 1.0,
                     clip: Some(Clip::Norm(1.0)),
                     ..TrainConfig::default()
                 };
-                let name = format!("{sampling:?} {name}");
                 let trainer = Trainer::new(config).unwrap();
                 let fitted = trainer
                     .metric(Perplexity::default())
                     .metric(Accuracy::default())
-                    .run(Run::open(folder.path().join(name)).unwrap())
+                    .run(Run::open(place(name)).unwrap())
+                    .checkpoint(Interval::Steps(7), 100)
                     .resume(resume)
-                    .fit(net(&device), &task(), &loader, Some(&valid))
+                    .fit(net(&device), &LanguageModeling, &loader, Some(&valid))
                     .unwrap();
                 fitted.history
             };
-            let whole = run("whole", 6, Resume::No);
-            run("parts", 3, Resume::No);
-            let parts = run("parts", 6, Resume::Latest);
+            let whole = run("whole", Resume::No);
+            // In the middle of the second epoch of ten steps.
+            let checkpoint = place("whole").join("checkpoints/step-000000014.ckpt");
+            let parts = run("parts", Resume::From(checkpoint));
             for name in [
                 "train_loss",
                 "valid_loss",
