@@ -121,7 +121,7 @@ fn step_of(batch: usize, loss_reduction: LossReduction) -> f32 {
     );
     let loader = Loader::new(data.unwrap(), batch).unwrap();
     let config = TrainConfig {
-        loss_reduction: divide,
+        loss_reduction,
         ..config(1, 0.001)
     };
     let zero = LinearInit {
