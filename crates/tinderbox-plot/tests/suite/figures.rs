@@ -3,6 +3,7 @@
 //! `TINDERBOX_FIGURES=folder cargo test -p tinderbox-plot --test suite figures` also writes them to
 //! a folder, for inspection.
 
+use crate::xml;
 use tinderbox_plot::{
     Image, Matrix, Plot, PlotError, Scale, Series, Spacing, Surface, bars, confusion_matrix,
     contour, curves, heat_map, histogram, image_grid, learning_rates, line, predicted_vs_actual,

@@ -157,15 +157,14 @@ fn the_state_is_carried_saved_and_never_crosses_to_validation() {
     let start = Recurrent::new(3);
     let fit = |name: &str, resume: Resume, stop: Option<usize>| {
         let flag = StopFlag::new();
-        let mut trainer = Trainer::new(config(12))
+        // A resumed run has the same callbacks; step 0 is never reached.
+        let trainer = Trainer::new(config(12))
             .unwrap()
             .metric(Accuracy::default())
             .run(run(name))
             .resume(resume)
-            .stop_flag(flag.clone());
-        if let Some(step) = stop {
-            trainer = trainer.callback(StopAfter(step, flag));
-        }
+            .stop_flag(flag.clone())
+            .callback(StopAfter(stop.unwrap_or(0), flag));
         let fitted = trainer.fit(start.clone(), &NextToken, &train, Some(&valid));
         fitted.unwrap()
     };
@@ -174,7 +173,7 @@ fn the_state_is_carried_saved_and_never_crosses_to_validation() {
     // Without the carried state three of four tokens can be known at most.
     assert_eq!(last.get("valid_accuracy"), Some(1.0), "{last:?}");
 
-    // In the middle of the third epoch, and on from there.
+    // Stopped in the middle of the third epoch, then resumed.
     let stopped = fit("parts", Resume::No, Some(2 * 40 + 17)).stop_reason;
     assert!(matches!(stopped, StopReason::Interrupted(Some(_))));
     let parts = fit("parts", Resume::Latest, None);

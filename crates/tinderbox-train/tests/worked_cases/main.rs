@@ -31,7 +31,7 @@ fn config(epochs: usize) -> TrainConfig {
     TrainConfig {
         epochs,
         learning_rate: 0.02,
-        optimizer: OptimizerConfig::by_name("adam").expect("an optimizer of that name"),
+        optimizer: OptimizerConfig::adam().into(),
         ..TrainConfig::default()
     }
 }

@@ -51,7 +51,7 @@ impl Translator {
         let keys = self.source_positions.weight.val().unsqueeze::<3>();
         let queries = self.target_positions.weight.val().unsqueeze::<3>();
         let scores = queries.matmul(keys.transpose()); // [1, LENGTH, LENGTH]
-        let padding = (1.0 - source.mask).reshape([batch, 1, length]) * -1e9;
+        let padding = (source.mask.neg() + 1.0).reshape([batch, 1, length]) * -1e9;
         let attention = softmax(scores + padding, 2);
         self.output.forward(attention.matmul(values))
     }
