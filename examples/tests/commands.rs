@@ -392,15 +392,13 @@ fn what_is_wrong_with_predicting_is_told() {
     std::fs::write(&description, sound).unwrap();
     let features = bundle.join("features.json");
     let sound = std::fs::read_to_string(&features).unwrap();
-    std::fs::write(
-        &features,
-        sound.replacen("\"format\": 2", "\"format\": 7", 1),
-    )
-    .unwrap();
+    let other = sound.replacen("\"format\": 3", "\"format\": 7", 1);
+    assert_ne!(other, sound);
+    std::fs::write(&features, other).unwrap();
     refused(
         &bundle,
         &iris,
-        &["features.json", "format 7", "this version reads format 2"],
+        &["features.json", "format 7", "this version reads format 3"],
     );
 }
 

@@ -191,7 +191,7 @@ mod tests {
         };
         assert_eq!(bits(read.0.as_ref().unwrap()), bits(&hidden));
         let cell = &read.1.0[0];
-        assert_eq!(cell.to_data().to_vec::<f32>().unwrap(), [2.0, 4.0, 6.0]);
+        assert_eq!(cell.to_data().try_to_vec::<f32>().unwrap(), [2.0, 4.0, 6.0]);
         assert!(!cell.is_tracked() && cell.device() == device);
         assert!(read.1.1.is_none());
         // It is the state of the program, or none.
