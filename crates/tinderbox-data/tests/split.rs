@@ -114,7 +114,7 @@ fn classes_are_drawn_at_random_and_small_ones_are_for_training() {
     );
     let error = error.unwrap_err().to_string();
     assert!(
-        error.contains("5 classes") && error.contains("Random"),
+        error.contains("5 classes") && error.contains("join small classes"),
         "{error}"
     );
 }
