@@ -9,6 +9,7 @@ mod linear_regression;
 mod polynomial;
 mod schedules;
 mod scratch;
+mod sequences;
 mod table;
 mod weight_decay;
 
@@ -58,6 +59,7 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         schedules::CURVES,
         images::EXPERIMENTS,
         schedules::TRAINING_RUNS,
+        sequences::EXPERIMENTS,
     ]
     .into_iter()
     .flatten()
@@ -127,6 +129,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 29);
+        assert_eq!(names.len(), 33);
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox::prelude::*;
 
 use super::images::ImageTraining;
+use super::sequences::TextTraining;
 use super::table::{Row, Table};
 use super::{Args, Band};
 
@@ -29,6 +30,8 @@ pub enum Work {
     Measure(fn(&SeedRun) -> Result<Vec<f64>>),
     /// Trains an image model: as the course does, or a smaller run with `--quick`.
     Train(ImageTraining),
+    /// Trains a language model, in the same way.
+    TrainText(TextTraining),
 }
 
 /// The run of one seed.
@@ -72,6 +75,7 @@ impl Experiment {
             seconds: outcomes.iter().map(|one| one.seconds).collect(),
             quick: match &self.work {
                 Work::Train(training) if args.quick => Some(training.quick.to_string()),
+                Work::TrainText(training) if args.quick => Some(training.quick.to_string()),
                 _ => None,
             },
             rows: rows.collect(),
@@ -88,6 +92,7 @@ impl Experiment {
         let settings = match &self.work {
             Work::Measure(_) => format!("{device:?}"),
             Work::Train(training) => format!("{device:?}: {}", training.settings(args.quick)),
+            Work::TrainText(training) => format!("{device:?}: {}", training.settings(args.quick)),
         };
         let file = folder.join(format!("seed-{seed}.json"));
         if args.resume
@@ -107,6 +112,7 @@ impl Experiment {
         let metrics = match &self.work {
             Work::Measure(measure) => measure(&run)?,
             Work::Train(training) => training.metrics(self.bands, args.quick, &run)?,
+            Work::TrainText(training) => training.metrics(args.quick, &run)?,
         };
         let outcome = Outcome {
             settings,
