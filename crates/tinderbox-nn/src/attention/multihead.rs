@@ -266,7 +266,7 @@ mod tests {
                 })
                 .collect()
         };
-        for row in 0..batch {
+        for (row, &length) in lengths.iter().enumerate().take(batch) {
             for step in 0..steps {
                 let at = (row * steps + step) * size;
                 let query = project(&q[at..at + size], 0);
@@ -277,7 +277,7 @@ mod tests {
                         let at = (row * keys + key) * size;
                         project(&kv[at..at + size], which)[range.clone()].to_vec()
                     };
-                    let weights: Vec<f64> = (0..lengths[row] as usize)
+                    let weights: Vec<f64> = (0..length as usize)
                         .map(|key| {
                             let key = of(key, 1);
                             let dot: f64 = query[range.clone()]
