@@ -250,8 +250,8 @@ fn a_report_says_which_columns_the_training_rows_left_out() {
 fn the_column_list_says_what_is_not_usual() {
     let mut x: Vec<f64> = (0..1000).map(f64::from).map(|x| x * 7.0 % 1000.0).collect();
     x[3] = 1e30;
-    // 40 usual categories, and 200 that are too rare for a feature of their own.
-    let category = |i: i32| if i < 800 { i % 40 } else { i };
+    // 30 usual categories, and 400 that are too rare for a feature of their own.
+    let category = |i: i32| if i < 600 { i % 30 } else { i };
     let words: Vec<String> = (0..1000).map(|i| format!("w{}", category(i))).collect();
     let frame =
         df!("x" => x, "usual" => [0.5, 1.5].repeat(500), "w" => words, "y" => vec![1.0; 1000])
