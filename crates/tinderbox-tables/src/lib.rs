@@ -3,7 +3,7 @@
 //! * [`read`] opens a file of any common format as a polars frame; [`take`] selects rows;
 //!   [`stratified_by`], [`grouped_by`] and [`ordered_by`] make a split by a column.
 //! * [`FeatureSpec`] states which columns become features and how; fitted to the training rows it becomes
-//!   [`Features`], which turns any frame into [`Rows`](tinderbox_data::Rows) of `f32`.
+//!   [`Features`], which turns any frame into [`Rows`] of `f32`.
 //! * [`StreamLoader`] returns the rows of files larger than memory in batches.
 //!
 //! No other library crate of the workspace depends on polars except the facade.
