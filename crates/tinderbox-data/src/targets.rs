@@ -65,7 +65,7 @@ pub trait Target: Clone + Send + Sync + 'static {
     type Tensor: Send + 'static;
     /// Moves gathered targets to a device.
     fn into_tensor(self, device: &Device) -> Self::Tensor;
-    /// A digest of all targets; `None` by default. See [`Examples::digest`].
+    /// A digest of all targets; `None` by default. See [`Examples::digest`](crate::Examples::digest).
     fn digest(&self) -> Option<u64> {
         None
     }
