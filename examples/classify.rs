@@ -1,6 +1,6 @@
-//! The classes of pictures, predicted by a bundle of the example `image_classifier`.
+//! The classes of images, predicted by a bundle of the example `image_classifier`.
 //!
-//! `cargo run --example classify -- BUNDLE PICTURE…`
+//! `cargo run --example classify -- BUNDLE IMAGE…`
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -11,14 +11,14 @@ use tinderbox::image::ImageClassifier;
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
-#[command(about = "Prints the most probable classes of pictures.")]
+#[command(about = "Prints the most probable classes of images.")]
 pub struct Args {
     /// The folder `bundle` of a finished run.
     bundle: PathBuf,
-    /// PNG or JPEG files of any size; grey and colour are converted to what the model takes.
+    /// Image files of any size; grayscale and color are converted to the input of the model.
     #[arg(required = true)]
-    pictures: Vec<PathBuf>,
-    /// Number of classes to print for each picture.
+    images: Vec<PathBuf>,
+    /// Number of classes to print for each image.
     #[arg(long, default_value_t = 3)]
     top: usize,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
@@ -32,14 +32,14 @@ pub fn classify(args: &Args) -> Result<String> {
     let classifier = ImageClassifier::open(&args.bundle, &device)?;
     let classes = &classifier.config().classes;
     let files: Vec<String> = args
-        .pictures
+        .images
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     let (file_width, class_width) = (widest(&files), widest(classes));
 
     let mut table = String::new();
-    for (file, probabilities) in files.iter().zip(classifier.predict(&args.pictures)?) {
+    for (file, probabilities) in files.iter().zip(classifier.predict(&args.images)?) {
         let mut ranked: Vec<_> = classes.iter().zip(probabilities).collect();
         ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
         let mut file = file.as_str();

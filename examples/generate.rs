@@ -20,20 +20,20 @@ struct Args {
     /// The text to continue; characters that the model does not know are read as <unk>.
     #[arg(long)]
     prefix: String,
-    /// Tokens to write: characters or words, as the model was trained.
+    /// Number of tokens to generate: characters or words, as the model was trained.
     #[arg(long, default_value_t = 200)]
     length: usize,
-    /// Draw from the model's probabilities; below 1 more careful, above 1 more daring. Without it (and
+    /// Sample with this temperature; below 1 more conservative, above 1 more random. Without it (and
     /// without --top-k and --top-p) the most probable token is taken each time.
     #[arg(long, allow_negative_numbers = true)]
     temperature: Option<f64>,
-    /// Draw among the K most probable tokens.
+    /// Sample from the K most probable tokens.
     #[arg(long, value_name = "K")]
     top_k: Option<usize>,
-    /// Draw among the most probable tokens that together reach the probability P.
+    /// Sample from the most probable tokens whose probabilities together reach P.
     #[arg(long, value_name = "P", allow_negative_numbers = true)]
     top_p: Option<f64>,
-    /// The seed of the draws.
+    /// The random seed.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …

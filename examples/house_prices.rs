@@ -16,7 +16,7 @@ use tinderbox::tables::{FeatureSpec, Features, read, take};
 use tinderbox::tabular::Predicted;
 use tinderbox::train::Metric;
 
-/// Parts of the rows, each of which is validated on once.
+/// Number of folds.
 const FOLDS: usize = 5;
 /// Number of passes over the training data.
 const EPOCHS: usize = 100;
@@ -31,7 +31,7 @@ fn main() -> Result<()> {
     let folder = fetch("house-prices")?;
     let train = read(folder.join("kaggle_house_pred_train.csv"))?;
     let test = read(folder.join("kaggle_house_pred_test.csv"))?;
-    // As in the course: both tables together decide means, deviations and categories.
+    // As in the course: means, deviations and categories are those of both tables.
     let inputs = train.clone().drop(by_name(["SalePrice"], true, false));
     let types = UnionArgs {
         to_supertypes: true,
@@ -143,7 +143,7 @@ pub fn folds(
     Ok((train_sum / FOLDS as f64, valid_sum / FOLDS as f64))
 }
 
-/// The linear model of the course: prices in dollars, squared error, PyTorch's first weights.
+/// The linear model of the course: prices in dollars, squared error, PyTorch's initial weights.
 fn fit(
     features: &Features,
     train: &DataFrame,

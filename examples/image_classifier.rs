@@ -4,9 +4,9 @@
 //! `cargo run --example image_classifier -- --model resnet18 --data FOLDER --resize 64`
 //!
 //! The run folder gets curves, the confusion matrix, the scores of every class, a grid of
-//! predictions and a bundle. With `--weights FILE` training starts from the weights of a file, as
-//! torchvision has them; `--freeze layer1 --head-lr 0.1` keeps a part of them fixed and gives the last
-//! layer a learning rate of its own.
+//! predictions and a bundle. With `--weights FILE` training starts from the weights of a file, such as
+//! those of torchvision; `--freeze layer1 --head-lr 0.1` keeps a part of them fixed and gives the last
+//! layer its own learning rate.
 
 use std::path::PathBuf;
 
@@ -19,7 +19,7 @@ use tinderbox::image::{Augment, Normalize, Parts, Trained, Training};
 use tinderbox::models::find;
 use tinderbox::prelude::*;
 
-/// The longest side of pictures in a folder that are not resized.
+/// The longest side of images in a folder that are not resized.
 const LARGEST: usize = 64;
 
 /// How pixels are shifted and scaled.
@@ -41,17 +41,17 @@ pub struct Args {
     /// without the folders train, valid and test above, or the binary batches of CIFAR-10.
     #[arg(long, default_value = "fashion-mnist")]
     data: String,
-    /// Resize images to this many rows and columns; default: the size they have, and 64 for pictures of a
+    /// Resize images to this many rows and columns; default: the size they have, and 64 for images of a
     /// folder that are larger or have different sizes.
     #[arg(long, value_name = "SIDE", value_parser = output::positive::<usize>)]
     resize: Option<usize>,
-    /// Make the pictures of a folder grey.
+    /// Convert the images of a folder to grayscale.
     #[arg(long)]
     grey: bool,
     /// The color behind transparent pixels, as #rrggbb.
     #[arg(long, default_value = "#ffffff", value_parser = color)]
     background: Color,
-    /// Leave out pictures that cannot be read, and list them.
+    /// Leave out images that cannot be read, and list them.
     #[arg(long)]
     skip_damaged: bool,
     /// Change every training image at random in every epoch: shifted by up to an eighth of its size and,
@@ -134,7 +134,7 @@ pub fn run(args: &Args) -> Result<Trained> {
         .label_smoothing(args.label_smoothing)
         .background(args.background.0);
     if args.augment {
-        // Mirrored digits are no digits.
+        // Mirrored digits are not digits.
         let mirror = args.data != "mnist";
         training = training.augment(Augment { mirror });
     }

@@ -1,4 +1,4 @@
-//! A language model of characters: predict what follows, one character at a time.
+//! A language model of characters: predict the next character, one at a time.
 //!
 //! Dive into Deep Learning, "Concise Implementation of Recurrent Neural Networks", GRU, LSTM and deep
 //! networks. Data: the first 10,000 characters of The Time Machine; `--data FILE` takes any text.
@@ -25,7 +25,7 @@ const EPOCHS: usize = 500;
 const BATCH_SIZE: usize = 32;
 /// Characters in a window: how far back a gradient goes.
 const STEPS: usize = 35;
-/// Characters of The Time Machine to learn from.
+/// Characters of The Time Machine to train on.
 const TOKENS: usize = 10_000;
 
 #[derive(clap::Parser)]
@@ -33,7 +33,7 @@ const TOKENS: usize = 10_000;
 struct Args {
     #[command(flatten)]
     common: Common,
-    /// rnn, gru, lstm, deep, or bidirectional (which sees what it is to predict: a warning).
+    /// rnn, gru, lstm, deep, or bidirectional (which sees the text that it must predict: a warning).
     #[arg(long, default_value = "rnn")]
     model: String,
     /// A text of the catalog, or a file.
@@ -42,7 +42,7 @@ struct Args {
     /// Tokens are words instead of characters.
     #[arg(long)]
     words: bool,
-    /// Learn from this many tokens; default: 10,000 of The Time Machine, nine tenths of another text.
+    /// Train on this many tokens; default: 10,000 of The Time Machine, nine tenths of another text.
     #[arg(long)]
     tokens: Option<usize>,
     /// Leave out tokens that occur less often in the training text.
@@ -54,13 +54,13 @@ struct Args {
     /// Tokens in a window.
     #[arg(long, default_value_t = STEPS)]
     steps: usize,
-    /// Windows in random order, each without what stands before it.
+    /// Windows in random order, each without the text before it.
     #[arg(long)]
     random: bool,
-    /// Stop after so many epochs without a better held-out loss, and keep the best epoch.
+    /// Stop after this many epochs without a better held-out loss, and keep the best epoch.
     #[arg(long, value_name = "EPOCHS")]
     patience: Option<usize>,
-    /// What the trained model continues.
+    /// The text that the trained model continues.
     #[arg(long, default_value = "time traveller")]
     prefix: String,
 }
@@ -94,10 +94,10 @@ fn main() -> Result<()> {
         },
     )?;
     let ids: Vec<u32> = tokens.iter().map(|token| vocab.id(token)).collect();
-    // A fifth as much, of what follows, is held out.
+    // The text after it, a fifth as long, is held out.
     let held_out = &ids[training..ids.len().min(training + training / 5)];
     say!(
-        "{training} of {} tokens to learn from, {} held out, {} in the vocabulary",
+        "{training} of {} tokens to train on, {} held out, {} in the vocabulary",
         ids.len(),
         held_out.len(),
         vocab.len()
@@ -169,8 +169,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the course publishes of a model: its learning rate, and 5 to 95 percent of the perplexities of
-/// 70 to 117 runs, on the text that was learnt.
+/// The published results of the course for a model: its learning rate, and 5 to 95 percent of the perplexities of
+/// 70 to 117 runs, on the training text.
 struct Published {
     learning_rate: f64,
     perplexity: [f64; 2],

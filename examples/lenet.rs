@@ -1,7 +1,7 @@
-//! LeNet: convolutions look at small patches, the same way everywhere in the image.
+//! LeNet: convolutions apply the same small filters everywhere in the image.
 //!
 //! LeCun et al. 1998; Dive into Deep Learning, "Convolutional Neural Networks (LeNet)". Data:
-//! Fashion-MNIST, 60,000 images of 28 x 28 grey pixels, fetched once.
+//! Fashion-MNIST, 60,000 images of 28 x 28 gray pixels, fetched once.
 //! `cargo run --example lenet`
 
 use anyhow::Result;
@@ -16,7 +16,7 @@ use tinderbox::prelude::*;
 const EPOCHS: usize = 10;
 /// Images whose mean gradient makes one step.
 const BATCH_SIZE: usize = 256;
-/// A large learning rate, because sigmoids pass small gradients on.
+/// A large learning rate, because the gradients of sigmoids are small.
 const LEARNING_RATE: f64 = 0.9;
 
 fn main() -> Result<()> {

@@ -24,7 +24,7 @@ pub struct Page {
     figures: Vec<(String, String)>,
 }
 
-/// Where the lines of a page go.
+/// The output of a page.
 enum Output {
     /// Nowhere: a test reads the page.
     Memory,

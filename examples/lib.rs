@@ -1,4 +1,4 @@
-//! What the examples share: the common command line, and lines that compare a result with a reference.
+//! Shared parts of the examples: the common command line, and lines that compare a result with a reference.
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
@@ -15,10 +15,11 @@ use tinderbox::image::Training as ImageTraining;
 use tinderbox::prelude::*;
 #[cfg(feature = "tables")]
 use tinderbox::tabular::Training as TableTraining;
+use tinderbox::train::{Interval, Limit};
 
 pub use output::unless_interrupted;
 
-/// The options that every example takes. An option that is not given is the example's own choice.
+/// The options that every example takes. An option that is not given has the example's own default.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Common {
     /// Number of passes over the training data (epochs).
@@ -46,12 +47,34 @@ pub struct Common {
     /// Resume from a checkpoint: latest, last-good (skips damaged ones), or a file.
     #[arg(long, num_args = 0..=1, default_missing_value = "latest", require_equals = true)]
     pub resume: Option<Resume>,
-    /// Write a checkpoint every so many optimizer steps instead of every epoch.
+    /// Stop the run after this many optimizer steps, unless its epochs end earlier.
+    #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
+    pub max_steps: Option<usize>,
+    /// Stop the run after this many minutes, unless its epochs end earlier.
+    #[arg(long, value_name = "MINUTES")]
+    pub minutes: Option<f64>,
+    /// Validate every STEPS optimizer steps instead of every epoch.
+    #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
+    pub validate_steps: Option<usize>,
+    /// Try the whole run on one batch of everything, within seconds.
+    #[arg(long, conflicts_with = "overfit")]
+    pub quick_try: bool,
+    /// Train on the same first batches in every epoch: without a mistake the loss comes close to 0.
+    #[arg(
+        long,
+        value_name = "BATCHES",
+        num_args = 0..=1,
+        default_missing_value = "1",
+        require_equals = true,
+        value_parser = output::positive::<usize>
+    )]
+    pub overfit: Option<usize>,
+    /// Write a checkpoint every STEPS optimizer steps instead of every epoch.
     #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
     pub checkpoint_steps: Option<usize>,
 }
 
-/// Sets what the command line gives: both kinds of training runs have the same methods. Progress is
+/// Applies the options of the command line: both kinds of training runs have the same methods. Progress is
 /// shown, notes are printed, and Ctrl-C stops the run after a checkpoint.
 macro_rules! with_options {
     ($common:expr, $name:expr, $training:expr) => {{
@@ -65,11 +88,10 @@ macro_rules! with_options {
         if let Some(learning_rate) = common.lr {
             training = training.learning_rate(learning_rate);
         }
-        if let Some(decay) = common.ema {
-            training = training.configure(move |config| config.ema_decay = Some(decay));
-        }
+        let own = common.clone();
+        training = training.configure(move |config| own.change(config));
         if let Some(steps) = common.checkpoint_steps {
-            training = training.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
+            training = training.checkpoint(Interval::Steps(steps), 2);
         }
         training = match common.folder()? {
             Some(folder) => training.run_folder(folder),
@@ -85,7 +107,7 @@ macro_rules! with_options {
     }};
 }
 
-/// Where the runs of an example are.
+/// The folder of the runs of an example.
 fn runs(name: &str) -> PathBuf {
     PathBuf::from("runs").join(name)
 }
@@ -148,13 +170,27 @@ impl Common {
         Ok(with_options!(self, name, training))
     }
 
+    /// Applies the options of the command line to any training run.
+    fn change(&self, config: &mut TrainConfig) {
+        config.ema_decay = self.ema.or(config.ema_decay);
+        config.max_steps = self.max_steps.or(config.max_steps);
+        config.max_minutes = self.minutes.or(config.max_minutes);
+        if let Some(steps) = self.validate_steps {
+            config.validate = Interval::Steps(steps);
+        }
+        if self.quick_try {
+            config.limit = Limit::QuickTry;
+        }
+        if let Some(batches) = self.overfit {
+            config.limit = Limit::Overfit(batches);
+        }
+    }
+
     /// A trainer that shows its progress, records the run (with these settings) and writes a checkpoint on
     /// Ctrl-C; pass its result to [`unless_interrupted`].
     pub fn trainer<M: Module, O>(&self, config: TrainConfig, run: &Run) -> Result<Trainer<M, O>> {
-        let config = TrainConfig {
-            ema_decay: self.ema.or(config.ema_decay),
-            ..config
-        };
+        let mut config = config;
+        self.change(&mut config);
         run.write_config(&config)?;
         let mut trainer = Trainer::new(config)?
             .callback(Progress::new())
@@ -162,7 +198,7 @@ impl Common {
             .resume(self.resume())
             .stop_flag(StopFlag::on_ctrl_c()?);
         if let Some(steps) = self.checkpoint_steps {
-            trainer = trainer.checkpoint(tinderbox::train::Interval::Steps(steps), 2);
+            trainer = trainer.checkpoint(Interval::Steps(steps), 2);
         }
         Ok(trainer)
     }
@@ -175,7 +211,7 @@ pub fn expected(what: &str, expected: impl std::fmt::Display, got: impl std::fmt
 
 /// The command line of an example without options of its own.
 #[derive(clap::Parser, Clone, Debug)]
-#[command(about = "An example of Tinderbox; its first lines say what it shows.")]
+#[command(about = "An example of Tinderbox; its first lines describe it.")]
 pub struct Args {
     /// The options that every example takes.
     #[command(flatten)]

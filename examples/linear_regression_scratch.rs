@@ -9,7 +9,7 @@ use examples::{expected, say};
 use tinderbox::data::synthetic;
 use tinderbox::prelude::*;
 
-/// What the data were made with: y = 2 x1 - 3.4 x2 + 4.2, and a little noise.
+/// The true parameters of the data: y = 2 x1 - 3.4 x2 + 4.2, and a little noise.
 pub const TRUTH: ([f64; 2], f64) = ([2.0, -3.4], 4.2);
 
 fn main() -> Result<()> {
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What the training found.
+/// The result of training.
 pub struct Learned {
     /// Half the mean squared error over all examples, after each epoch.
     pub losses: Vec<f64>,
@@ -58,7 +58,7 @@ pub fn train(
     seed: Seed,
     plain: &Device,
 ) -> Result<Learned> {
-    // Tensors made on this device remember how they came to be, so that they can be differentiated.
+    // Tensors made on this device record the operations that made them, so that they can be differentiated.
     let device = plain.clone().autodiff();
 
     let data = synthetic::linear(&TRUTH.0, TRUTH.1, 0.01, 1000, seed.child("data"))?;

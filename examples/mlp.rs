@@ -1,7 +1,7 @@
 //! A multilayer perceptron: a hidden layer and a nonlinearity between pixels and classes.
 //!
 //! Dive into Deep Learning, "Concise Implementation of Multilayer Perceptrons". Data: Fashion-MNIST,
-//! 60,000 images of 28 x 28 grey pixels, fetched once.
+//! 60,000 images of 28 x 28 gray pixels, fetched once.
 //! `cargo run --example mlp`
 
 use anyhow::Result;

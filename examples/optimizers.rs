@@ -21,14 +21,14 @@ pub struct Entry {
     pub rate: f64,
     pub batch: usize,
     pub epochs: usize,
-    /// What is differentiated: half the squared error in the versions from scratch, the squared error
+    /// The loss: half the squared error in the versions from scratch, the squared error
     /// in the concise ones.
     pub loss: Loss,
     /// The median of the final losses that the course published.
     pub published: f64,
 }
 
-/// The chapter's trainings with its settings, then the optimizers that it leaves out.
+/// The chapter's training runs with its settings, then the optimizers that it leaves out.
 pub fn entries() -> Vec<Entry> {
     let momentum = |momentum| OptimizerConfig::from(OptimizerConfig::sgd().momentum(momentum));
     let adagrad = || OptimizerConfig::from(OptimizerConfig::adagrad());
@@ -36,7 +36,7 @@ pub fn entries() -> Vec<Entry> {
     let adadelta = |epsilon| OptimizerConfig::from(OptimizerConfig::adadelta().epsilon(epsilon));
     let adam = |epsilon| OptimizerConfig::from(OptimizerConfig::adam().epsilon(epsilon));
     let yogi = OptimizerConfig::yogi().into();
-    // Batch 10 and two epochs from scratch, four of the concise versions, unless it is said otherwise.
+    // Batch 10 and two epochs from scratch, four of the concise versions, unless stated otherwise.
     let scratch = |name, optimizer, rate, published| Entry {
         name,
         optimizer,
@@ -124,7 +124,7 @@ pub fn airfoil() -> Result<Rows> {
     Ok(rows.gather(&(0..1500).collect::<Vec<_>>()))
 }
 
-/// Half the mean squared error of the exact solution: the least that a linear model can have.
+/// Half the mean squared error of the exact solution: the lower bound for linear models.
 pub fn floor(data: &Rows) -> Result<f64> {
     let (x, y) = (data.features(), data.targets());
     Ok(least_squares(x.as_slice(), x.width(), y.as_slice(), 1)?.mse[0] / 2.0)
@@ -195,7 +195,7 @@ fn main() -> Result<()> {
     say!("the exact solution: {floor:.4}\n");
 
     let mut table =
-        String::from("| optimizer | rate | batch | epochs | loss | published | time an epoch |\n");
+        String::from("| optimizer | rate | batch | epochs | loss | published | time per epoch |\n");
     table += "| --- | ---: | ---: | ---: | ---: | ---: | ---: |\n";
     let mut curves = Vec::new();
     for mut entry in entries().into_iter().chain(beyond()) {

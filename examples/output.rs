@@ -1,4 +1,4 @@
-//! How programs print and end.
+//! How programs print and exit.
 
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
@@ -12,7 +12,7 @@ use tinderbox::train::{StopFlag, TrainError};
 
 /// Prints a line, like `println!`, to an output that may have been closed.
 ///
-/// `println!` panics when the reader of a pipe has gone (`models | head -1`); here nothing more is
+/// `println!` panics when the reader of a pipe has exited (`models | head -1`); here nothing more is
 /// printed, and the program continues.
 #[macro_export]
 macro_rules! say {
@@ -34,7 +34,7 @@ pub fn print(text: Arguments) {
 pub fn positive<T: TryFrom<u64>>(text: &str) -> Result<T, String> {
     let number = text.parse::<NonZero<u64>>().ok();
     let number = number.and_then(|number| T::try_from(number.get()).ok());
-    number.ok_or_else(|| "write a whole number from 1 on".into())
+    number.ok_or_else(|| "give a whole number of at least 1".into())
 }
 
 /// An error that may mean that the user interrupted the program.
@@ -92,7 +92,7 @@ pub fn unless_interrupted<T, E: MaybeInterrupted>(result: Result<T, E>) -> Resul
     std::process::exit(stop.exit_code().unwrap_or(130))
 }
 
-/// Ends the program, with the exit code of the signal, if Ctrl-C or SIGTERM came; `advice` says what there is
+/// Ends the program, with the exit code of the signal, if Ctrl-C or SIGTERM came; `advice` tells the user what
 /// to do.
 pub fn end_if_stopped(stop: &StopFlag, advice: &str) {
     if stop.is_set() {

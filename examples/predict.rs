@@ -38,7 +38,7 @@ fn is_input(out: &Path, input: &Path) -> bool {
 }
 
 /// Whether the error is that of a pipe without a reader, as with `| head`.
-fn nobody_reads(error: &anyhow::Error) -> bool {
+fn has_no_reader(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| cause.downcast_ref());
     let mut kinds = kinds.map(std::io::Error::kind);
     kinds.any(|kind| kind == std::io::ErrorKind::BrokenPipe)
@@ -66,7 +66,7 @@ fn main() -> Result<()> {
         .predict_csv(&frame, &args.out)
         .with_context(|| args.file.display().to_string());
     let written = match written {
-        Err(error) if nobody_reads(&error) => return Ok(()),
+        Err(error) if has_no_reader(&error) => return Ok(()),
         written => written?,
     };
     // To the error output: predictions may go to the standard output.
@@ -87,7 +87,7 @@ fn main() -> Result<()> {
     }
     let seconds = start.elapsed().as_secs_f64();
     say!(
-        "{rows} rows in {seconds:.2} s ({:.0} a second)",
+        "{rows} rows in {seconds:.2} s ({:.0} per second)",
         rows as f64 / seconds
     );
     say!("written: {}", args.out.display());

@@ -1,4 +1,4 @@
-//! How a user's table is read, and what is printed about it: for every example that takes one.
+//! Options and output for reading a table, shared by the examples that take one.
 
 use anyhow::{Context, Result};
 use tinderbox::tables::{
@@ -13,7 +13,7 @@ use crate::say;
 #[derive(clap::Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Reading the table")]
 pub struct ReadArgs {
-    /// The separator of fields: a character, or the word tab or whitespace.
+    /// The separator of fields: a character, tab or whitespace.
     #[arg(long)]
     pub separator: Option<Separator>,
     /// A text that means a missing value, such as n/a; may be given several times.
@@ -97,7 +97,7 @@ impl ReadArgs {
     }
 }
 
-/// Prints how each column is used: a line each.
+/// Prints how each column is used, one line each.
 pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;
     let names: Vec<&str> = schema.iter_names().map(|name| name.as_str()).collect();
@@ -118,7 +118,7 @@ pub fn print_trained(trained: &Trained) {
     }
 }
 
-/// Prints how columns with special cells (dates, decimal commas, percentages, …) were read: a line each.
+/// Prints how columns with special cells (dates, decimal commas, percentages, …) were read, one line each.
 pub fn print_notes(format: &TableFormat) {
     for column in &format.columns {
         if !column.notes.is_empty() {

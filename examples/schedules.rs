@@ -1,7 +1,7 @@
 //! Learning rates over time: every schedule as a curve.
 //!
 //! Dive into Deep Learning, section "Learning Rate Scheduling": its five schedules over 30 epochs with its
-//! settings, then those that other papers added.
+//! settings, then those of other papers.
 //! `cargo run --example schedules`
 
 use anyhow::Result;
@@ -26,7 +26,7 @@ pub fn course() -> Vec<(&'static str, f64, Schedule)> {
     ]
 }
 
-/// What the section leaves out, each from a learning rate of 0.3.
+/// Schedules that the section leaves out, each from a learning rate of 0.3.
 pub fn beyond() -> Vec<(&'static str, f64, Schedule)> {
     let polynomial = Schedule::polynomial_decay(25).power(2.0).end(0.01);
     let chain = Schedule::chain()
@@ -49,7 +49,7 @@ pub fn beyond() -> Vec<(&'static str, f64, Schedule)> {
         .into()
 }
 
-/// The rule that looks at a metric has no curve of its own: here it meets a loss that stops falling.
+/// The plateau rule depends on a metric and has no curve of its own: here it gets a loss that stops falling.
 fn plateau(base: f64) -> Result<Series> {
     let mut rule = Plateau::new(PlateauConfig::default().factor(0.5).patience(3))?;
     let rates = (0..EPOCHS).map(|epoch| {

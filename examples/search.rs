@@ -3,7 +3,7 @@
 //!
 //! A search that was interrupted continues with the same command and `--resume --out FOLDER`.
 //! `cargo build --examples`, then
-//! `cargo run --example search -- linear_regression --figure valid_rmse`
+//! `cargo run --example search -- linear_regression --metric valid_rmse`
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -34,8 +34,8 @@ struct Args {
     settings: Vec<(String, Range)>,
     /// The metric of the last epoch by which settings are compared.
     #[arg(long, default_value = "valid_loss")]
-    figure: String,
-    /// The metric is to be maximized, such as an accuracy.
+    metric: String,
+    /// Maximize the metric, such as an accuracy.
     #[arg(long)]
     largest: bool,
     /// Number of settings to start with.
@@ -101,14 +101,14 @@ fn main() -> Result<()> {
             let said = std::fs::read_to_string(&log)?;
             bail!("{}", said.lines().next_back().unwrap_or("it failed"));
         }
-        last_figure(&folder, &args.figure)
+        last_metric(&folder, &args.metric)
     };
 
     let most = args.common.epochs.unwrap_or(27);
     let mut search = Search::new(SearchStrategy::SuccessiveHalving {
         trials: args.trials,
-        least: (most / 9).max(1),
-        most,
+        min_budget: (most / 9).max(1),
+        max_budget: most,
         factor: 3,
     });
     search.seed = args.common.seed();
@@ -116,7 +116,7 @@ fn main() -> Result<()> {
     search.threads = args.threads.unwrap_or(search.threads);
     search.file = Some(run.folder().join("trials.jsonl"));
     search.resume = args.common.resume.is_some();
-    search.data = format!("{} of {}", args.figure, args.example);
+    search.data = format!("{} of {}", args.metric, args.example);
     search.stop = stop.clone();
     if args.largest {
         search.mode = MonitorMode::Maximize;
@@ -151,7 +151,7 @@ fn main() -> Result<()> {
     let seed = search.seed.child("run").at(0);
     let own = score(&[], best.budget, seed, "own")?;
     expected(
-        &args.figure,
+        &args.metric,
         format!("{own:.4} with the example's own settings"),
         best.score
             .map_or("none".into(), |score| format!("{score:.4}")),
@@ -193,17 +193,17 @@ pub fn setting(text: &str) -> Result<(String, Range)> {
     Ok((name.to_owned(), range))
 }
 
-/// A figure of the last epoch in the history of a run folder.
-pub fn last_figure(folder: &Path, figure: &str) -> Result<f64> {
+/// A metric of the last epoch in the history of a run folder.
+pub fn last_metric(folder: &Path, metric: &str) -> Result<f64> {
     let path = folder.join("history.csv");
     let history = std::fs::read_to_string(&path)
         .with_context(|| format!("the example left no {}", path.display()))?;
     let mut lines = history.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
-    let place = names.iter().position(|name| *name == figure);
+    let place = names.iter().position(|name| *name == metric);
     let place = place.with_context(|| {
         let names = names.join(", ");
-        format!("no figure is called '{figure}'; the example has: {names}")
+        format!("no metric is called '{metric}'; the example has: {names}")
     })?;
     let value = lines
         .next_back()

@@ -1,7 +1,7 @@
-//! Softmax regression: one linear layer tells ten kinds of clothes apart.
+//! Softmax regression: one linear layer classifies ten kinds of clothes.
 //!
 //! Dive into Deep Learning, "Concise Implementation of Softmax Regression". Data: Fashion-MNIST,
-//! 60,000 images of 28 x 28 grey pixels, fetched once.
+//! 60,000 images of 28 x 28 gray pixels, fetched once.
 //! `cargo run --example softmax_regression`
 
 use anyhow::Result;

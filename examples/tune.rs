@@ -1,9 +1,9 @@
 //! A search for good settings: many small networks for an epoch or two, the best of them for longer.
 //!
-//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: to train on, to
-//! choose settings on, and to report on. The learning-rate finder gives the first settings to try, successive
-//! halving the others. Every trial is written to the run folder when it ends; a search that was interrupted
-//! continues with the same command and `--resume --out FOLDER`.
+//! Data: any table (`tune FILE --target NAME`), else NASA's airfoil self-noise; in three parts: for training, for
+//! choosing settings, and for the final test. The learning-rate finder suggests the first settings, the others are
+//! random; successive halving compares them. Every trial is written to the run folder when it ends; a search that was
+//! interrupted continues with the same command and `--resume --out FOLDER`.
 //! `cargo run --example tune`
 
 #[path = "tune/data.rs"]
@@ -131,8 +131,8 @@ fn main() -> Result<()> {
     let most = common.epochs.unwrap_or(54);
     let mut search = Search::new(SearchStrategy::SuccessiveHalving {
         trials: args.trials,
-        least: (most / 27).max(1),
-        most,
+        min_budget: (most / 27).max(1),
+        max_budget: most,
         factor: 3,
     });
     search.seed = seed;

@@ -1,4 +1,4 @@
-//! The command line of the examples on Fashion-MNIST, and what they print.
+//! The command line and the output of the examples on Fashion-MNIST.
 
 use anyhow::Result;
 use tinderbox::image::{Parts, Trained};
@@ -7,7 +7,7 @@ use crate::{Common, expected, output, say};
 
 /// The command line of an example on Fashion-MNIST.
 #[derive(clap::Parser, Clone, Debug)]
-#[command(about = "An example of Tinderbox on Fashion-MNIST; its first lines say what it shows.")]
+#[command(about = "An example of Tinderbox on Fashion-MNIST; its first lines describe it.")]
 pub struct Args {
     /// Use only this many of the training images and of the test images: a quick try.
     #[arg(long, value_name = "IMAGES", value_parser = output::positive::<usize>)]
@@ -22,7 +22,7 @@ pub fn fashion_mnist(limit: Option<usize>) -> Result<Parts> {
     limited(Parts::data_set("fashion-mnist")?, limit)
 }
 
-/// At most this many of the training and of the test images, and a line that says so.
+/// At most this many of the training and of the test images, and a line that reports it.
 pub fn limited(parts: Parts, limit: Option<usize>) -> Result<Parts> {
     let Some(limit) = limit else { return Ok(parts) };
     let (train, test) = (parts.train.len(), parts.test.len());
@@ -35,7 +35,7 @@ pub fn print_trained(trained: &Trained) {
     say!("\n{}", trained.scores().trim_end());
     say!("test loss {:.4}\n", trained.test_loss);
     say!(
-        "{:.0} training examples a second, validation included",
+        "{:.0} training examples per second, validation included",
         trained.images_per_second()
     );
     if let Some(run) = &trained.run {

@@ -44,8 +44,8 @@ fn gather(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The batches of a training loop without arithmetic. The loader's thread gathers, and so does the caller, which
-/// would have to wait otherwise.
+/// The batches of a training loop without arithmetic. The loader's thread gathers them; if none is ready, the caller
+/// gathers one itself.
 fn batches(criterion: &mut Criterion) {
     let device = Device::flex().autodiff();
     let data = classification(EXAMPLES, WIDTH, 10).expect("sizes that fit");

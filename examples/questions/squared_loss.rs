@@ -5,7 +5,7 @@ use examples::lesson::Page;
 use tinderbox::optim::{Method, minimize};
 use tinderbox::plot::{self, Plot, Series};
 
-/// Three reasons for it, and one against.
+/// Three reasons for it, and one against it.
 pub fn answer(page: &mut Page) -> Result<()> {
     page.section("Why the squared and not the absolute loss?")?;
     page.text(

@@ -1,4 +1,4 @@
-//! The example `classify` on a bundle that a program left behind.
+//! The example `classify` on a saved bundle.
 
 #[path = "../classify.rs"]
 #[allow(dead_code)] // its `main`
@@ -14,7 +14,7 @@ use tinderbox::image::{ImageClassifier, ImageClassifierConfig, ImageError};
 use tinderbox::models::{ImageConfig, ImageModel, find};
 use tinderbox::prelude::*;
 
-/// A description of a model of the registry that tells apart where a picture is bright.
+/// A description of a model of the registry that classifies which side of an image is bright.
 fn config(model: &str, input: [usize; 3]) -> ImageClassifierConfig {
     ImageClassifierConfig {
         model: model.into(),
@@ -34,7 +34,7 @@ fn untrained(config: &ImageClassifierConfig) -> ImageModel {
     config.config.init(Seed::new(1), &device).unwrap()
 }
 
-/// A picture that is bright on one side.
+/// An image that is bright on one side.
 fn bright(width: u32, height: u32, left: bool, noise: u64) -> GrayImage {
     let mut rng = Seed::new(noise).rng();
     GrayImage::from_fn(width, height, |x, _| {
@@ -43,7 +43,7 @@ fn bright(width: u32, height: u32, left: bool, noise: u64) -> GrayImage {
     })
 }
 
-/// Softmax regression on 8 x 8 pictures, trained until it knows left from right.
+/// Softmax regression on 8 x 8 images, trained until it distinguishes left from right.
 fn trained(folder: &Path) -> ImageClassifierConfig {
     let config = config("softmax_regression", [1, 8, 8]);
     let pictures = (0..100).map(|example| bright(8, 8, example % 2 == 0, example).into_raw());
@@ -75,7 +75,7 @@ fn run(arguments: &[&Path], options: &[&str]) -> anyhow::Result<String> {
 }
 
 #[test]
-fn pictures_of_any_size_and_colour_are_told_apart() {
+fn images_of_any_size_and_colour_are_classified() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
     trained(&bundle);
@@ -118,7 +118,7 @@ fn pictures_of_any_size_and_colour_are_told_apart() {
 }
 
 #[test]
-fn probabilities_of_many_pictures_are_those_of_each() {
+fn probabilities_of_many_images_are_those_of_each() {
     let folder = tempfile::tempdir().unwrap();
     let config = ImageClassifierConfig {
         transforms: vec![Transform::Resize {
@@ -151,21 +151,21 @@ fn probabilities_of_many_pictures_are_those_of_each() {
 }
 
 #[test]
-fn pictures_and_bundles_that_cannot_be_used_are_named() {
+fn images_and_bundles_that_cannot_be_used_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let bundle = folder.path().join("bundle");
     trained(&bundle);
     let good = folder.path().join("good.png");
     bright(8, 8, true, 1).save(&good).unwrap();
     let text = folder.path().join("text.png");
-    std::fs::write(&text, "no picture").unwrap();
+    std::fs::write(&text, "no image").unwrap();
     let error = |arguments: &[&Path]| run(arguments, &[]).unwrap_err().to_string();
     let message = error(&[&bundle, &good, &text]);
     assert!(message.contains("text.png"), "{message}");
     let none = folder.path().join("none.png");
     assert!(error(&[&bundle, &none]).contains("none.png"));
     assert!(error(&[&none, &good]).contains("model.json"));
-    assert!(error(&[&bundle]).contains("PICTURES"));
+    assert!(error(&[&bundle]).contains("IMAGES"));
 
     // A bundle of a table, damaged weights.
     let description = bundle.join("model.json");

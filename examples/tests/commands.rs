@@ -1,4 +1,4 @@
-//! `tabular` and `predict` as a user starts them, and what they say when something is wrong.
+//! `tabular` and `predict` as a user starts them, and their errors.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use tinderbox::data::fetch;
 
-/// The program of an example, which `cargo test` builds beside the tests.
+/// The program of an example, which `cargo test` builds with the tests.
 fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let programs = test
@@ -29,7 +29,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Runs a command that is to work, and gives what it printed.
+/// Runs a command that must succeed, and returns its output.
 fn works(command: &mut Command) -> String {
     let Output {
         status,
@@ -40,7 +40,7 @@ fn works(command: &mut Command) -> String {
     text(&stdout)
 }
 
-/// Runs a command that is to fail with a message that has all these parts, and no panic.
+/// Runs a command that must fail with a message that has all these parts, and without a panic.
 fn fails(command: &mut Command, parts: &[&str]) {
     let output = command.output().unwrap();
     let said = text(&output.stderr);
@@ -165,7 +165,7 @@ fn two_classes_and_rows_without_a_target() {
     assert!(printed.contains("333 rows"), "{printed}");
     assert!(figure(&printed, "validation", "auc") > 0.9, "{printed}");
     let out = folder.join("p.csv");
-    // The rows without a target are predicted all the same.
+    // The rows without a target are predicted too.
     works(predict(&run.join("bundle"), &file, &out).args(["--null", "?"]));
     let predictions = std::fs::read_to_string(&out).unwrap();
     assert!(predictions.starts_with("sex,probability_FEMALE,probability_MALE\n"));
@@ -211,7 +211,7 @@ fn rows_are_those_of_the_file_and_a_class_of_one_row_is_for_training() {
 }
 
 #[test]
-fn numbers_by_both_models_beside_the_exact_solution() {
+fn numbers_by_both_models_and_the_exact_solution() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");
     for (model, epochs) in [("linear", "200"), ("mlp", "40")] {
@@ -230,7 +230,7 @@ fn numbers_by_both_models_beside_the_exact_solution() {
         let numbers: Vec<f64> = lines.map(|line| line.parse().unwrap()).collect();
         let mean = numbers.iter().sum::<f64>() / 150.0;
         // The mean length of a sepal in the data is 5.843 cm. From seed to seed the mean prediction of
-        // so short a training with dropout lies up to 0.25 cm beside it.
+        // such a short training run with dropout differs from it by up to 0.25 cm.
         assert!(numbers.len() == 150 && (mean - 5.843).abs() < 0.4, "{mean}");
     }
 }
@@ -281,7 +281,7 @@ fn a_specification_from_a_file() {
 }
 
 #[test]
-fn what_is_wrong_with_a_table_is_told() {
+fn mistakes_in_a_table_are_reported() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");
     let out = folder.join("run");
@@ -312,7 +312,7 @@ fn what_is_wrong_with_a_table_is_told() {
     run(&iris, "species", &["--task", "regression"], &words);
     run(&iris, "species", &["--valid", "1.5"], &["share"]);
     for option in ["--checkpoint-steps", "--max-unpacked"] {
-        let parts = [option, "write a whole number from 1 on"];
+        let parts = [option, "give a whole number of at least 1"];
         run(&iris, "species", &[option, "0"], &parts);
     }
     let header = folder.write("header.csv", "a,b\n");
@@ -338,7 +338,7 @@ fn what_is_wrong_with_a_table_is_told() {
 }
 
 #[test]
-fn what_is_wrong_with_predicting_is_told() {
+fn mistakes_in_predicting_are_reported() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");
     let run = folder.join("run");
@@ -437,7 +437,7 @@ fn columns_are_stated_and_a_specification_is_written() {
         assert!(line.unwrap().ends_with(used), "{column}: {printed}");
     }
     assert!(!run.exists(), "nothing is trained");
-    // What was written is what --spec takes, after editing.
+    // The file that was written is valid for --spec after editing.
     let written = std::fs::read_to_string(&spec).unwrap();
     assert!(
         written.contains("name = \"zone\"\nencode = \"one_hot\""),
@@ -473,7 +473,7 @@ fn columns_are_stated_and_a_specification_is_written() {
 
 #[test]
 #[cfg(unix)]
-fn predictions_go_where_they_harm_nothing() {
+fn predictions_never_replace_their_input() {
     let folder = Folder::new();
     let text = "x,y\n".to_owned() + &"1,2\n2,4\n3,6\n".repeat(20);
     let file = folder.write("t.csv", &text);
@@ -501,7 +501,7 @@ fn predictions_go_where_they_harm_nothing() {
 }
 
 #[test]
-fn a_bundle_predicts_any_file_that_means_the_same() {
+fn a_bundle_predicts_files_in_other_formats() {
     let folder = Folder::new();
     let mut text = String::from("age;code;x;y\n");
     for row in 0..90 {
@@ -534,7 +534,7 @@ fn a_bundle_predicts_any_file_that_means_the_same() {
         let lines = std::fs::read_to_string(&out).unwrap();
         lines.lines().map(String::from).collect()
     };
-    // Without the words that made the ages text and the x numbers, without the target.
+    // Without the values that made the ages text, and without the target.
     let all = predictions("all.csv", &text);
     assert_eq!((all[0].as_str(), all.len()), ("y", 91));
     let some = predictions("some.csv", "age;code;x\n18;2;0.5\n26;2;?\n");
@@ -545,7 +545,7 @@ fn a_bundle_predicts_any_file_that_means_the_same() {
         known[1], all[1],
         "a row of the training file, its columns in another order"
     );
-    // A word among whole numbers is an unseen category like any other.
+    // Text among whole numbers is an unseen category like any other.
     let unseen = predictions("unseen.csv", "age;code;x\n18;new;3\n18;99;3\n");
     assert_eq!(unseen[1], unseen[2]);
     let file = folder.join("unseen.csv");

@@ -1,4 +1,4 @@
-//! The example `image_classifier` on a folder of pictures, with its defaults.
+//! The example `image_classifier` on a folder of images, with its defaults.
 
 #[path = "../image_classifier.rs"]
 #[allow(dead_code)] // its `main`
@@ -13,7 +13,7 @@ use tinderbox::prelude::*;
 
 const CLASSES: [&str; 3] = ["left", "right", "top"];
 
-/// Pictures of which the left, the right or the top half is bright, `each` of each class.
+/// Images of which the left, the right or the top half is bright, `each` of each class.
 fn write(folder: &Path, each: u64) {
     for (class, name) in CLASSES.into_iter().enumerate() {
         std::fs::create_dir_all(folder.join(name)).unwrap();
@@ -36,7 +36,7 @@ fn args(data: &Path, out: &Path, more: &[&str]) -> Args {
 }
 
 #[test]
-fn the_defaults_learn_a_small_folder_of_pictures() {
+fn the_defaults_learn_a_small_folder_of_images() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("data"), folder.path().join("run"));
     write(&data, 40);

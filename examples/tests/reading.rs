@@ -1,9 +1,9 @@
-//! The options about reading a table, as a user gives them to `tabular` and `predict`.
+//! The options for reading a table, as a user gives them to `tabular` and `predict`.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The program of an example, which `cargo test` builds beside the tests.
+/// The program of an example, which `cargo test` builds with the tests.
 fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let programs = test.parent().and_then(Path::parent).unwrap();
@@ -24,7 +24,7 @@ fn works(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// All options at once: a headerless export of another country, with lines that are no rows.
+/// All options at once: a headerless export of another country, with lines that are not rows.
 const OPTIONS: [&str; 18] = [
     "--separator",
     ";",
@@ -84,7 +84,7 @@ fn every_option_that_errors_mention_is_there() {
 }
 
 #[test]
-fn a_wrong_option_says_what_is_right() {
+fn a_wrong_option_is_an_error_with_the_valid_values() {
     for (options, part) in [
         (["--encoding", "klingon"], "latin1"),
         (["--dates", "sometimes"], "day-first"),

@@ -1,4 +1,4 @@
-//! What becomes of programs that are interrupted, whose output nobody reads, or that want the same folder.
+//! Programs that are interrupted, whose output has no reader, or that use the same folder.
 #![cfg(unix)]
 
 use std::io::Read;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tinderbox::data::fetch;
 
-/// The program of an example, which `cargo test` builds beside the tests.
+/// The program of an example, which `cargo test` builds with the tests.
 fn example(name: &str) -> Command {
     let test = std::env::current_exe().unwrap();
     let programs = test.parent().and_then(Path::parent).unwrap();
@@ -50,7 +50,7 @@ fn unread(command: &mut Command) {
 }
 
 #[test]
-fn programs_that_print_end_quietly_when_nobody_reads() {
+fn programs_that_print_end_quietly_when_their_output_has_no_reader() {
     let folder = tempfile::tempdir().unwrap();
     let out = |name: &str| folder.path().join(name);
     unread(&mut example("models"));
@@ -63,7 +63,7 @@ fn programs_that_print_end_quietly_when_nobody_reads() {
 }
 
 #[test]
-fn training_goes_on_to_its_bundle_when_nobody_reads() {
+fn training_continues_to_its_bundle_when_its_output_has_no_reader() {
     let folder = tempfile::tempdir().unwrap();
     let table = fetch("penguins").unwrap().join("penguins.csv");
     let run = folder.path().join("tabular");
@@ -87,7 +87,7 @@ fn training_goes_on_to_its_bundle_when_nobody_reads() {
 struct Training(Child);
 
 impl Training {
-    /// Starts a training of hours, and waits for its first checkpoint.
+    /// Starts a training run of hours, and waits for its first checkpoint.
     fn start(command: &mut Command, out: &Path) -> Self {
         command.args(["--epochs", "1000000"]).arg("--out").arg(out);
         let written = |entry: std::io::Result<std::fs::DirEntry>| {
@@ -132,7 +132,7 @@ impl Training {
 }
 
 impl Drop for Training {
-    /// A test that failed leaves no training behind.
+    /// A test that fails leaves no training run behind.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
@@ -140,7 +140,7 @@ impl Drop for Training {
 }
 
 #[test]
-fn an_interrupted_training_says_how_to_resume_and_nothing_else() {
+fn an_interrupted_training_run_says_how_to_resume_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let mut pictures = example("softmax_regression");
     pictures.args(["--limit", "100", "--batch-size", "10"]);
@@ -217,7 +217,7 @@ fn a_folder_in_which_a_program_trains_is_refused() {
     assert!(history.lines().count() > 1, "{history}");
 }
 
-/// All columns of `trials.csv` but the seconds.
+/// All columns of `trials.csv` except the seconds.
 fn trials(out: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(out.join("trials.csv")).unwrap();
     let cut = |line: &str| {
@@ -266,7 +266,7 @@ fn tune_takes_any_table_and_resumes() {
     let again = std::fs::read_to_string(&file).unwrap();
     assert!(
         again.starts_with(&kept.concat()),
-        "what was done is not done again"
+        "finished trials are not repeated"
     );
 
     let output = tune("island", "classes", Some("--resume"))

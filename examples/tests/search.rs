@@ -1,4 +1,4 @@
-//! What the search over other examples reads: options with ranges, and histories.
+//! The inputs of the search over other examples: options with ranges, and histories.
 
 use anyhow::Result;
 use tinderbox::prelude::*;
@@ -27,8 +27,8 @@ fn options_have_ranges_or_choices() -> Result<()> {
 #[test]
 fn a_score_is_read_from_the_history() -> Result<()> {
     let folder = tempfile::tempdir()?;
-    let message = |figure: &str| {
-        let error = search::last_figure(folder.path(), figure).unwrap_err();
+    let message = |metric: &str| {
+        let error = search::last_metric(folder.path(), metric).unwrap_err();
         error.to_string()
     };
     assert!(message("valid_loss").contains("history.csv"));
@@ -51,7 +51,7 @@ fn a_score_is_read_from_the_history() -> Result<()> {
         .last()
         .and_then(|last| last.get("valid_loss"));
     assert_eq!(
-        Some(search::last_figure(folder.path(), "valid_loss")?),
+        Some(search::last_metric(folder.path(), "valid_loss")?),
         last
     );
     assert!(message("valid_rmse").contains("the example has: epoch, step"));

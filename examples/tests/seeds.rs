@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Runs an example that `cargo test` builds beside the tests; gives what it printed.
+/// Runs an example that `cargo test` builds with the tests; returns its output.
 fn run(name: &str, arguments: &[&str]) -> String {
     let test = std::env::current_exe().unwrap();
     let programs = test.parent().and_then(Path::parent).unwrap();
@@ -38,7 +38,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 #[test]
-fn a_model_of_burns_layers_trains_alike_at_every_start() {
+fn a_model_of_burns_layers_trains_the_same_at_every_start() {
     let scratch = tempfile::tempdir().unwrap();
     let train = |out: &str, seed: &str| {
         let out = scratch.path().join(out);

@@ -16,7 +16,7 @@ use tinderbox::train::{LrFinder, Task};
 /// Categories with more different values than this get an embedding.
 const EMBED_ABOVE: usize = 12;
 
-/// A table in three parts: 60 % of the rows to train on, 20 % to choose settings on, 20 % to report on. The
+/// A table in three parts: 60 % of the rows for training, 20 % for choosing settings, 20 % for the final test. The
 /// features are fitted on the first part.
 pub struct Data {
     pub features: Features,
@@ -27,7 +27,7 @@ pub struct Data {
     pub test: TensorTable,
 }
 
-/// The rows to train on, shared by all trials.
+/// The training rows, shared by all trials.
 pub enum Train {
     Numbers(Arc<Rows>),
     Classes(Arc<Rows<Classes>>),
@@ -116,7 +116,7 @@ impl Data {
         Ok(scores.first().and_then(|scores| scores.get(name)))
     }
 
-    /// The identity of the data: the file of a search is not continued with other rows.
+    /// The identity of the data: a search is not resumed with other rows.
     pub fn identity(&self) -> Result<String> {
         let train = match &self.train {
             Train::Numbers(rows) => batches(rows, 1, Seed::new(0))?.identity()?,

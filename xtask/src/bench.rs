@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: speed, compared with PyTorch if asked, and build times.
+//! `cargo xtask bench`: speed, compared with PyTorch on request, and build times.
 
 mod build;
 mod pytorch;
@@ -30,7 +30,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> Result<()> {
     let shell = Shell::new()?;
-    // From whatever folder of the repository this is started.
+    // This may be started from any folder of the repository.
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
     let root = root.context("xtask lies in the repository")?;
     shell.change_dir(root);

@@ -48,7 +48,7 @@ pub fn run(args: Args) -> Result<()> {
     let out = scratch.path().join("search");
     cmd!(
         shell,
-        "{program} linear_regression --device {device} --out {out} --trials 3 --epochs 3 --figure valid_rmse"
+        "{program} linear_regression --device {device} --out {out} --trials 3 --epochs 3 --metric valid_rmse"
     )
     .run()?;
     let program = example("schedules");

@@ -20,7 +20,7 @@ pub fn run(shell: &Shell, program: &dyn Fn(&str) -> PathBuf, device: &str) -> Re
         checked.with_context(|| format!("the table \"{name}\""))?;
     }
     let programs = [program("image_classifier"), program("classify")];
-    pictures(shell, &programs, device, &folder.join("pictures")).context("the folder of pictures")
+    pictures(shell, &programs, device, &folder.join("pictures")).context("the folder of images")
 }
 
 /// A table to train on and a table to predict for. The target is 2 x for category a and 2 x + 3 for category b.
@@ -183,7 +183,7 @@ impl Table {
         .ignore_stdout()
         .run()?;
         let bundle = run.join("bundle");
-        // Standard output is no regular file; the table must arrive there too.
+        // Standard output is not a regular file; the table must be written there too.
         let out = Path::new("/dev/stdout");
         let printed = cmd!(
             shell,
@@ -283,7 +283,7 @@ fn pictures(
         shell.write_file(file("Train", "turned.jpg"), upside_down(class, 1)?)?;
         shell.write_file(file("Train", "tail.jpeg"), with_a_tail(class, 2)?)?;
         shell.write_file(file("Train", "glass.png"), transparent(class, 3)?)?;
-        shell.write_file(file("Train", "Thumbs.db"), "no picture")?;
+        shell.write_file(file("Train", "Thumbs.db"), "no image")?;
         shell.write_file(file("Train", "._0.png"), "nor this")?;
         for number in 30..34 {
             let webp = encoded(half(class, number).into(), ImageFormat::WebP)?;
@@ -291,7 +291,7 @@ fn pictures(
         }
     }
     shell.create_dir(data.join("Train/empty"))?;
-    shell.write_file(data.join("read me.txt"), "pictures of halves")?;
+    shell.write_file(data.join("read me.txt"), "images of halves")?;
     let run = folder.join("run");
     cmd!(shell, "{train} --data {data} --device {device} --out {run}")
         .quiet()

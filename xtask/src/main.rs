@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `ci`. One file a command.
+//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `ci`. One file per command.
 #![recursion_limit = "256"]
 
 mod bench;
@@ -27,7 +27,7 @@ enum Command {
     Lessons(lessons::Args),
     /// Download data sets, or list them.
     Fetch(fetch::Args),
-    /// Measure speed, compared with PyTorch on the same machine if asked, or build times.
+    /// Measure speed (compared with PyTorch on the same machine on request), or build times.
     Bench(bench::Args),
     /// Run the checks of the gate that are not tests.
     Ci(ci::Args),

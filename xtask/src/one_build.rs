@@ -40,7 +40,7 @@ fn parse(tree: &str) -> Features {
     let mut found = Features::new();
     for line in tree.lines() {
         let line = line.trim_end_matches(" (*)");
-        // A package of the workspace has its folder behind its version.
+        // A package of the workspace has its folder after its version.
         if let Some((package, features)) = line.split_once('|')
             && !package.contains("(/")
         {

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_days_runs_only_when_asked_for() {
+    fn experiments_of_days_run_only_on_request() {
         let usual = chosen(&[]);
         assert!(usual.contains(&"batch-norm-scratch") && usual.contains(&"airfoil-floor"));
         assert!(!usual.contains(&"vgg") && !usual.contains(&"lr-scheduler-cosine"));

@@ -42,7 +42,7 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes a file whole or not at all: to a temporary file in the same folder, which is then renamed.
+/// Writes a file completely or not at all: to a temporary file in the same folder, which is then renamed.
 ///
 /// Missing folders are created. After a crash at any moment the path holds either the old bytes or
 /// the new ones, and a file that was there keeps its permissions. Links are followed: the file that
@@ -110,7 +110,7 @@ fn replace(
     Ok(())
 }
 
-/// The file that a path names behind all links; the path itself if it is not a link.
+/// The file that a path names after all links are followed; the path itself if it is not a link.
 ///
 /// # Errors
 /// A folder, links that lead in a circle.

@@ -6,7 +6,7 @@ use std::sync::Once;
 /// blocks of megabytes. glibc returns such blocks to the system at once, and allocating them again
 /// costs a page fault and clearing for every page: filling a tensor then takes several times as long
 /// as the arithmetic. A process that keeps freed memory uses no more than its peak, but returns
-/// nothing to other processes before it ends. Trainers call this unless they are told not to
+/// nothing to other processes before it ends. Trainers call this by default
 /// (`Trainer::keep_memory(false)`, `LrFinder { keep_memory: false, .. }`), as a server that also
 /// trains should do; a training loop of your own may call it.
 ///

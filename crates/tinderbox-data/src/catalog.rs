@@ -29,13 +29,13 @@ pub struct Catalog {
 pub struct Dataset {
     /// The name to fetch it by, and the name of its folder.
     pub name: String,
-    /// What it is, in a few words.
+    /// A short description.
     pub title: String,
-    /// What it is used for, and the shape of the data.
+    /// The task, and the shape of the data.
     pub task: String,
     /// The license, or `unknown`.
     pub license: String,
-    /// Where it is described.
+    /// The address of its description.
     pub homepage: String,
     /// Number of rows, images or lines of each part.
     #[serde(default)]

@@ -69,6 +69,12 @@ pub enum DataError {
         /// Examples in the data set.
         examples: usize,
     },
+    /// Weights of examples that cannot be used for sampling.
+    #[error("weights of examples: {problem}")]
+    Weights {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// A file or folder that cannot be opened or read.
     #[error("cannot read {}: {source}; check the path and that you may read it", path.display())]
     File {

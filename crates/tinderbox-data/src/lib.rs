@@ -25,6 +25,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod batches;
 mod catalog;
 mod error;
 pub mod images;
@@ -39,9 +40,10 @@ pub mod text;
 mod values;
 mod zip;
 
+pub use batches::{Batch, BatchIterator, Batches, BatchesIdentity, Examples};
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
-pub use loader::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, LastBatch, Loader};
+pub use loader::{LastBatch, Loader};
 pub use pool::on_own_threads;
 pub use rows::Rows;
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};

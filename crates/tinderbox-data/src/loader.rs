@@ -1,123 +1,20 @@
-use std::sync::atomic::{AtomicUsize, Ordering};
+//! Batches of examples in memory.
+
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use burn::data::dataloader::{DataLoader, DataLoaderIterator, Progress};
-use burn::data::dataset::DatasetError;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 use tinderbox_core::{Digest, Seed};
 
-use crate::{DataError, Result};
+use crate::{BatchIterator, Batches, BatchesIdentity, DataError, Examples, Result};
 
+mod burn_loader;
 mod plan;
 mod worker;
 
 pub use plan::LastBatch;
-use plan::{Plan, Schedule};
+use plan::{Plan, Schedule, Weights};
 use worker::Worker;
-
-/// One batch on a device: inputs and their targets.
-///
-/// Both can be of any type. Inputs of tables and images are a `Tensor<D>` of shape `[batch, …]`;
-/// token ids are a `Tensor<2, Int>`; several inputs (ids and masks) are a struct. Targets are
-/// `Tensor<2>` of shape `[batch, outputs]` for numbers and `Tensor<1, Int>` of shape `[batch]` for
-/// classes.
-#[derive(Clone, Debug)]
-pub struct Batch<I = Tensor<2>, T = Tensor<2>> {
-    /// The inputs of the model.
-    pub inputs: I,
-    /// What the model should predict.
-    pub targets: T,
-}
-
-/// A source of batches, one epoch at a time: a [`Loader`] in memory, or a stream from a file.
-pub trait Batches: Send {
-    /// One batch on a device.
-    type Batch;
-
-    /// Number of examples in an epoch, if it is known before reading.
-    fn examples(&self) -> Option<usize>;
-
-    /// Number of batches in an epoch, if it is known before reading.
-    fn batches(&self) -> Option<usize>;
-
-    /// The batches of this epoch, from batch number `skip` on.
-    ///
-    /// Their examples and order are a pure function of the seed and the epoch.
-    fn epoch<'a>(
-        &'a self,
-        epoch: usize,
-        skip: usize,
-        device: &Device,
-    ) -> Result<BatchIterator<'a, Self::Batch>>;
-
-    /// The identity of the batches: data, order and batch size. It is stored in the run folder, and a run
-    /// is resumed only with batches of the same identity.
-    ///
-    /// With the default, only the numbers of examples and batches are compared.
-    ///
-    /// # Errors
-    /// Data that cannot be read.
-    fn identity(&self) -> Result<BatchesIdentity> {
-        Ok(BatchesIdentity::default())
-    }
-}
-
-/// The identity of batches; a field is `None` if it is unknown or has no meaning.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BatchesIdentity {
-    /// A description of the data with a digest, which differs if the data differ.
-    pub data: Option<String>,
-    /// The seed of the order; `None` for examples in their own order.
-    pub order_seed: Option<u64>,
-    /// Number of examples in the shuffle buffer of a stream.
-    pub shuffle_buffer: Option<usize>,
-    /// Number of examples in a full batch.
-    pub batch_size: Option<usize>,
-    /// What to do with a last batch that is not full.
-    pub last_batch: Option<LastBatch>,
-}
-
-/// The batches of one epoch.
-pub type BatchIterator<'a, B> = Box<dyn Iterator<Item = Result<B>> + Send + 'a>;
-
-/// Examples that can be gathered by index into a batch: rows of a table, images, sentences.
-pub trait Examples: Send + Sync + 'static {
-    /// A batch in host memory.
-    type Host: Send + 'static;
-    /// The same batch on a device.
-    type Batch: 'static;
-
-    /// Number of examples.
-    fn len(&self) -> usize;
-
-    /// Whether there is no example.
-    fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Copies the examples with these indices into a batch.
-    ///
-    /// `epoch` is the seed of the epoch, for random transforms (crops, flips): the draws
-    /// for example `i` must come from `epoch.at(i)`, so that they do not depend on its batch.
-    fn gather(&self, indices: &[usize], epoch: Seed) -> Result<Self::Host>;
-
-    /// Moves a batch to a device.
-    fn upload(&self, host: Self::Host, device: &Device) -> Self::Batch;
-
-    /// The approximate number of bytes that gathering this many examples writes, which decides whether a
-    /// thread is worth it; `usize::MAX`, the default, for work that is more than copying. Batches of 1 MiB
-    /// or more are gathered on a thread pool, in which rayon may share the work.
-    fn batch_bytes(&self, batch_size: usize) -> usize {
-        let _ = batch_size;
-        usize::MAX
-    }
-
-    /// A digest of all examples and their transforms, which a resumed run compares, so that it does not
-    /// continue with other data; `None`, the default, is equal to any data of the same length.
-    fn digest(&self) -> Option<u64> {
-        None
-    }
-}
 
 /// A batch of fewer bytes is gathered faster than a thread is woken.
 const WORTH_A_THREAD: usize = 64 * 1024;
@@ -196,6 +93,7 @@ impl<E: Examples> Loader<E> {
                 examples: count,
                 batch_size,
                 seed: None,
+                weights: None,
                 last_batch: LastBatch::Keep,
             },
             prefetch: None,
@@ -215,11 +113,39 @@ impl<E: Examples> Loader<E> {
         Self::new(examples, batch_size)
     }
 
-    /// Shuffles every epoch anew; the order of epoch `e` is drawn from `seed.at(e)`.
+    /// Shuffles every epoch differently; the order of epoch `e` is drawn from `seed.at(e)`.
     pub fn shuffle(mut self, seed: Seed) -> Self {
         self.plan.seed = Some(seed);
+        self.plan.weights = None;
         self.before = Mutex::default();
         self
+    }
+
+    /// Draws the examples of every epoch at random with replacement, each with a probability proportional to
+    /// its weight, so that rare classes are seen as often as others; an epoch has as many examples as before.
+    /// [`Classes::balanced_weights`](crate::Classes::balanced_weights) gives all classes the same chance.
+    /// The draws are a pure function of the seed and the epoch. For training data only: weights change what
+    /// a metric measures.
+    ///
+    /// ```
+    /// use tinderbox_core::Seed;
+    /// use tinderbox_data::{Loader, Rows, Values};
+    ///
+    /// let numbers = Values::new((0..8).map(|i| i as f32).collect(), 1)?;
+    /// let weights = vec![1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 3.0];
+    /// let loader = Loader::new(Rows::new(numbers.clone(), numbers)?, 4)?
+    ///     .weighted(weights, Seed::new(1))?;
+    /// assert!(loader.order(0).iter().all(|index| [0, 7].contains(index)));
+    /// # Ok::<(), tinderbox_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Another number of weights than of examples; a weight that is negative or not finite; only zeros.
+    pub fn weighted(mut self, weights: Vec<f64>, seed: Seed) -> Result<Self> {
+        self.plan.weights = Some(Weights::new(weights, self.plan.examples)?);
+        self.plan.seed = Some(seed);
+        self.before = Mutex::default();
+        Ok(self)
     }
 
     /// States what to do with a last batch that is not full.
@@ -280,7 +206,7 @@ impl<E: Examples> Loader<E> {
     /// # use tinderbox_data::{Loader, synthetic};
     /// # use tinderbox_core::Seed;
     /// let rows = synthetic::linear(&[2.0], 1.0, 0.1, 240, Seed::new(1))?;
-    /// let loader = Loader::new(rows, 32)?; // 8 batches an epoch
+    /// let loader = Loader::new(rows, 32)?; // 8 batches per epoch
     /// assert_eq!(loader.epochs_for_steps(3_000), 375);
     /// # Ok::<(), tinderbox_data::DataError>(())
     /// ```
@@ -332,8 +258,11 @@ impl<E: Examples> Batches for Loader<E> {
             let subset = self.plan.subset.iter().flat_map(|subset| subset.iter());
             let digest = Digest::new().word(digest);
             let digest = subset.fold(digest, |digest, &index| digest.word(index as u64));
+            let weighted = self.plan.weights.as_ref().map_or(String::new(), |weights| {
+                format!(" and weights with the digest {:016x}", weights.digest())
+            });
             format!(
-                "{} examples with the digest {:016x}",
+                "{} examples with the digest {:016x}{weighted}",
                 self.num_examples(),
                 digest.value()
             )
@@ -424,53 +353,5 @@ impl<E: Examples> Iterator for LoaderIterator<'_, E> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         let left = self.batches.saturating_sub(self.next);
         (0, Some(left))
-    }
-}
-
-impl<E: Examples> DataLoaderIterator<E::Batch> for BurnIterator<'_, E> {
-    fn progress(&self) -> Progress {
-        let BurnIterator(batches) = self;
-        let examples = batches.loader.num_examples();
-        let seen = (batches.next * batches.loader.batch_size()).min(examples);
-        Progress::new(seen, examples, Some("items".into()))
-    }
-}
-
-/// [`LoaderIterator`] with the error type of Burn's trait.
-struct BurnIterator<'a, E: Examples>(LoaderIterator<'a, E>);
-
-impl<E: Examples> Iterator for BurnIterator<'_, E> {
-    type Item = Result<E::Batch, DatasetError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.0.next().map(|batch| batch.map_err(DatasetError::new))
-    }
-}
-
-/// Burn's own trait, so that stock Burn training takes this loader as it is. Each call of `iter`
-/// is the next epoch.
-impl<E: Examples> DataLoader<E::Batch> for Loader<E> {
-    fn iter<'a>(&'a self) -> Box<dyn DataLoaderIterator<E::Batch> + 'a> {
-        let epoch = self.burn_epoch.fetch_add(1, Ordering::Relaxed);
-        let device = self.burn_device.clone().unwrap_or_default();
-        Box::new(BurnIterator(LoaderIterator::new(self, epoch, 0, &device)))
-    }
-
-    fn num_items(&self) -> usize {
-        self.num_examples()
-    }
-
-    fn to_device(&self, device: &Device) -> Arc<dyn DataLoader<E::Batch>> {
-        let mut loader = self.clone();
-        loader.burn_device = Some(device.clone());
-        Arc::new(loader)
-    }
-
-    fn slice(&self, start: usize, end: usize) -> Arc<dyn DataLoader<E::Batch>> {
-        let all = self.plan.unshuffled();
-        let end = end.min(all.len());
-        let mut loader = self.clone();
-        loader.plan.subset = Some(all[start.min(end)..end].into());
-        Arc::new(loader)
     }
 }

@@ -46,6 +46,17 @@ impl Classes {
         &self.names
     }
 
+    /// A weight for each row, with which all classes that occur are drawn equally often
+    /// ([`Loader::weighted`](crate::Loader::weighted)): 1 / number of rows of its class.
+    pub fn balanced_weights(&self) -> Vec<f64> {
+        let mut rows = vec![0_usize; self.names.len()];
+        for &label in &self.labels {
+            rows[label as usize] += 1;
+        }
+        let weight = |label: &i32| 1.0 / rows[*label as usize] as f64;
+        self.labels.iter().map(weight).collect()
+    }
+
     /// The labels of the rows with these indices, in this order.
     pub fn gather(&self, indices: &[usize]) -> Self {
         Self {

@@ -27,12 +27,12 @@ const DAMAGED: &str = "the zip archive is damaged; fetch it again";
 const END: ([u8; 4], usize) = (*b"PK\x05\x06", 22);
 /// An entry of the list, and its length without names.
 const ENTRY: ([u8; 4], usize) = (*b"PK\x01\x02", 46);
-/// What stands before the bytes of a file.
+/// The header before the bytes of a file.
 const HEADER: ([u8; 4], usize) = (*b"PK\x03\x04", 30);
 
 fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
     let last = archive.len().checked_sub(END.1).ok_or(DAMAGED)?;
-    // A comment of up to 64 KiB may stand behind it.
+    // A comment of up to 64 KiB may follow it.
     let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
         .rev()
         .find(|&at| archive[at..].starts_with(&END.0))

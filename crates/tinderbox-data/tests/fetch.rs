@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use tinderbox_data::{Catalog, Dataset, Fetcher};
 
-/// What the server does to a request: the path, the first byte asked for, the connection.
+/// The handler of a request: the path, the first requested byte, the connection.
 type Answer = Box<dyn Fn(&str, u64, &mut TcpStream) -> std::io::Result<()> + Send>;
 
 struct Server {
@@ -191,7 +191,7 @@ fn a_cut_download_resumes_where_it_was() {
 }
 
 #[test]
-fn a_later_attempt_goes_on_too_unless_the_first_half_is_foreign() {
+fn a_later_attempt_resumes_too_unless_the_first_half_is_another_file() {
     let server = Server::new(Box::new(whole));
     let cache = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(cache.path().join("set")).unwrap();
@@ -208,7 +208,7 @@ fn a_later_attempt_goes_on_too_unless_the_first_half_is_foreign() {
 }
 
 #[test]
-fn a_server_without_ranges_or_lengths_will_do() {
+fn a_server_without_ranges_or_lengths_is_enough() {
     let server = Server::new(Box::new(|_, _, connection| {
         send(connection, "200 OK", &body())
     }));
@@ -250,7 +250,7 @@ fn refused(server: &Server, set: &Dataset) -> String {
 }
 
 #[test]
-fn what_the_server_gets_wrong_is_told() {
+fn errors_of_the_server_are_reported() {
     let server = Server::new(Box::new(|_, _, connection| {
         send(connection, "404 Not Found\r\nContent-Length: 3", b"no.")
     }));
@@ -312,7 +312,7 @@ fn an_address_without_a_server_is_an_error() {
 }
 
 #[test]
-fn mirrors_are_asked_first() {
+fn mirrors_are_tried_first() {
     let cache = tempfile::tempdir().unwrap();
     let mirror = tempfile::tempdir().unwrap();
     let set = dataset("", &sha256(b"right"), 5);
@@ -380,7 +380,7 @@ fn raw_bytes_are_packed_on_arrival() {
 }
 
 #[test]
-fn many_may_want_one_packed_file_at_once() {
+fn many_may_fetch_one_packed_file_at_once() {
     let server = Server::new(Box::new(whole));
     let set = packed(&server);
     for _ in 0..5 {

@@ -59,7 +59,7 @@ fn idx_files_are_read_packed_or_not() {
 #[test]
 fn packed_files_are_not_unpacked_beyond_what_they_hold() {
     let folder = tempfile::tempdir().unwrap();
-    // 16 MiB of zeros behind a header that promises six bytes: some KiB packed.
+    // 16 MiB of zeros after a header that declares six bytes: some KiB packed.
     let long = idx(&[1, 2, 3], &vec![0; 16 << 20]);
     for name in ["long.gz", "long"] {
         let path = write(folder.path(), name, &long);

@@ -1,4 +1,4 @@
-//! What a user relies on of the in-memory loader: order, counts, last-batch policies, Burn's trait.
+//! The behavior of the in-memory loader that users rely on: order, counts, last-batch policies, Burn's trait.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -191,7 +191,7 @@ fn other_data_another_order_or_other_batches_have_another_identity() {
         ),
         (Some(7), Some(5), Some(LastBatch::Wrap))
     );
-    // Examples of one's own need no digest.
+    // Custom examples need no digest.
     let own = Loader::new(Faulty { panics: false }, 10)
         .unwrap()
         .identity()
@@ -373,7 +373,7 @@ impl Examples for Slow {
 }
 
 #[test]
-fn who_would_wait_for_a_batch_gathers_one() {
+fn a_caller_that_would_wait_gathers_the_batch_itself() {
     let loader = Loader::new(Slow, 2).unwrap();
     let loader = loader.shuffle(Seed::new(3)).prefetch(2);
     let mut hands = HashMap::<_, usize>::new();
@@ -400,4 +400,55 @@ fn a_slice_smaller_than_a_batch_is_wrapped_around_as_often_as_it_takes() {
         .map(|batch| batch.unwrap().inputs.try_into_vec_as::<f32>().unwrap())
         .collect();
     assert_eq!(batches, [[4., 5., 6., 4., 5., 6., 4., 5., 6., 4.]]);
+}
+
+#[test]
+fn rare_examples_are_drawn_as_often_as_their_weights_say() {
+    // One in ten has the rare class.
+    let labels: Vec<i32> = (0..1000).map(|row| i32::from(row % 10 == 0)).collect();
+    let classes = Classes::new(labels.clone(), vec!["often".into(), "rare".into()]).unwrap();
+    let weights = classes.balanced_weights();
+    assert_eq!((weights[0], weights[1]), (1.0 / 100.0, 1.0 / 900.0));
+    let loader = Loader::new(numbered(1000), 64)
+        .unwrap()
+        .weighted(weights.clone(), Seed::new(4))
+        .unwrap();
+    let order = loader.order(3);
+    assert_eq!(order.len(), 1000, "an epoch has as many examples as before");
+    let rare = order.iter().filter(|&&row| labels[row] == 1).count();
+    // 500 expected, with a standard deviation of 16.
+    assert!((440..560).contains(&rare), "{rare}");
+    // With replacement: 99 of the rare rows are expected, and 384 of the others.
+    let distinct: std::collections::HashSet<_> = order.iter().collect();
+    assert!(distinct.len() < 700, "{}", distinct.len());
+    // A pure function of seed and epoch, from any batch on.
+    assert_eq!(order, loader.order(3));
+    assert_ne!(order, loader.order(4));
+    assert_eq!(seen(&loader, 3, 5), seen(&loader, 3, 0)[5..]);
+    assert_eq!(seen(&loader, 3, 0).concat(), order);
+    // Other weights are another run.
+    let other = Loader::new(numbered(1000), 64)
+        .unwrap()
+        .weighted(vec![1.0; 1000], Seed::new(4))
+        .unwrap();
+    assert_ne!(loader.identity().unwrap(), other.identity().unwrap());
+}
+
+#[test]
+fn weights_that_cannot_be_used_are_refused() {
+    let with = |weights: Vec<f64>| {
+        let loader = Loader::new(numbered(3), 2).unwrap();
+        let refused = loader.weighted(weights, Seed::new(1)).err().unwrap();
+        refused.to_string()
+    };
+    assert_eq!(
+        with(vec![1.0; 2]),
+        "weights of examples: 2 weights for 3 examples; give each example one"
+    );
+    assert_eq!(
+        with(vec![1.0, -2.0, 1.0]),
+        "weights of examples: the weight of example 2 (counted from 1) is -2; a weight must be finite and at least 0"
+    );
+    assert!(with(vec![1.0, 1.0, f64::NAN]).contains("example 3 (counted from 1) is NaN"));
+    assert!(with(vec![0.0; 3]).contains("all weights are 0"));
 }

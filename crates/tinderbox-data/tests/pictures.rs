@@ -1,4 +1,4 @@
-//! Picture files and folders of them, good and damaged.
+//! Image files and folders of them, good and damaged.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tinderbox_data::images::{
 };
 use tinderbox_data::{Classes, DataError, Examples};
 
-/// A picture without symmetry, so that exchanged axes or channels show.
+/// An image without symmetry, so that exchanged axes or channels show.
 fn colors(width: u32, height: u32) -> RgbImage {
     RgbImage::from_fn(width, height, |x, y| {
         Rgb([(40 * x) as u8, (60 * y) as u8, (10 * x + 20 * y) as u8])
@@ -52,7 +52,7 @@ fn colors_come_channel_after_channel_and_row_after_row() {
 }
 
 #[test]
-fn gray_is_made_of_colors_as_pillow_makes_it_and_colors_by_repeating_gray() {
+fn color_becomes_gray_as_in_pillow_and_gray_is_repeated_for_color() {
     let folder = tempfile::tempdir().unwrap();
     let picture = RgbImage::from_vec(4, 1, vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 200, 100, 50]);
     let path = save(folder.path(), "a.png", picture.unwrap());
@@ -68,7 +68,7 @@ fn gray_is_made_of_colors_as_pillow_makes_it_and_colors_by_repeating_gray() {
 }
 
 #[test]
-fn transparent_pixels_are_laid_on_white_or_the_color_that_is_given() {
+fn transparent_pixels_are_blended_with_white_or_the_given_color() {
     let folder = tempfile::tempdir().unwrap();
     let opaque = RgbaImage::from_pixel(2, 1, Rgba([10, 20, 30, 255]));
     let path = save(folder.path(), "opaque.png", opaque.clone());
@@ -76,7 +76,7 @@ fn transparent_pixels_are_laid_on_white_or_the_color_that_is_given() {
     assert_eq!(read_image(path, [3, 1, 2]).unwrap(), expected);
 
     let mut glass = opaque;
-    glass.put_pixel(1, 0, Rgba([10, 20, 30, 51])); // a fifth of the color, four fifths of what is behind
+    glass.put_pixel(1, 0, Rgba([10, 20, 30, 51])); // a fifth of the color, four fifths of the background
     let path = save(folder.path(), "glass.png", glass);
     let white = [10, 206, 20, 208, 30, 210];
     assert_eq!(read_image(&path, [3, 1, 2]).unwrap(), white);
@@ -169,14 +169,14 @@ fn turned(jpeg: &[u8], orientation: u8) -> Vec<u8> {
 }
 
 #[test]
-fn pictures_are_turned_as_their_exif_orientation_says() {
+fn images_are_turned_as_their_exif_orientation_says() {
     // Blocks of 8 x 8 pixels, so that JPEG keeps their levels: 2 rows of 3.
     let levels = [[0, 50, 100], [150, 200, 250]];
     let stored = GrayImage::from_fn(24, 16, |x, y| {
         image::Luma([levels[y as usize / 8][x as usize / 8]])
     });
     let jpeg = bytes(stored, ImageFormat::Jpeg);
-    // What the first row and the first column of the stored picture are, by the EXIF standard (2.3, 4.6.4).
+    // What the first row and the first column of the stored image are, by the EXIF standard (2.3, 4.6.4).
     let upright: [(u8, &[&[u8]]); 9] = [
         (1, &[&[0, 50, 100], &[150, 200, 250]]),
         (2, &[&[100, 50, 0], &[250, 200, 150]]),
@@ -219,7 +219,7 @@ fn a_jpeg_may_have_anything_behind_its_end() {
     std::fs::write(&path, &jpeg).unwrap();
     let expected = read_image(&path, [3, 30, 40]).unwrap();
     let preview = bytes(colors(8, 8), ImageFormat::Jpeg);
-    // A whole preview, one that is cut off, zeros, the start of a scan.
+    // A complete preview, one that is cut off, zeros, the start of a scan.
     let tails: [&[u8]; 4] = [
         &preview,
         &preview[..preview.len() / 2],
@@ -230,7 +230,7 @@ fn a_jpeg_may_have_anything_behind_its_end() {
         std::fs::write(&path, [&jpeg, tail].concat()).unwrap();
         assert_eq!(read_image(&path, [3, 30, 40]).unwrap(), expected);
     }
-    // A preview in front that is whole does not make the picture whole.
+    // A complete preview in front does not make the image complete.
     let length = (preview.len() as u16 + 2).to_be_bytes();
     let with_preview = [&jpeg[..2], &[0xff, 0xe2], &length, &preview, &jpeg[2..]].concat();
     std::fs::write(&path, &with_preview).unwrap();
@@ -243,7 +243,7 @@ fn a_jpeg_may_have_anything_behind_its_end() {
 }
 
 #[test]
-fn a_file_that_promises_a_picture_larger_than_memory_is_an_error() {
+fn a_file_that_declares_an_image_larger_than_memory_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     // A bitmap of 60,000 x 60,000 pixels, in 54 bytes.
     let mut bomb = b"BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0".to_vec();
@@ -258,7 +258,7 @@ fn a_file_that_promises_a_picture_larger_than_memory_is_an_error() {
 }
 
 #[test]
-fn pictures_are_resized_as_images_in_memory_are() {
+fn image_files_are_resized_as_images_in_memory_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = save(folder.path(), "a.png", grays(5, 4));
     let whole = read_image(&path, [1, 4, 5]).unwrap();
@@ -285,7 +285,7 @@ fn jpeg_files_are_read_whatever_they_are_called() {
 }
 
 #[test]
-fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
+fn files_that_are_not_complete_images_are_named_with_the_problem() {
     let folder = tempfile::tempdir().unwrap();
     let png = bytes(colors(20, 20), ImageFormat::Png);
     let jpeg = bytes(colors(64, 64), ImageFormat::Jpeg);
@@ -307,7 +307,7 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
         ),
         (
             "text.png",
-            b"no picture".to_vec(),
+            b"no image".to_vec(),
             "PNG, JPEG, WebP, BMP, GIF",
         ),
         ("empty.png", Vec::new(), "PNG, JPEG, WebP, BMP, GIF"),
@@ -341,7 +341,7 @@ fn files_that_are_no_whole_picture_are_named_with_what_is_wrong() {
     assert!(message.contains("0 x 4"), "{message}");
 }
 
-/// `cat` with two pictures and `dog` with one, of one size, and hidden files.
+/// `cat` with two images and `dog` with one, of one size, and hidden files.
 fn pets(width: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     save(folder.path(), "dog/a.png", grays(width, 3));
@@ -374,7 +374,7 @@ fn a_folder_for_each_class_becomes_labeled_images() {
 }
 
 #[test]
-fn pictures_of_two_sizes_need_a_size() {
+fn images_of_two_sizes_need_a_size() {
     let folder = pets(4);
     save(folder.path(), "dog/wide.png", colors(7, 3));
     let rgb = FolderOptions::new(Colors::Rgb);
@@ -407,15 +407,15 @@ fn a_folder_that_is_no_data_set_says_why() {
     std::fs::write(folder.path().join("cat/notes.txt"), "x").unwrap();
     let message = read(&folder);
     assert!(
-        message.contains("pictures in") && message.contains(".webp"),
+        message.contains("images in") && message.contains(".webp"),
         "{message}"
     );
     let none = folder.path().join("none");
     assert!(error(read_image_folder(none, &gray)).contains("none"));
 
     let folder = pets(4);
-    std::fs::write(folder.path().join("cat/broken.png"), "no picture").unwrap();
-    std::fs::write(folder.path().join("dog/broken.png"), "no picture").unwrap();
+    std::fs::write(folder.path().join("cat/broken.png"), "no image").unwrap();
+    std::fs::write(folder.path().join("dog/broken.png"), "no image").unwrap();
     let message = read(&folder);
     assert!(message.contains("cat/broken.png"), "{message}");
 }
@@ -425,7 +425,7 @@ fn report(folder: &TempDir, options: &FolderOptions) -> (Images, FolderReport) {
 }
 
 #[test]
-fn what_is_no_picture_is_passed_over_and_listed() {
+fn files_that_are_not_images_are_skipped_and_listed() {
     let folder = pets(4);
     let gray = FolderOptions::new(Colors::Gray);
     let (before, nothing) = report(&folder, &gray);
@@ -459,14 +459,14 @@ fn what_is_no_picture_is_passed_over_and_listed() {
 }
 
 #[test]
-fn damaged_pictures_are_an_error_or_left_out_and_listed() {
+fn damaged_images_are_an_error_or_skipped_and_listed() {
     let folder = pets(4);
     let gray = FolderOptions::new(Colors::Gray);
     let whole = read_image_folder(folder.path(), &gray).unwrap();
-    // The first of all pictures, one in the middle, and photographs that must be converted.
+    // The first of all images, one in the middle, and photographs that must be converted.
     let names = ["cat/a.bmp", "cat/ab.png", "dog/b.heic"];
     for name in names {
-        std::fs::write(folder.path().join(name), "no picture").unwrap();
+        std::fs::write(folder.path().join(name), "no image").unwrap();
     }
     let message = error(read_image_folder(folder.path(), &gray));
     assert!(message.contains("cat/a.bmp"), "{message}");
@@ -489,15 +489,15 @@ fn damaged_pictures_are_an_error_or_left_out_and_listed() {
 
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("cat")).unwrap();
-    std::fs::write(folder.path().join("cat/a.png"), "no picture").unwrap();
+    std::fs::write(folder.path().join("cat/a.png"), "no image").unwrap();
     for options in [skipping.clone(), skipping.size(4, 4)] {
         let message = error(read_image_folder(folder.path(), &options));
-        assert!(message.contains("none of its pictures"), "{message}");
+        assert!(message.contains("none of its images"), "{message}");
     }
 }
 
 #[test]
-fn transparent_pictures_of_a_folder_are_counted() {
+fn transparent_images_of_a_folder_are_counted() {
     let folder = pets(4);
     let glass = RgbaImage::from_pixel(4, 3, Rgba([0, 0, 0, 0]));
     save(folder.path(), "dog/glass.png", glass);
@@ -509,7 +509,7 @@ fn transparent_pictures_of_a_folder_are_counted() {
 }
 
 #[test]
-fn a_square_is_for_pictures_that_are_large_or_of_different_sizes() {
+fn a_square_is_for_images_that_are_large_or_of_different_sizes() {
     let folder = pets(4);
     let shape = |side| {
         let options = FolderOptions::new(Colors::Gray).square(side);
@@ -522,7 +522,7 @@ fn a_square_is_for_pictures_that_are_large_or_of_different_sizes() {
 }
 
 #[test]
-fn required_classes_may_lack_pictures_but_other_classes_are_refused() {
+fn required_classes_may_lack_images_but_other_classes_are_refused() {
     let folder = pets(4);
     let options = |classes: &[&str]| {
         let classes: Vec<String> = classes.iter().map(|name| name.to_string()).collect();
@@ -536,7 +536,7 @@ fn required_classes_may_lack_pictures_but_other_classes_are_refused() {
 
     let message = |classes: &[&str]| error(read_image_folder(folder.path(), &options(classes)));
     let text = message(&["cat"]);
-    assert!(text.contains("pictures of [\"dog\"]"), "{text}");
+    assert!(text.contains("images of [\"dog\"]"), "{text}");
     assert!(message(&["cat", "dog", "dog"]).contains("required twice"));
 }
 

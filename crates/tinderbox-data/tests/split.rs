@@ -67,7 +67,7 @@ fn groups_of_different_sizes_are_drawn_at_random() {
     let times = times(&sets, 210);
     assert!(
         times.iter().all(|times| *times > 0),
-        "every group is drawn at some time"
+        "every group is drawn at least once"
     );
     let folds = |seed| k_fold(210, 4, Seed::new(seed), &By::Grouped(groups.clone())).unwrap();
     assert_ne!(folds(1), folds(2));
@@ -170,7 +170,7 @@ fn a_part_has_a_row_where_there_are_enough() {
 }
 
 #[test]
-fn what_cannot_be_split_is_told() {
+fn splits_that_are_not_possible_are_errors() {
     for shares in [&[][..], &[0.0, 1.0], &[0.9, 0.2], &[f64::NAN]] {
         assert!(
             split(10, shares, Seed::new(0), &By::Random).is_err(),

@@ -1,6 +1,6 @@
 """The same layers as in layers.rs, in PyTorch.
 
-Prints one JSON object a line: name, seconds forward, and seconds forward and backward (best of several). An argument
+Prints one JSON object per line: name, seconds forward, and seconds forward and backward (best of several). An argument
 restricts it to the names that contain it.
 """
 

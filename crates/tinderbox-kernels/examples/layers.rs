@@ -1,8 +1,8 @@
 //! Speed of single convolutions: `tinderbox-kernels` and Burn's own operations, timed in turn.
 //!
-//! Prints one JSON object a line: best seconds forward, and forward and backward, and percent of the multiply-adds that
-//! the processor reached in the same run. An argument restricts it to the layers whose name contains it. `layers.py`
-//! prints the same for PyTorch.
+//! Prints one JSON object per line: best seconds forward, and forward and backward, and percent of the multiply-adds
+//! that the processor reached in the same run. An argument restricts it to the layers whose name contains it.
+//! `layers.py` prints the same for PyTorch.
 
 use std::time::Instant;
 

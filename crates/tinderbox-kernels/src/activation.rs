@@ -1,10 +1,10 @@
-//! Functions of every number, one pass each.
+//! Element-wise functions, one pass over memory each.
 
 use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// Numbers of a piece of work.
+/// Numbers in a piece of work.
 const PIECE: usize = 1 << 14;
 
 /// A function of one number.
@@ -78,7 +78,7 @@ impl Kernel for Forward<'_> {
     fn call<S: Simd>(self) {
         let numbers = self.numbers.iter_mut();
         match self.function {
-            // Not a number stays so.
+            // NaN stays NaN.
             Function::Relu => numbers.for_each(|x| *x = if *x < 0.0 { 0.0 } else { *x }),
             Function::Relu6 => numbers.for_each(|x| {
                 let positive = if *x < 0.0 { 0.0 } else { *x };
@@ -142,7 +142,7 @@ fn normal<S: Simd>(x: f32) -> f32 {
 /// polynomial (Cephes, `expf`). Values below the smallest normal number become zero.
 #[inline(always)]
 fn exp<S: Simd>(x: f32) -> f32 {
-    // Adding and taking away 1.5 x 2^23 rounds to the nearest integer.
+    // Adding and subtracting 1.5 x 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
     let bounded = if x > 88.0 { 88.0 } else { x };
     let bounded = if bounded < -87.0 { -87.0 } else { bounded };

@@ -30,7 +30,7 @@ impl NormShape {
 /// Mean and biased variance of every channel.
 ///
 /// # Panics
-/// If `input` has another length than `shape` says, or is empty.
+/// If the length of `input` does not match `shape`, or if it is empty.
 pub fn batch_statistics(level: Level, shape: &NormShape, input: &[f32]) -> (Vec<f32>, Vec<f32>) {
     assert!(input.len() == shape.length() && !input.is_empty());
     let mut statistics = vec![(0.0, 0.0); shape.channels];
@@ -79,7 +79,7 @@ impl Kernel for Statistics<'_> {
 /// `(input - mean) / sqrt(variance + epsilon) * gamma + beta`.
 ///
 /// # Panics
-/// If a slice has another length than `shape` says.
+/// If the length of a slice does not match `shape`.
 pub fn batch_norm(
     level: Level,
     shape: &NormShape,
@@ -130,7 +130,7 @@ impl Kernel for Map<'_> {
 /// The gradients of the input, of gamma and of beta when statistics are those of the batch.
 ///
 /// # Panics
-/// If a slice has another length than `shape` says.
+/// If the length of a slice does not match `shape`.
 pub fn batch_norm_gradient(
     level: Level,
     shape: &NormShape,

@@ -24,7 +24,7 @@ pub struct ConvShape {
     pub batch: usize,
     /// Channels of the input and of the output; `groups` divides both.
     pub channels: [usize; 2],
-    /// Groups of channels that do not see each other.
+    /// Number of independent groups of channels.
     pub groups: usize,
     /// Height and width of the input.
     pub input: [usize; 2],
@@ -93,7 +93,7 @@ impl ConvShape {
         self.kernel[0] * self.kernel[1]
     }
 
-    /// Whether every output channel sees one input channel of its own.
+    /// Whether the convolution is depthwise: every output channel has one input channel of its own.
     pub(crate) fn is_depthwise(&self) -> bool {
         self.per_group() == [1, 1]
     }
@@ -144,7 +144,7 @@ impl ConvShape {
 /// The output `[batch, outputs, height', width']`.
 ///
 /// # Panics
-/// If `shape` is not supported or a slice has another length than it says.
+/// If `shape` is not supported or does not match the length of a slice.
 pub fn conv2d(
     level: Level,
     shape: &ConvShape,

@@ -89,7 +89,7 @@ pub(crate) fn is_ours<const N: usize>(tensors: [Option<&DispatchTensor>; N]) -> 
     level().is_some() && tensors.into_iter().flatten().all(on_flex)
 }
 
-/// Whether Burn should keep little and compute again in the backward pass.
+/// Whether Burn should recompute values in the backward pass to save memory.
 pub(crate) fn is_checkpointed(tensor: &DispatchTensor) -> bool {
     let balanced = GradientCheckpointingStrategy::Balanced;
     tensor.autodiff == DispatchAutodiffContext::Enabled(balanced)

@@ -5,7 +5,7 @@
 //! [`batch_norm_train`], [`batch_norm`]) compute on Flex devices with 32-bit floats, with and without
 //! autodiff, and call Burn's own operation on every other device and type. The layers of
 //! `tinderbox-nn` call them; a model of your own can do the same instead of `Conv2d::forward`.
-//! `TINDERBOX_KERNELS=stock` turns the kernels off, `TINDERBOX_KERNELS=portable` takes the ones
+//! `TINDERBOX_KERNELS=stock` turns the kernels off, `TINDERBOX_KERNELS=portable` uses the ones
 //! without vector instructions; the variable is read once.
 //!
 //! [`slices`] has the same kernels over slices. They use all threads of the current rayon pool, and

@@ -2,7 +2,7 @@
 
 /// A vector of `length` numbers that have not been set.
 ///
-/// Zeros would cost a pass over memory that is as long as many a kernel. Callers write every number
+/// Zeros would cost a pass over memory that takes as long as many kernels. Callers write every number
 /// before they read it.
 #[allow(clippy::uninit_vec)]
 pub(crate) fn buffer(length: usize) -> Vec<f32> {

@@ -1,4 +1,4 @@
-//! The inner loop that every convolution comes down to.
+//! The inner loop of every convolution.
 //!
 //! A *panel* holds, for each of `terms` products, a row of numbers for neighboring channels:
 //! `[terms][V * LANES]`. The other factor is not packed: it is read one number at a time through a

@@ -1,4 +1,4 @@
-//! What the processor could do: multiply-adds that never leave the registers.
+//! The peak speed of the processor: multiply-adds that never leave the registers.
 
 use std::time::Instant;
 
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// Sums that do not wait for each other.
+/// Sums that do not depend on each other.
 const SUMS: usize = 12;
 const ROUNDS: usize = 400_000;
 
@@ -37,7 +37,7 @@ impl Kernel for Registers {
     }
 }
 
-/// Floating-point operations a second that all threads reach together when nothing is read from or
+/// Floating-point operations per second that all threads reach together when nothing is read from or
 /// written to memory, the best of `runs`.
 pub fn peak_flops(level: Level, runs: usize) -> f64 {
     let threads = rayon::current_num_threads();

@@ -6,7 +6,7 @@ use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// The planes of `side[0]` x `side[1]` numbers with zeros around them and `slack` zeros behind
+/// The planes of `side[0]` x `side[1]` numbers with zeros around them and `slack` zeros after
 /// them all; the same slice if there is nothing to add.
 pub(crate) fn pad(
     planes: &[f32],

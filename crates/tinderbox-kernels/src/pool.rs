@@ -4,7 +4,7 @@ use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// Instead of a place, where a window holds nothing above minus infinity.
+/// Used instead of a place if a window holds nothing above minus infinity.
 const NOWHERE: u8 = u8::MAX;
 
 /// The sizes of a pooling; padding on all sides, windows that would leave it are dropped.
@@ -33,7 +33,7 @@ impl PoolShape {
     }
 
     /// Whether the kernels of this crate compute this pooling: it has an output, nothing is empty,
-    /// every window sees a number, and a place in a window fits into a byte.
+    /// every window covers a number, and a place in a window fits into a byte.
     pub fn is_supported(&self) -> bool {
         let fits = |axis: usize| self.padding[axis] < self.window[axis] && self.stride[axis] > 0;
         let [height, width] = self.window;
@@ -101,7 +101,7 @@ impl PoolShape {
 /// The mean of each window; padding counts as zeros.
 ///
 /// # Panics
-/// If `shape` is not supported or `input` has another length than it says.
+/// If `shape` is not supported or does not match the length of `input`.
 pub fn avg_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> Vec<f32> {
     assert!(shape.is_supported());
     let [inputs, outputs] = shape.lengths();
@@ -282,7 +282,7 @@ impl Kernel for Max<'_> {
             let places = places[to..to + columns.len()].iter_mut();
             let inputs = input[start..].iter().step_by(step);
             for ((output, at), &input) in output.zip(places).zip(inputs) {
-                // Not a number wins and stays.
+                // NaN is larger than any number, and stays.
                 let wins = input > *output || input.is_nan();
                 *output = if wins { input } else { *output };
                 *at = if wins { place } else { *at };

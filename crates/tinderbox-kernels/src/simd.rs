@@ -11,16 +11,16 @@ use std::sync::OnceLock;
 /// The instructions that kernels use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// 16 numbers an instruction.
+    /// 16 numbers per instruction.
     Avx512,
-    /// 8 numbers an instruction.
+    /// 8 numbers per instruction.
     Avx2,
-    /// What the compiler makes of plain loops; runs everywhere.
+    /// Plain loops that the compiler vectorizes; runs everywhere.
     Portable,
 }
 
 impl Level {
-    /// The widest that this processor has.
+    /// The widest level of this processor.
     pub fn detect() -> Self {
         static LEVEL: OnceLock<Level> = OnceLock::new();
         *LEVEL.get_or_init(|| {
@@ -29,7 +29,7 @@ impl Level {
         })
     }
 
-    /// Every level that this processor has, the widest first.
+    /// Every level of this processor, the widest first.
     pub fn available() -> Vec<Self> {
         let mut levels = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -59,7 +59,7 @@ impl Level {
 ///
 /// # Safety
 /// Every function may only be called, directly or through functions that are inlined, from a
-/// function that has the instruction set enabled; [`run`] sees to that. Pointers must be valid for
+/// function that has the instruction set enabled; [`run`] ensures that. Pointers must be valid for
 /// the numbers that are read or written.
 pub(crate) unsafe trait Simd: Copy {
     const LANES: usize;

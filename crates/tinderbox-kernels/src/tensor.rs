@@ -72,7 +72,7 @@ pub fn avg_pool2d(input: Tensor<4>, window: usize, stride: usize, padding: usize
     module::avg_pool2d(input, options)
 }
 
-/// The largest number of each window; padding never wins.
+/// The largest number of each window; padding is never the largest.
 ///
 /// # Shapes
 /// As [`avg_pool2d`].
@@ -116,7 +116,7 @@ pub fn activation<const D: usize>(input: Tensor<D>, function: Function) -> Tenso
     }
 }
 
-/// What [`batch_norm_train`] returns.
+/// The result of [`batch_norm_train`].
 #[derive(Debug)]
 pub struct BatchNormOutput<const D: usize> {
     /// As the input.

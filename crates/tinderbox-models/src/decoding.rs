@@ -10,7 +10,7 @@ pub enum Decoding {
     Greedy,
     /// A draw from the model's probabilities.
     Sample {
-        /// What divides the logits: below 1 probable tokens become more probable, above 1 less.
+        /// The divisor of the logits: below 1 probable tokens become more probable, above 1 less.
         temperature: f64,
         /// Only the `k` most probable tokens (Fan, Lewis, Dauphin 2018).
         top_k: Option<usize>,
@@ -23,14 +23,14 @@ pub enum Decoding {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodingError {
-    /// A setting that makes no sense.
+    /// An invalid setting.
     #[error("{field} = {value}: {rule}")]
     Setting {
         /// The setting.
         field: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: String,
-        /// What it must be.
+        /// The allowed values.
         rule: &'static str,
     },
     /// Logits that are NaN, or no token that may be chosen.
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_and_logits_that_make_no_sense_are_refused() {
+    fn invalid_settings_and_logits_are_refused() {
         let mut rng = Seed::new(1).rng();
         for (decoding, what) in [
             (sample(0.0, None, None), "temperature = 0"),

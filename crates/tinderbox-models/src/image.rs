@@ -1,4 +1,4 @@
-//! Image models: from softmax regression to ConvNeXt, one family a file.
+//! Image models: from softmax regression to ConvNeXt, one family per file.
 //!
 //! Each configuration names the shape of an image as `[channels, height, width]` and the number of
 //! classes. The standard models (those of torchvision) have torchvision's names in a state

@@ -28,14 +28,14 @@ pub struct LanguageModelConfig {
     /// Recurrent layers on top of each other.
     #[serde(default = "one")]
     pub layers: usize,
-    /// Whether a layer also goes through the text from its end. A model that sees what it is to
-    /// predict learns nothing of use: the course's warning.
+    /// Whether a layer also reads the text backwards. A model that sees the tokens that it must
+    /// predict learns nothing useful, as the course warns.
     #[serde(default)]
     pub bidirectional: bool,
     /// The probability with which outputs between layers are dropped in training.
     #[serde(default)]
     pub dropout: f64,
-    /// Numbers that a token becomes; `None` for one-hot vectors, as in the course.
+    /// Size of the token embedding; `None` for one-hot vectors, as in the course.
     #[serde(default)]
     pub embedding: Option<usize>,
 }
@@ -62,7 +62,7 @@ impl LanguageModelConfig {
     }
 
     /// The course's model with this name: 256 units; `deep` is an LSTM of two layers,
-    /// `bidirectional` that in both directions.
+    /// `bidirectional` the same in both directions.
     ///
     /// # Errors
     /// No such model; the error suggests the nearest names.
@@ -91,7 +91,7 @@ impl LanguageModelConfig {
         })
     }
 
-    /// The model with PyTorch's first weights, a pure function of the seed.
+    /// The model with PyTorch's initial weights, a pure function of the seed.
     ///
     /// # Errors
     /// A size of 0, a dropout outside `[0, 1)`.
@@ -142,11 +142,11 @@ impl LanguageModelConfig {
 /// Weights have the names of the course's `RNNModel`: `rnn.weight_ih_l0`, `linear.weight`.
 #[derive(Module, Debug)]
 pub struct LanguageModel {
-    /// Numbers for each token; without it tokens are one-hot vectors.
+    /// The token embedding; without it tokens are one-hot vectors.
     pub embedding: Option<Embedding>,
-    /// What goes through the sequence.
+    /// The recurrent layers.
     pub rnn: Recurrent,
-    /// From the outputs of a step to logits.
+    /// The linear layer from the outputs of a step to logits.
     pub linear: Linear,
     #[module(skip)]
     vocabulary: usize,
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_carries_on_what_came_before() {
+    fn a_state_continues_the_sequence_before() {
         let device = Device::flex();
         let config = LanguageModelConfig::by_name("gru", 28).unwrap();
         let model = config.init(SEED, &device).unwrap();

@@ -57,7 +57,7 @@ impl LinearRegressionConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed), equal on every backend.
+    /// The model with its initial weights: a pure function of (config, seed), equal on every backend.
     ///
     /// # Errors
     /// No inputs, no outputs, or an initializer with a number that is negative or not finite.
@@ -92,7 +92,7 @@ impl LinearRegression {
     /// `weights[output * inputs + input]`, and an intercept for each output.
     ///
     /// # Errors
-    /// No weights or intercepts, or weights that are no multiple of the intercepts.
+    /// No weights or intercepts, or a number of weights that is not a multiple of that of the intercepts.
     pub fn from_weights(
         weights: &[f64],
         intercepts: &[f64],

@@ -58,7 +58,7 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
     })
 }
 
-/// An entry for the course's settings: grey images of this size, ten classes.
+/// An entry for the course's settings: grayscale images of this size, ten classes.
 macro_rules! course {
     ($name:literal, $paper:literal, $side:literal, $small:expr, $parameters:literal, $madds:literal,
      $config:expr => $variant:ident) => {

@@ -1,4 +1,4 @@
-//! Attention: weighted means of values, whose weights say how well a query fits each key.
+//! Attention: weighted means of values, whose weights measure how well a query matches each key.
 
 use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Device, Int, Tensor};
@@ -9,7 +9,7 @@ mod multihead;
 pub use additive::AdditiveAttention;
 pub use multihead::{HeadsError, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
 
-/// What masked scores become before the softmax, as in the course: far below any other, so that a
+/// The value of masked scores before the softmax, as in the course: far below any other, so that the
 /// weight is exactly 0, and finite, so that a row without any key gives no NaN.
 const MASKED: f64 = -1e6;
 
@@ -43,7 +43,7 @@ pub fn length_mask(lengths: Tensor<1, Int>, keys: usize) -> Tensor<3, Bool> {
     places.greater_equal(lengths)
 }
 
-/// The mask of what comes later: query `i` of the last `queries` of `keys` steps may look at every
+/// The causal mask: query `i` of the last `queries` of `keys` steps may attend to every
 /// step up to its own.
 ///
 /// # Shapes
@@ -57,7 +57,7 @@ pub fn causal_mask(queries: usize, keys: usize, device: &Device) -> Tensor<3, Bo
     columns.greater(rows)
 }
 
-/// Scaled dot-product attention: softmax(Q Kᵀ / √size) V (Vaswani et al. 2017). Gives the means and
+/// Scaled dot-product attention: softmax(Q Kᵀ / √size) V (Vaswani et al. 2017). Returns the means and
 /// the weights.
 ///
 /// # Shapes
@@ -131,7 +131,7 @@ mod tests {
         };
         let (t, f) = (true, false);
         assert_eq!(mask(3, 3), [f, t, t, f, f, t, f, f, f]);
-        // One new step behind three that are kept.
+        // One new step after three that are cached.
         assert_eq!(mask(1, 4), [f, f, f, f]);
         assert_eq!(mask(2, 4), [f, f, f, t, f, f, f, f]);
     }

@@ -93,7 +93,7 @@ fn dropped<const D: usize>(
 
 /// `count` numbers, `1 / keep` with probability `keep` and 0 otherwise.
 fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
-    // One draw of 64 bits decides on two numbers.
+    // One draw of 64 bits decides two numbers.
     let below = (keep * (1u64 << 32) as f64) as u64;
     let scale = if keep == 0.0 { 0.0 } else { 1.0 / keep } as f32;
     let number = |half: u64| if half < below { scale } else { 0.0 };

@@ -1,15 +1,15 @@
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
-/// A model that predicts, at every step of a sequence of tokens, the token that follows.
+/// A model that predicts, at every step of a sequence of tokens, the next token.
 ///
-/// What training and text generation need to know of a language model.
+/// The interface of a language model for training and text generation.
 pub trait LanguageNetwork: Module {
-    /// What the model remembers of the steps before.
+    /// The state of the model after earlier steps.
     type State;
 
     /// Logits of the next token at every step, and the state after the last one; without a state the
-    /// sequences start anew.
+    /// sequences start from the initial state.
     ///
     /// # Shapes
     /// Token ids `[batch, steps]` to logits `[batch, steps, vocabulary]`; ids are below the

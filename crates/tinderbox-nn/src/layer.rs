@@ -93,7 +93,7 @@ fn normalize<const D: usize>(layer: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
     let device = input.device();
     let (gamma, beta) = (layer.gamma.val(), layer.beta.val());
     if D < 2 || [input.dims()[1]] != gamma.dims() {
-        // Burn has a message for this.
+        // Burn reports this with its own message.
         return layer.forward(input);
     }
     if !(device.is_autodiff() && layer.training.is_enabled()) {

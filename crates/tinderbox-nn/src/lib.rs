@@ -79,7 +79,7 @@ pub use layer::Layer;
 pub use linear::{LinearInit, linear};
 pub use network::{Network, ShapeError};
 pub use numbered::Numbered;
-pub use parameters::{Parameter, count_parameters, parameters};
+pub use parameters::{Parameter, ParameterKind, all_parameters, count_parameters, parameters};
 pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
 pub use positional::positional_encoding;
 pub use recurrent::{Cell, Recurrent, RecurrentConfig, RecurrentError, RecurrentState};

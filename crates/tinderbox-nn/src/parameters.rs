@@ -1,17 +1,37 @@
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::Tensor;
+use burn::module::{Flag, Module, ModuleVisitor, Param, ParamId, Parameter as Value};
+use burn::tensor::{Bool, Int, Tensor};
 
 /// One tensor of a model: a trainable parameter or a running statistic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parameter {
     /// Its path in the module tree, e.g. `layer1.0.conv1.weight`.
     pub path: String,
+    /// For each part of the path, the kind of module that it is a field of, as Burn names it:
+    /// `Struct:Conv2d`, `Vec`, `Enum:Layer`.
+    pub containers: Vec<String>,
     /// Its id.
     pub id: ParamId,
-    /// Its shape.
+    /// Its shape; empty for a flag.
     pub shape: Vec<usize>,
+    /// What it holds.
+    pub kind: ParameterKind,
     /// Whether it is a running mean or variance of a batch norm, which no optimizer changes.
     pub running: bool,
+    /// Whether gradients are computed for it: `false` in a frozen part, and before it is drawn.
+    pub requires_grad: bool,
+}
+
+/// What a parameter holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ParameterKind {
+    /// Floating-point numbers.
+    Float,
+    /// Integers.
+    Int,
+    /// True or false.
+    Bool,
+    /// Not a tensor: whether a batch norm or dropout is in training.
+    Flag,
 }
 
 impl Parameter {
@@ -21,10 +41,21 @@ impl Parameter {
     }
 }
 
-/// The parameters and running statistics of a model, in the order of its fields.
+/// The parameters and running statistics of a model that are floating-point numbers, in the order of its
+/// fields.
 ///
 /// Draws no weights.
 pub fn parameters<M: Module>(model: &M) -> Vec<Parameter> {
+    let mut found = all_parameters(model);
+    found.retain(|parameter| parameter.kind == ParameterKind::Float);
+    found
+}
+
+/// The parameters, running statistics and flags of a model, in the order of its fields.
+///
+/// Draws no weights. Every walk that needs names and shapes but no numbers uses this one: a visitor is
+/// compiled anew for each model.
+pub fn all_parameters<M: Module>(model: &M) -> Vec<Parameter> {
     let mut list = List::default();
     model.visit(&mut list);
     list.found
@@ -46,20 +77,47 @@ struct List {
     found: Vec<Parameter>,
 }
 
-impl ModuleVisitor for List {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+impl List {
+    fn add(&mut self, id: ParamId, shape: Vec<usize>, kind: ParameterKind, requires_grad: bool) {
         let name = self.path.last().map(String::as_str).unwrap_or_default();
         // The container of a parameter is on the stack next to its own name.
-        let of_batch_norm = self
-            .containers
-            .last()
-            .is_some_and(|kind| kind == "Struct:BatchNorm");
+        let container = self.containers.last();
+        let of_batch_norm = container.is_some_and(|kind| kind == "Struct:BatchNorm");
         self.found.push(Parameter {
             path: self.path.join("."),
-            id: param.id,
-            shape: param.lazy_shape().to_vec(),
+            containers: self.containers.clone(),
+            id,
+            shape,
+            kind,
             running: of_batch_norm && name.starts_with("running_"),
+            requires_grad,
         });
+    }
+}
+
+/// Whether a parameter asks for a gradient; asking one that is not drawn would draw it.
+fn requires_grad<T: Value>(param: &Param<T>) -> bool {
+    param.is_initialized() && param.is_require_grad()
+}
+
+impl ModuleVisitor for List {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let shape = param.lazy_shape().to_vec();
+        self.add(param.id, shape, ParameterKind::Float, requires_grad(param));
+    }
+
+    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
+        let shape = param.lazy_shape().to_vec();
+        self.add(param.id, shape, ParameterKind::Int, false);
+    }
+
+    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
+        let shape = param.lazy_shape().to_vec();
+        self.add(param.id, shape, ParameterKind::Bool, false);
+    }
+
+    fn visit_flag(&mut self, flag: &Param<Flag>) {
+        self.add(flag.id, Vec::new(), ParameterKind::Flag, false);
     }
 
     fn enter_module(&mut self, name: &str, container_type: &str) {
@@ -111,6 +169,10 @@ mod tests {
         assert_eq!(count_parameters(&model), 18 + 4);
         assert_eq!(model.num_params(), 18 + 8);
         let mapped = model.clone().to_device(&device).valid();
-        assert_eq!(parameters(&mapped), all);
+        let same = |of: Vec<Parameter>| {
+            let each = of.into_iter().map(|p| (p.path, p.id, p.shape, p.running));
+            each.collect::<Vec<_>>()
+        };
+        assert_eq!(same(parameters(&mapped)), same(all));
     }
 }

@@ -20,7 +20,7 @@ pub enum Cell {
     Rnn,
     /// The same with ReLU in place of tanh.
     RnnRelu,
-    /// Gated recurrent unit (Cho et al. 2014), with the reset gate behind the product, as PyTorch.
+    /// Gated recurrent unit (Cho et al. 2014), with the reset gate after the product, as in PyTorch.
     Gru,
     /// Long short-term memory (Hochreiter and Schmidhuber 1997).
     Lstm,
@@ -51,15 +51,15 @@ impl Cell {
 pub struct RecurrentConfig {
     /// How a step changes the state.
     pub cell: Cell,
-    /// Numbers of a step's input.
+    /// Features of a step's input.
     pub inputs: usize,
-    /// Units: numbers of the state.
+    /// Units: the size of the state.
     pub hidden: usize,
-    /// Layers on top of each other: each has the outputs of the one below as inputs.
+    /// Number of stacked layers: each has the outputs of the one below as inputs.
     #[serde(default = "one")]
     pub layers: usize,
-    /// Whether each layer also goes through the sequence from its end; outputs of both directions
-    /// stand side by side.
+    /// Whether each layer also reads the sequence backwards; the outputs of both directions are
+    /// concatenated.
     #[serde(default)]
     pub bidirectional: bool,
     /// The probability with which outputs between layers are dropped in training.
@@ -71,15 +71,15 @@ fn one() -> usize {
     1
 }
 
-/// Sizes that make no recurrent layer.
+/// Invalid sizes.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{field} = {value}: {rule}")]
 pub struct RecurrentError {
     /// The setting.
     pub field: &'static str,
-    /// What it was set to.
+    /// Its value.
     pub value: String,
-    /// What it must be.
+    /// The allowed values.
     pub rule: &'static str,
 }
 
@@ -96,7 +96,7 @@ impl RecurrentConfig {
         }
     }
 
-    /// So many layers on top of each other.
+    /// This number of stacked layers.
     pub fn layers(mut self, layers: usize) -> Self {
         self.layers = layers;
         self
@@ -114,17 +114,17 @@ impl RecurrentConfig {
         self
     }
 
-    /// Directions in which a layer goes through a sequence: 1 or 2.
+    /// Number of directions: 1 or 2.
     pub fn directions(&self) -> usize {
         1 + usize::from(self.bidirectional)
     }
 
-    /// Numbers of a step's output.
+    /// Features of a step's output.
     pub fn outputs(&self) -> usize {
         self.directions() * self.hidden
     }
 
-    /// Checks the sizes that a user wrote.
+    /// Checks the sizes.
     ///
     /// # Errors
     /// A size of 0, a probability outside `[0, 1)`.
@@ -151,7 +151,7 @@ impl RecurrentConfig {
         Ok(())
     }
 
-    /// The layer with PyTorch's first weights, U(±1/√hidden), a pure function of the seed.
+    /// The layer with PyTorch's initial weights, U(±1/√hidden), a pure function of the seed.
     ///
     /// # Errors
     /// What [`check`](Self::check) finds.
@@ -165,7 +165,7 @@ impl RecurrentConfig {
         )
     }
 
-    /// The layer with first weights and biases from these initialisers.
+    /// The layer with weights and biases from these initializers.
     ///
     /// # Errors
     /// What [`check`](Self::check) finds.
@@ -225,17 +225,17 @@ impl RecurrentConfig {
     }
 }
 
-/// What a recurrent layer remembers of the steps before.
+/// The state of a recurrent layer.
 #[derive(Clone, Debug)]
 pub struct RecurrentState {
     /// The states that are also outputs, `[layers * directions, batch, hidden]`.
     pub hidden: Tensor<3>,
-    /// The memory of an LSTM, of the same shape.
+    /// The memory cell of an LSTM, of the same shape.
     pub memory: Option<Tensor<3>>,
 }
 
 impl RecurrentState {
-    /// The same numbers without what they were computed from: gradients stop here.
+    /// The same numbers, detached from the graph: gradients stop here.
     pub fn detach(self) -> Self {
         Self {
             hidden: self.hidden.detach(),
@@ -243,13 +243,13 @@ impl RecurrentState {
         }
     }
 
-    /// Sequences side by side.
+    /// Number of sequences in the batch.
     pub fn batch(&self) -> usize {
         self.hidden.dims()[1]
     }
 }
 
-/// A recurrent layer, or several on top of each other: RNN, GRU or LSTM.
+/// One or several stacked recurrent layers: RNN, GRU or LSTM.
 ///
 /// Names, shapes and the order of gates are those of PyTorch's `RNN`, `GRU` and `LSTM`
 /// (`weight_ih_l0` of `[gates * hidden, inputs]`, `weight_hh_l0`, `bias_ih_l0`, `bias_hh_l0`, with
@@ -270,7 +270,7 @@ impl Recurrent {
         &self.config
     }
 
-    /// A state of zeros for so many sequences: where nothing came before.
+    /// The initial state, zeros, for this number of sequences.
     pub fn zero_state(&self, batch: usize, device: &Device) -> RecurrentState {
         let zeros = || Tensor::zeros([self.directions.len(), batch, self.config.hidden], device);
         RecurrentState {

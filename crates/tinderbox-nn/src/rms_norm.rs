@@ -16,7 +16,7 @@ pub struct RmsNorm {
 }
 
 impl RmsNorm {
-    /// For so many features; `epsilon` is added to the mean square.
+    /// For this number of features; `epsilon` is added to the mean square.
     pub fn new(features: usize, epsilon: f64, device: &Device) -> Self {
         let ones = Initializer::Constant { value: 1.0 };
         let fans = Fans {

@@ -10,13 +10,13 @@ use crate::{Dropout, Init, Initializer, relu};
 /// Sizes of the blocks of a Transformer (Vaswani et al. 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TransformerConfig {
-    /// Numbers of a step.
+    /// Features of a step.
     pub size: usize,
-    /// Heads of every attention; they divide `size`.
+    /// Number of heads of every attention; it must divide `size`.
     pub heads: usize,
     /// Units of the feed-forward layer.
     pub feed_forward: usize,
-    /// Blocks on top of each other.
+    /// Number of blocks.
     pub layers: usize,
     /// The probability with which the outputs of every part are dropped in training.
     #[serde(default)]
@@ -26,16 +26,16 @@ pub struct TransformerConfig {
     pub norm_first: bool,
 }
 
-/// What the layers of a block have in common.
+/// The settings that the layers of a block share.
 struct Parts {
     init: Init,
     config: TransformerConfig,
 }
 
 impl TransformerConfig {
-    /// The encoder with PyTorch's first weights, a pure function of the seed.
+    /// The encoder with PyTorch's initial weights, a pure function of the seed.
     ///
-    /// `final_norm` adds a norm behind the last block, which a pre-norm Transformer needs.
+    /// `final_norm` adds a norm after the last block, which a pre-norm Transformer needs.
     ///
     /// # Errors
     /// Heads that do not divide the size.
@@ -67,7 +67,7 @@ impl TransformerConfig {
         })
     }
 
-    /// The decoder with PyTorch's first weights, as [`encoder`](Self::encoder).
+    /// The decoder with PyTorch's initial weights, as [`encoder`](Self::encoder).
     ///
     /// # Errors
     /// Heads that do not divide the size.
@@ -124,7 +124,7 @@ impl Parts {
     }
 }
 
-/// One block of an encoder: self-attention and a feed-forward layer, each with a shortcut and a norm.
+/// One block of an encoder: self-attention and a feed-forward layer, each with a residual connection and a norm.
 ///
 /// Names and shapes are those of PyTorch's `TransformerEncoderLayer`.
 #[derive(Module, Debug)]
@@ -157,7 +157,7 @@ pub struct DecoderLayer {
     norm_first: bool,
 }
 
-/// A shortcut around a part, with the norm before the part or behind the sum.
+/// A residual connection around a part, with the norm before the part or after the sum.
 fn around<T>(
     input: Tensor<3>,
     norm: &LayerNorm,
@@ -177,7 +177,7 @@ fn around<T>(
     }
 }
 
-/// Self-attention, with the steps that a cache keeps if there is one.
+/// Self-attention, with the steps of the cache if there is one.
 fn self_attention(
     attention: &MultiheadAttention,
     inputs: Tensor<3>,
@@ -196,7 +196,7 @@ impl EncoderLayer {
     /// # Shapes
     /// `[batch, steps, size]` to the same and `[batch, heads, steps, steps]`; masks as in
     /// [`masked_softmax`](crate::attention::masked_softmax). With a cache the inputs are the steps
-    /// behind those in it.
+    /// after those in it.
     pub fn forward(
         &self,
         inputs: Tensor<3>,
@@ -252,7 +252,7 @@ impl DecoderLayer {
     }
 }
 
-/// Encoder blocks on top of each other; with a [`causal_mask`](crate::attention::causal_mask) they
+/// A stack of encoder blocks; with a [`causal_mask`](crate::attention::causal_mask) they
 /// are a decoder-only Transformer.
 #[derive(Module, Debug)]
 pub struct TransformerEncoder {
@@ -260,7 +260,7 @@ pub struct TransformerEncoder {
     norm: Option<LayerNorm>,
 }
 
-/// Decoder blocks on top of each other.
+/// A stack of decoder blocks.
 #[derive(Module, Debug)]
 pub struct TransformerDecoder {
     layers: Vec<DecoderLayer>,

@@ -1,12 +1,11 @@
 use crate::error::{OptimError, Result, require_fraction};
 use crate::host::{on_host, update};
-use crate::parameters::parameters;
+use crate::parameters::distinct_parameters;
 use crate::state::{unpack, unreadable};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
-use burn::tensor::container::TensorContainer;
-use burn::tensor::{Bytes, Device, Tensor, TensorData};
+use burn::tensor::{Bytes, Shape, Tensor, TensorData};
 use burn_pack::{Tensor as PackedTensor, Writer};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use tinderbox_nn::deep_copy;
 
 /// Identifies the file format.
@@ -21,7 +20,8 @@ const FORMAT: (&str, &str) = ("format", "tinderbox-average-1");
 /// `ModelEma`, and in PyTorch's `AveragedModel` with `use_buffers=True`).
 pub struct Ema {
     decay: f64,
-    averages: TensorContainer<ParamId>,
+    /// As long vectors.
+    averages: HashMap<ParamId, Tensor<1>>,
     updates: usize,
 }
 
@@ -34,7 +34,7 @@ impl Ema {
         require_fraction("ema", "decay", decay)?;
         Ok(Self {
             decay,
-            averages: TensorContainer::new(),
+            averages: HashMap::new(),
             updates: 0,
         })
     }
@@ -65,16 +65,23 @@ impl Ema {
     /// # Errors
     /// Data that cannot be packed.
     pub fn save<M: Module>(&self, module: &M) -> Result<Vec<u8>> {
-        let mut pack = Pack {
-            averages: &self.averages,
-            paths: parameters(module)
-                .into_iter()
-                .map(|p| (p.id, p.path))
-                .collect(),
-            packed: BTreeMap::new(),
-        };
-        module.visit(&mut pack);
-        let writer = Writer::new(pack.packed.into_values().collect())
+        let mut packed = BTreeMap::new();
+        for parameter in distinct_parameters(module) {
+            let Some(average) = self.averages.get(&parameter.id) else {
+                continue;
+            };
+            let (bytes, _, dtype) = average.clone().into_data().into_parts();
+            let path = parameter.path;
+            let tensor = PackedTensor::new(
+                path.clone(),
+                dtype,
+                Shape::from(parameter.shape),
+                None,
+                bytes,
+            );
+            packed.insert(path, tensor);
+        }
+        let writer = Writer::new(packed.into_values().collect())
             .with_metadata(FORMAT.0, FORMAT.1)
             .with_scalar("decay", self.decay.into())
             .with_scalar("updates", self.updates.into());
@@ -107,8 +114,8 @@ impl Ema {
             let data = TensorData::try_from_bytes(bytes, shape, dtype).map_err(unreadable)?;
             saved.insert(path, data);
         }
-        let mut restored = BTreeMap::new();
-        for parameter in parameters(module) {
+        let device = module.devices().into_iter().next().unwrap_or_default();
+        for parameter in distinct_parameters(module) {
             let Some(data) = saved.remove(&parameter.path) else {
                 continue;
             };
@@ -119,15 +126,15 @@ impl Ema {
                     found: parameter.shape,
                 });
             }
-            restored.insert(parameter.id.val(), data);
+            let count = parameter.count();
+            let (bytes, _, dtype) = data.into_parts();
+            let flat = TensorData::try_from_bytes(bytes, [count], dtype).map_err(unreadable)?;
+            let average = Tensor::from_data(flat, (&device.clone().inner(), dtype));
+            ema.averages.insert(parameter.id, average);
         }
         if let Some(path) = saved.into_keys().next() {
             return Err(OptimError::UnknownParameter { path });
         }
-        module.visit(&mut Restore {
-            averages: &mut ema.averages,
-            data: restored,
-        });
         Ok(ema)
     }
 }
@@ -142,9 +149,9 @@ impl ModuleVisitor for Update<'_> {
         if !self.seen.insert(param.id) {
             return;
         }
-        let weights = param.base().inner();
+        let weights = param.base().inner().flatten::<1>(0, D - 1);
         let averages = &mut self.ema.averages;
-        let average = match averages.remove::<Tensor<D>>(&param.id) {
+        let average = match averages.remove(&param.id) {
             None => weights,
             Some(average) => blend(
                 average.to_device(&weights.device()),
@@ -152,12 +159,12 @@ impl ModuleVisitor for Update<'_> {
                 self.ema.decay,
             ),
         };
-        averages.register(param.id, average);
+        averages.insert(param.id, average);
     }
 }
 
 /// `average + (1 - decay) * (weights - average)`: weights that do not change keep their bits.
-fn blend<const D: usize>(average: Tensor<D>, weights: Tensor<D>, decay: f64) -> Tensor<D> {
+fn blend(average: Tensor<1>, weights: Tensor<1>, decay: f64) -> Tensor<1> {
     if on_host(&average) {
         let take = (1.0 - decay) as f32;
         let blend = |a: f32, w: f32, _: &mut [f32; 0]| a + (w - a) * take;
@@ -170,51 +177,16 @@ struct Apply<'a>(&'a Ema);
 
 impl ModuleMapper for Apply<'_> {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(average) = self.0.averages.get::<Tensor<D>>(&param.id) else {
+        let Some(average) = self.0.averages.get(&param.id) else {
             return param;
         };
         let (id, tensor, mapper) = param.consume();
         let device = tensor.device();
+        let average: Tensor<D> = average.clone().reshape(tensor.shape());
         let mut value = average.to_device(&device.clone().inner());
         if device.is_autodiff() {
             value = Tensor::from_inner(value).set_require_grad(tensor.is_require_grad());
         }
         Param::from_mapped_value(id, value, mapper)
-    }
-}
-
-struct Pack<'a> {
-    averages: &'a TensorContainer<ParamId>,
-    paths: BTreeMap<ParamId, String>,
-    packed: BTreeMap<String, PackedTensor>,
-}
-
-impl ModuleVisitor for Pack<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let (Some(average), Some(path)) = (
-            self.averages.get::<Tensor<D>>(&param.id),
-            self.paths.get(&param.id),
-        ) else {
-            return;
-        };
-        let (bytes, shape, dtype) = average.into_data().into_parts();
-        let packed = PackedTensor::new(path.clone(), dtype, shape, None, bytes);
-        self.packed.insert(path.clone(), packed);
-    }
-}
-
-struct Restore<'a> {
-    averages: &'a mut TensorContainer<ParamId>,
-    data: BTreeMap<u64, TensorData>,
-}
-
-impl ModuleVisitor for Restore<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(data) = self.data.remove(&param.id.val()) {
-            let device: Device = param.lazy_device().inner();
-            let dtype = data.dtype();
-            self.averages
-                .register(param.id, Tensor::<D>::from_data(data, (&device, dtype)));
-        }
     }
 }

@@ -123,12 +123,14 @@ pub enum OptimError {
     Decomposition,
 
     /// A saved optimizer state that cannot be read.
-    #[error("the saved optimizer state cannot be read: {0}; it is damaged, or no such file")]
+    #[error(
+        "the saved optimizer state cannot be read: {0}; it is damaged, or not an optimizer state"
+    )]
     Unreadable(String),
 
     /// A saved state of a parameter that the model does not have.
     #[error(
-        "the saved optimizer state has parameter `{path}`, which the model has not; \
+        "the saved optimizer state has parameter `{path}`, which the model does not have; \
          load it onto the model that it was saved from"
     )]
     UnknownParameter {

@@ -4,7 +4,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor};
 use rayon::prelude::*;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// The Euclidean norm of all gradients of `module` as one long vector; 0 without gradients.
 ///
@@ -36,13 +36,20 @@ pub fn clip_global_norm<M: Module>(
     max_norm: f64,
 ) -> Result<f64> {
     require_positive("clip_global_norm", "max_norm", max_norm)?;
-    let mut owned = OwnedNorm {
-        grads: &mut *grads,
-        squares: 0.0,
-        seen: HashSet::new(),
-    };
-    module.visit(&mut owned);
-    let norm = owned.squares.sqrt();
+    let mut sum = 0.0;
+    change_gradients(grads, module, &mut |_, grad| {
+        let grad = grad?;
+        if !on_host(&grad) {
+            sum += sum_of_squares(grad.clone());
+            return Some(grad);
+        }
+        // Taken out and put back, nothing is copied.
+        let device = grad.device();
+        let data = take(grad);
+        sum += squares(read(&data));
+        Some(give(data, &device))
+    });
+    let norm = sum.sqrt();
     if !norm.is_finite() {
         return Err(OptimError::Diverged {
             what: "the norm of the gradients",
@@ -63,13 +70,15 @@ pub fn clip_global_norm<M: Module>(
 /// A limit that is not positive and finite.
 pub fn clip_value<M: Module>(grads: &mut GradientsParams, module: &M, limit: f64) -> Result<()> {
     require_positive("clip_value", "limit", limit)?;
-    change(grads, module, Clamp(limit));
+    change_gradients(grads, module, &mut |_, grad| {
+        Some(grad?.clamp(-limit, limit))
+    });
     Ok(())
 }
 
 /// Multiplies all gradients of `module` with `factor`.
 pub fn scale_gradients<M: Module>(grads: &mut GradientsParams, module: &M, factor: f64) {
-    change(grads, module, Scale(factor));
+    change_gradients(grads, module, &mut |_, grad| Some(grad?.mul_scalar(factor)));
 }
 
 /// Gradient accumulation: the mean over the examples of several micro-batches.
@@ -79,7 +88,8 @@ pub fn scale_gradients<M: Module>(grads: &mut GradientsParams, module: &M, facto
 /// sizes of the micro-batches.
 #[derive(Default)]
 pub struct GradientMean {
-    sum: GradientsParams,
+    /// As long vectors.
+    sum: HashMap<ParamId, Tensor<1>>,
     examples: usize,
 }
 
@@ -95,10 +105,14 @@ impl GradientMean {
             return;
         }
         let mut grads = grads;
-        module.visit(&mut AddScaled {
-            sum: &mut self.sum,
-            grads: &mut grads,
-            factor: examples as f64,
+        change_gradients(&mut grads, module, &mut |id, grad| {
+            let scaled = grad?.mul_scalar(examples as f64);
+            let sum = match self.sum.remove(&id) {
+                Some(sum) => sum + scaled,
+                None => scaled,
+            };
+            self.sum.insert(id, sum);
+            None
         });
         self.examples += examples;
     }
@@ -110,11 +124,12 @@ impl GradientMean {
 
     /// The gradients of the mean loss over all examples; resets the sum.
     pub fn take<M: Module>(&mut self, module: &M) -> GradientsParams {
-        let mut grads = std::mem::take(&mut self.sum);
-        let examples = std::mem::take(&mut self.examples);
-        if examples > 0 {
-            scale_gradients(&mut grads, module, 1.0 / examples as f64);
-        }
+        let mut sum = std::mem::take(&mut self.sum);
+        let examples = std::mem::take(&mut self.examples).max(1);
+        let mut grads = GradientsParams::new();
+        change_gradients(&mut grads, module, &mut |id, _| {
+            Some(sum.remove(&id)?.mul_scalar(1.0 / examples as f64))
+        });
         grads
     }
 }
@@ -178,55 +193,16 @@ impl ModuleVisitor for Norm<'_> {
     }
 }
 
-/// Like [`Norm`], but removes each gradient and registers it again, so that nothing is copied.
-struct OwnedNorm<'a> {
-    grads: &'a mut GradientsParams,
-    squares: f64,
-    seen: HashSet<ParamId>,
-}
-
-impl ModuleVisitor for OwnedNorm<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if !self.seen.insert(param.id) {
-            return;
-        }
-        let Some(grad) = self.grads.remove::<D>(param.id) else {
-            return;
-        };
-        let grad = if on_host(&grad) {
-            let device = grad.device();
-            let data = take(grad);
-            self.squares += squares(read(&data));
-            give(data, &device)
-        } else {
-            self.squares += sum_of_squares(grad.clone());
-            grad
-        };
-        self.grads.register(param.id, grad);
-    }
-}
-
-trait Elementwise {
-    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D>;
-}
-
-struct Scale(f64);
-
-impl Elementwise for Scale {
-    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
-        tensor.mul_scalar(self.0)
-    }
-}
-
-struct Clamp(f64);
-
-impl Elementwise for Clamp {
-    fn apply<const D: usize>(&self, tensor: Tensor<D>) -> Tensor<D> {
-        tensor.clamp(-self.0, self.0)
-    }
-}
-
-fn change<M: Module>(grads: &mut GradientsParams, module: &M, change: impl Elementwise) {
+/// Calls `change` with the gradient of each float parameter of a module as one long vector; what it returns
+/// is the gradient from then on.
+///
+/// Gradients are removed and registered again, so that an owned tensor is changed in place. All changes
+/// share this one visitor, because a visitor is compiled anew for each model.
+fn change_gradients<M: Module>(
+    grads: &mut GradientsParams,
+    module: &M,
+    change: &mut dyn FnMut(ParamId, Option<Tensor<1>>) -> Option<Tensor<1>>,
+) {
     module.visit(&mut Change {
         grads,
         change,
@@ -234,40 +210,22 @@ fn change<M: Module>(grads: &mut GradientsParams, module: &M, change: impl Eleme
     });
 }
 
-struct Change<'a, C> {
+struct Change<'a> {
     grads: &'a mut GradientsParams,
-    change: C,
+    change: &'a mut dyn FnMut(ParamId, Option<Tensor<1>>) -> Option<Tensor<1>>,
     seen: HashSet<ParamId>,
 }
 
-impl<C: Elementwise> ModuleVisitor for Change<'_, C> {
+impl ModuleVisitor for Change<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if !self.seen.insert(param.id) {
             return;
         }
-        // Removed, not copied: an owned tensor is changed in place.
-        if let Some(grad) = self.grads.remove::<D>(param.id) {
-            self.grads.register(param.id, self.change.apply(grad));
+        let grad = self.grads.remove::<D>(param.id);
+        let flat = grad.map(|grad| grad.flatten::<1>(0, D - 1));
+        if let Some(flat) = (self.change)(param.id, flat) {
+            let shaped: Tensor<D> = flat.reshape(param.lazy_shape());
+            self.grads.register(param.id, shaped);
         }
-    }
-}
-
-struct AddScaled<'a> {
-    sum: &'a mut GradientsParams,
-    grads: &'a mut GradientsParams,
-    factor: f64,
-}
-
-impl ModuleVisitor for AddScaled<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let Some(grad) = self.grads.remove::<D>(param.id) else {
-            return;
-        };
-        let scaled = grad.mul_scalar(self.factor);
-        let sum = match self.sum.remove::<D>(param.id) {
-            Some(sum) => sum + scaled,
-            None => scaled,
-        };
-        self.sum.register(param.id, sum);
     }
 }

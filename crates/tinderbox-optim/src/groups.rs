@@ -1,11 +1,11 @@
 use crate::config::OptimizerConfig;
 use crate::error::{OptimError, Result, require_not_negative};
-use crate::parameters::{Parameter, parameters};
+use crate::parameters::distinct_parameters;
 use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrScheduler};
-use burn::module::{Flag, Module, ModuleVisitor, Param, ParamGroup};
+use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
-use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use tinderbox_nn::{Parameter, ParameterKind, all_parameters};
 
 /// Which parameters belong to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,50 +44,35 @@ fn is_below(path: &str, prefix: &str) -> bool {
 /// # Errors
 /// A part that the module does not have, and parts that leave no parameter to train.
 pub fn frozen_group<M: Module>(module: &M, parts: &[String]) -> Result<ParamGroup> {
-    let mut paths = Paths::default();
-    module.visit(&mut paths);
+    let all = all_parameters(module);
+    let is_part = |parameter: &&Parameter| {
+        matches!(parameter.kind, ParameterKind::Float | ParameterKind::Flag)
+    };
+    let (flags, floats): (Vec<_>, Vec<_>) = all
+        .iter()
+        .filter(is_part)
+        .partition(|parameter| parameter.kind == ParameterKind::Flag);
     for part in parts {
-        if !paths.parameters.iter().any(|path| is_below(path, part)) {
+        if !floats
+            .iter()
+            .any(|parameter| is_below(&parameter.path, part))
+        {
+            let known: Vec<&str> = floats.iter().map(|p| p.path.as_str()).collect();
             return Err(OptimError::EmptyGroup {
                 selection: format!("{part:?}"),
-                known: paths.parameters.join(", "),
+                known: known.join(", "),
             });
         }
     }
-    let below = |path: &String| parts.iter().any(|part| is_below(path, part));
-    if !parts.is_empty() && paths.parameters.iter().all(below) {
+    let below = |parameter: &&Parameter| parts.iter().any(|part| is_below(&parameter.path, part));
+    if !parts.is_empty() && floats.iter().all(below) {
         return Err(OptimError::AllFrozen {
             parts: parts.join(", "),
         });
     }
-    let all = paths.parameters.into_iter().chain(paths.flags);
-    Ok(ParamGroup::from_paths(all.filter(below).collect()))
-}
-
-/// The paths of all parameters and flags.
-#[derive(Default)]
-struct Paths {
-    path: Vec<String>,
-    parameters: Vec<String>,
-    flags: Vec<String>,
-}
-
-impl ModuleVisitor for Paths {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_string());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, _param: &Param<Tensor<D>>) {
-        self.parameters.push(self.path.join("."));
-    }
-
-    fn visit_flag(&mut self, _flag: &Param<Flag>) {
-        self.flags.push(self.path.join("."));
-    }
+    let frozen = floats.into_iter().chain(flags).filter(below);
+    let paths = frozen.map(|parameter| parameter.path.clone());
+    Ok(ParamGroup::from_paths(paths.collect()))
 }
 
 /// Parameters with a learning rate, weight decay or optimizer of their own (PyTorch's parameter
@@ -95,7 +80,7 @@ impl ModuleVisitor for Paths {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ParameterGroup {
-    /// Which parameters.
+    /// The selected parameters.
     pub select: Select,
     /// The factor of the learning rate; 0 leaves the parameters unchanged, except for momentum that is
     /// left.
@@ -182,7 +167,7 @@ impl OptimizerConfig {
         groups: &[ParameterGroup],
         module: &M,
     ) -> Result<(ModuleOptimizer, GroupRates)> {
-        let parameters = parameters(module);
+        let parameters = distinct_parameters(module);
         let mut optimizer = self.build()?;
         let mut rates = GroupRates::default();
         for group in groups {

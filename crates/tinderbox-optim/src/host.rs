@@ -21,7 +21,12 @@ pub(crate) fn on_host<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && is_host(&tensor.device())
 }
 
-fn is_host(device: &Device) -> bool {
+/// Whether tensors of this device are in host memory, so that reading their numbers waits for nothing and
+/// copies nothing.
+///
+/// The answer for a device with autodiff is `false`: pass [`Device::inner`]. A wrong answer costs speed
+/// and never correctness.
+pub fn is_host(device: &Device) -> bool {
     // No crate below the facade may name a backend in its types, so the name that the device prints is
     // used; only its first bytes are kept, since a step must not allocate for this.
     let mut name = Prefix {

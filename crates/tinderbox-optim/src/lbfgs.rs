@@ -1,5 +1,5 @@
 use crate::error::{OptimError, Result, require_count, require_not_negative, require_positive};
-use crate::parameters::parameters;
+use crate::parameters::distinct_parameters;
 use crate::settings::settings;
 use crate::state::{unpack, unreadable};
 use burn::module::{Module, ModuleVisitor, Param};
@@ -86,7 +86,7 @@ impl Lbfgs {
         mut evaluate: impl FnMut(M) -> (f64, GradientsParams),
     ) -> Result<(M, f64)> {
         require_positive("lbfgs", "rate", rate)?;
-        let numbers = parameters(&module)
+        let numbers = distinct_parameters(&module)
             .iter()
             .map(|parameter| parameter.shape.iter().product::<usize>())
             .sum();

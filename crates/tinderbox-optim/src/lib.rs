@@ -2,7 +2,7 @@
 //!
 //! * [`OptimizerConfig`] has a function for every optimizer, checks the settings and builds Burn's
 //!   [`ModuleOptimizer`]; a [`ParameterGroup`] has its own learning rate, weight decay or optimizer.
-//!   [`Lbfgs`] is a type of its own, since it evaluates the loss several times a step. [`save_state`]
+//!   [`Lbfgs`] is a type of its own, since it evaluates the loss several times per step. [`save_state`]
 //!   and [`load_state`] save and restore the state of an optimizer.
 //! * [`Schedule`] is the learning rate over time; [`Plateau`] cuts it when a metric stops improving.
 //! * [`clip_global_norm`], [`clip_value`] and [`GradientMean`] work on the gradients of a whole model,
@@ -55,6 +55,7 @@ pub use ema::Ema;
 pub use error::{OptimError, Result};
 pub use gradients::{GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients};
 pub use groups::{GroupRates, ParameterGroup, Select, frozen_group};
+pub use host::is_host;
 pub use lbfgs::{Lbfgs, LbfgsConfig};
 pub use least_squares::{
     ExactSolution, F32_TOLERANCE, least_squares, least_squares_with_tolerance, ridge,

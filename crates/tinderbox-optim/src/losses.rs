@@ -18,7 +18,7 @@ pub enum Reduction {
 /// The loss functions of regression.
 ///
 /// Below, `d = prediction - target` for one number. The loss of an *example* (a row) is the **mean**
-/// over its outputs; [`Reduction`] says how the losses of a batch are combined.
+/// over its outputs; [`Reduction`] sets how the losses of a batch are combined.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

@@ -1,4 +1,4 @@
-//! The optimizers and their settings, one a file.
+//! The optimizers and their settings, one per file.
 //!
 //! [`OptimizerConfig`](crate::OptimizerConfig) has a function for each of them that returns its
 //! settings with the defaults of PyTorch or of the paper; every setting has a setter of its name.

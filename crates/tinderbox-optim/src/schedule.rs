@@ -1,7 +1,7 @@
 //! Learning-rate schedules: pure functions of the step or the epoch, and the plateau rule.
 //!
 //! A [`Schedule`] is made by its functions: `Schedule::cosine(100)`; optional settings are setters:
-//! `Schedule::cosine(100).end(1e-5).after_warmup(10)`. [`RateSchedule`] says what is counted.
+//! `Schedule::cosine(100).end(1e-5).after_warmup(10)`. [`RateSchedule`] sets what is counted.
 
 mod check;
 mod plateau;
@@ -156,7 +156,7 @@ impl Schedule {
     }
 }
 
-/// What a schedule counts.
+/// The unit that a schedule counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Per {
@@ -170,7 +170,7 @@ pub enum Per {
 /// A schedule together with what it counts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RateSchedule {
-    /// What is counted.
+    /// The unit that is counted.
     pub per: Per,
     /// The learning rate as a function of the count.
     pub schedule: Schedule,

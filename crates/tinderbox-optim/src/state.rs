@@ -1,12 +1,13 @@
 //! Saving and restoring the state of an optimizer, by the paths of the parameters.
 
 use crate::error::{OptimError, Result};
-use crate::parameters::{Parameter, parameters};
+use crate::parameters::distinct_parameters;
 use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::Bytes;
 use burn_pack::{Reader, Scalar, Tensor as PackedTensor, Writer};
 use std::collections::{BTreeMap, BTreeSet};
+use tinderbox_nn::Parameter;
 
 /// Identifies the file format; raised when the meaning of its contents changes.
 const FORMAT: (&str, &str) = ("format", "tinderbox-optimizer-1");
@@ -23,7 +24,7 @@ const SEPARATOR: char = ':';
 /// # Errors
 /// State of a parameter that `module` does not have.
 pub fn save_state<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<Vec<u8>> {
-    let by_id: BTreeMap<String, Parameter> = parameters(module)
+    let by_id: BTreeMap<String, Parameter> = distinct_parameters(module)
         .into_iter()
         .map(|parameter| (parameter.id.val().to_string(), parameter))
         .collect();
@@ -67,13 +68,13 @@ pub fn save_state<M: Module>(optimizer: &ModuleOptimizer, module: &M) -> Result<
 /// # Errors
 /// Bytes that are cut off or no optimizer state, parameters that `module` does not have or has in
 /// another shape, the state of another optimizer. Burn's own loading would silently drop entries that
-/// do not fit and start those parameters anew.
+/// do not fit and reset the state of those parameters.
 pub fn load_state<M: Module>(
     optimizer: ModuleOptimizer,
     bytes: &[u8],
     module: &M,
 ) -> Result<ModuleOptimizer> {
-    let by_path: BTreeMap<String, Parameter> = parameters(module)
+    let by_path: BTreeMap<String, Parameter> = distinct_parameters(module)
         .into_iter()
         .map(|parameter| (parameter.path.clone(), parameter))
         .collect();

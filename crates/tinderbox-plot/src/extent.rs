@@ -60,7 +60,8 @@ impl Extent {
         };
         let drawable = low.abs() <= GREATEST && high.abs() <= GREATEST;
         if !drawable || low >= high || high - low <= 1e-12 * low.abs().max(high.abs()) {
-            let message = format!("({low}, {high}) is no range; give (low, high) with low < high");
+            let message =
+                format!("({low}, {high}) is not a range; give (low, high) with low < high");
             return Err(PlotError::Setting { what, message });
         }
         Ok(Self {

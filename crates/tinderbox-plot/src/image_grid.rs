@@ -55,7 +55,8 @@ impl Image {
         }
         let expected = width as usize * height as usize * channels;
         if samples.len() != expected {
-            let what = format!("bytes of image {title:?} ({width} x {height}, {channels} a pixel)");
+            let what =
+                format!("bytes of image {title:?} ({width} x {height}, {channels} per pixel)");
             return Err(PlotError::LengthMismatch {
                 what,
                 expected,

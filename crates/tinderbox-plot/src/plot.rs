@@ -4,7 +4,7 @@ use crate::PlotError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
     /// Chosen by the chart: linear, but logarithmic for training curves whose values are all positive
-    /// and span more than two decades, and for the rates of a learning-rate finder.
+    /// and span more than two decades, and for the learning rates of a finder.
     #[default]
     Auto,
     /// Equal steps.

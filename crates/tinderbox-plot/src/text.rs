@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn a_truncated_text_fits_and_ends_with_an_ellipsis() {
         let cut = fit(
-            "a very long name of a column that nobody wants",
+            "a very long name of a column that does not fit",
             11.0,
             100.0,
         );

@@ -138,7 +138,7 @@ impl<T: StreamTarget> StreamLoader<T> {
         })
     }
 
-    /// Shuffles every epoch anew with a buffer of this many rows; the draws of epoch `e` come from
+    /// Shuffles every epoch differently with a buffer of this many rows; the draws of epoch `e` come from
     /// `seed.at(e)`. With a buffer as large as the table every order is possible.
     pub fn shuffle(mut self, seed: Seed, buffer: usize) -> Self {
         self.shuffle = Some((seed, buffer.max(1)));

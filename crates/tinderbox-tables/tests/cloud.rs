@@ -1,5 +1,5 @@
-//! Tables read from a web server and from object storage: a small server speaks as much of HTTP and
-//! of S3 as reading takes.
+//! Tables read from a web server and from object storage: a small server implements as much of HTTP
+//! and S3 as reading needs.
 #![cfg(feature = "cloud")]
 
 use std::collections::BTreeMap;
@@ -54,7 +54,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 
 struct Server {
     address: String,
-    /// What was asked: method and path.
+    /// The requests: method and path.
     asked: Arc<Mutex<Vec<String>>>,
 }
 

@@ -1,4 +1,4 @@
-//! Columns as people have them: sparse, extreme, of a database's types, with thousands of categories.
+//! Columns as they occur in practice: sparse, extreme, of a database's types, with thousands of categories.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -370,7 +370,7 @@ fn a_sparse_column_is_left_out_by_the_rows_that_have_none() {
     let expected = ["note", "late", "sold", "note×note"].map(|name| (name, reason));
     assert_eq!(left_out, expected);
     assert_eq!((features.inputs(), features.width()), (vec!["x"], 1));
-    // The rows with values, and tables without the columns, are transformed all the same.
+    // The rows with values, and tables without the columns, are transformed too.
     assert_eq!(features.transform(&frame).unwrap().features.rows(), 4);
     let without = frame.select(["x"]).unwrap();
     assert_eq!(features.transform(&without).unwrap().features.rows(), 4);
@@ -415,7 +415,7 @@ fn what_counts_up_is_a_row_number_a_year_or_a_time() {
 }
 
 #[test]
-fn inference_is_told_about_columns() {
+fn inference_follows_stated_columns() {
     let n: Vec<i64> = (1..=60).collect();
     let words: Vec<String> = n
         .iter()

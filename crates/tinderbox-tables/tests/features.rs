@@ -110,7 +110,7 @@ fn house_prices_have_331_columns() {
 }
 
 #[test]
-fn what_is_fitted_on_training_rows_does_not_know_the_others() {
+fn features_are_fitted_on_the_training_rows_only() {
     let (train, test) = house_prices();
     let features = FeatureSpec::infer(&train, "SalePrice")
         .unwrap()
@@ -365,7 +365,7 @@ fn fails<T: std::fmt::Debug>(result: tinderbox_data::Result<T>, parts: &[&str]) 
 }
 
 #[test]
-fn bad_specs_are_told() {
+fn bad_specs_are_errors() {
     let column =
         |rest: &str| FeatureSpec::from_toml(&format!("[[column]]\nname = \"x\"\nkind = {rest}\n"));
     fails(
@@ -400,7 +400,7 @@ fn bad_specs_are_told() {
 }
 
 #[test]
-fn bad_columns_and_values_are_told_by_name_and_row() {
+fn bad_columns_and_values_are_reported_with_name_and_row() {
     let table = df!(
         "LotArea" => [Some(1.0), None, Some(f64::INFINITY)],
         "nan" => [1.0, f64::NAN, 2.0],

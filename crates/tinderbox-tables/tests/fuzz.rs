@@ -1,7 +1,7 @@
 //! Whatever a file or a frame holds, reading, fitting and transforming end with a result or an error.
 //!
 //! A few cases in every run of the tests; with TINDERBOX_FUZZ_SECONDS=600 each test runs for that
-//! long (see CONTRIBUTING.md). The file of the case under way is kept, for the day when a process just ends.
+//! long (see CONTRIBUTING.md). The file of the current case is kept, in case the process ends without a report.
 
 mod common;
 
@@ -56,7 +56,7 @@ fn fuzz<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> TestCaseResult) {
     }
 }
 
-/// Where the file of the case under way is.
+/// Where the file of the current case is.
 fn keep(name: &str, bytes: &[u8]) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fuzz");
     std::fs::create_dir_all(&folder).unwrap();
@@ -65,13 +65,13 @@ fn keep(name: &str, bytes: &[u8]) -> PathBuf {
     path
 }
 
-/// The whole way, as far as it goes.
+/// All steps, until one returns an error.
 fn survive(path: &Path, options: &ReadOptions) {
     let Ok(frame) = options.read(path) else {
         return;
     };
     let Ok(table) = collect(&frame) else {
-        // The damage may be where only some columns are looked at.
+        // The damage may be in columns that only some steps read.
         let _ = FeatureSpec::infer(&frame, "a");
         return;
     };
@@ -79,7 +79,7 @@ fn survive(path: &Path, options: &ReadOptions) {
         .map(|name| name.to_string())
         .collect();
     let all: Vec<&str> = names.iter().map(String::as_str).collect();
-    summarize(&table, &all).expect("a table that was read can be looked at");
+    summarize(&table, &all).expect("a table that was read can be summarized");
     for (target, task) in [(0, Task::Auto), (names.len() - 1, Task::Classification)] {
         let inference = Inference::default().task(task).embed_above(2);
         let lazy = FeatureSpec::infer_with(&frame, &names[target], &inference);
@@ -144,7 +144,7 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-/// Sound files of every kind, with their names.
+/// Undamaged files of every kind, with their names.
 fn sound() -> &'static [(&'static str, Vec<u8>)] {
     static FILES: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
     FILES.get_or_init(|| {
@@ -234,7 +234,7 @@ fn sound() -> &'static [(&'static str, Vec<u8>)] {
 }
 
 #[test]
-fn sound_files_go_the_whole_way() {
+fn undamaged_files_pass_all_steps() {
     for (name, bytes) in sound() {
         let path = keep(&format!("sound-{name}"), bytes);
         let table = collect(&read(&path).unwrap()).unwrap();
@@ -497,7 +497,7 @@ fn random_frames_never_panic() {
     });
 }
 
-/// What comes out is finite, and the same as a stream.
+/// The output is finite, and the same as that of a stream.
 fn finite_and_streamed(table: &DataFrame, features: &Features) {
     let Ok(numbers) = features.transform(table) else {
         return;

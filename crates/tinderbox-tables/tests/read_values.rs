@@ -61,7 +61,7 @@ fn notes<'a>(format: &'a TableFormat, column: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn numbers_as_people_write_them() {
+fn numbers_in_all_common_forms() {
     let folder = Folder::new();
     let path = folder.write(
         "shop.csv",
@@ -608,7 +608,7 @@ fn lines_before_the_table_and_comments_are_skipped() {
 }
 
 #[test]
-fn several_files_have_one_type_a_column() {
+fn several_files_have_one_type_per_column() {
     let folder = Folder::new();
     let both = |one: &str, two: &str| {
         let paths = [folder.write("one.csv", one), folder.write("two.csv", two)];

@@ -101,7 +101,7 @@ fn a_shuffled_stream_has_every_row_once_and_can_be_resumed() {
     assert_eq!(
         first[17..],
         epoch(&loader, 0, 17),
-        "going on in the middle changes nothing"
+        "resuming in the middle changes nothing"
     );
     assert_eq!(epoch(&loader, 0, 51).len(), 0);
     assert_eq!(

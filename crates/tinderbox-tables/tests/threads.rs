@@ -19,7 +19,7 @@ const FOLDS: usize = 3;
 const ROWS: usize = 20_000;
 const IMAGES: usize = 160;
 
-/// Long beyond what the work takes: a child that is still there hangs.
+/// Far longer than the work takes: a child that still runs hangs.
 const HANGS: Duration = Duration::from_secs(120);
 
 fn main() {

@@ -1,4 +1,4 @@
-//! What people deploy: weights, configuration and fitted parts, in formats that any tool can read.
+//! A trained model for deployment: weights, configuration and fitted parts, in formats that any tool can read.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use tinderbox_core::write_atomic;
 
 use crate::{Result, TrainError, load_weights, save_weights};
 
-/// The description of a model beside its weights.
+/// The description of a model next to its weights.
 #[derive(Debug, Serialize, Deserialize)]
 struct ModelFile<C> {
     /// Version of this format.
@@ -83,7 +83,7 @@ impl Bundle {
     /// table, a vocabulary, anchor boxes.
     ///
     /// # Errors
-    /// A part that has no form as JSON, a file that cannot be written.
+    /// A part that cannot be written as JSON, a file that cannot be written.
     pub fn save_part(&self, name: &str, part: &impl Serialize) -> Result<()> {
         let path = self.part_file(name);
         let text = serde_json::to_string_pretty(part).map_err(|error| TrainError::Bundle {

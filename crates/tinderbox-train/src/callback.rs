@@ -1,50 +1,130 @@
+use std::cell::OnceCell;
 use std::path::Path;
 
-use crate::{EpochRecord, StepError};
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use tinderbox_optim::global_norm;
 
-/// Whether to go on after an epoch.
+use crate::{EpochRecord, Interval, StepError};
+
+/// Whether training continues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// Go on.
+    /// Continue.
     Continue,
     /// Stop, for this reason.
     Stop(String),
 }
 
-/// What a callback is told when training begins.
+/// A training run that begins.
 #[derive(Clone, Debug)]
 pub struct StartInfo<'a> {
-    /// Epochs to train in all.
+    /// Epochs to train in all, as far as the limits of epochs and steps say; `usize::MAX` if unknown.
     pub epochs: usize,
     /// Batches in an epoch, where that is known.
     pub batches: Option<usize>,
     /// Full epochs done before (0 for a new run).
     pub epochs_done: usize,
-    /// Names of the metrics that every epoch will have.
+    /// How often a record is made.
+    pub validate: Interval,
+    /// Names of the metrics of the records.
     pub metrics: &'a [String],
     /// The run folder.
     pub folder: Option<&'a Path>,
 }
 
-/// What a callback is told after an optimizer step.
-#[derive(Clone, Copy, Debug)]
-pub struct StepInfo {
+/// The gradients of a step, before they are clipped and the optimizer uses them.
+pub struct StepGradients<'a, M> {
+    /// The optimizer steps done before this one.
+    pub steps_done: usize,
+    /// The model that the gradients belong to.
+    pub model: &'a M,
+    /// The gradients.
+    pub gradients: &'a GradientsParams,
+}
+
+impl<M: Module> StepGradients<'_, M> {
+    /// The Euclidean norm of all gradients together. It is computed and read from the device only where
+    /// this is called.
+    pub fn norm(&self) -> f64 {
+        global_norm(self.gradients, self.model)
+    }
+}
+
+/// An optimizer step that was taken.
+pub struct StepInfo<'a, M> {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// The batch in the epoch, counted from 1.
     pub batch: usize,
     /// Optimizer steps since the start of training.
     pub step: usize,
-    /// Mean loss of the batch.
-    pub loss: f64,
     /// The learning rate of the step.
     pub learning_rate: f64,
+    /// The model after the step; its weights are the last ones, not an average.
+    pub model: &'a M,
+    loss: &'a LazyLoss,
 }
 
-/// Something that looks on while a model trains: a display, a log, a reason to stop.
+impl<'a, M> StepInfo<'a, M> {
+    pub(crate) fn new(
+        [epoch, batch, step]: [usize; 3],
+        learning_rate: f64,
+        model: &'a M,
+        loss: &'a LazyLoss,
+    ) -> Self {
+        Self {
+            epoch,
+            batch,
+            step,
+            learning_rate,
+            model,
+            loss,
+        }
+    }
+
+    /// The mean loss of the batch. On a GPU the number is read from the device, and the program waits for
+    /// it, only where this is called.
+    pub fn loss(&self) -> f64 {
+        self.loss.read()
+    }
+}
+
+/// A loss that is read from its device at most once.
+pub(crate) struct LazyLoss {
+    tensor: Tensor<1>,
+    number: OnceCell<f64>,
+}
+
+impl LazyLoss {
+    pub fn new(tensor: Tensor<1>) -> Self {
+        Self {
+            tensor,
+            number: OnceCell::new(),
+        }
+    }
+
+    pub fn read(&self) -> f64 {
+        *self
+            .number
+            .get_or_init(|| self.tensor.clone().into_scalar())
+    }
+
+    /// The number, if it was read.
+    pub fn get(&self) -> Option<f64> {
+        self.number.get().copied()
+    }
+
+    pub fn tensor(&self) -> Tensor<1> {
+        self.tensor.clone()
+    }
+}
+
+/// A display, a log, or a reason to stop: a callback is told what happens in a training run.
 ///
-/// Every hook has an empty default. A callback with a memory that a resumed run must have gives it
-/// in [`state`](Self::state).
+/// Every hook has an empty default. A callback that must remember something across a resume returns
+/// it from [`state`](Self::state).
 #[allow(unused_variables)]
 pub trait Callback<M> {
     /// Before the first epoch.
@@ -57,13 +137,29 @@ pub trait Callback<M> {
         Ok(())
     }
 
-    /// After each optimizer step.
-    fn on_step_end(&mut self, info: &StepInfo) -> Result<(), StepError> {
+    /// Before each optimizer step, with its gradients.
+    fn on_gradients(&mut self, gradients: &StepGradients<M>) -> Result<(), StepError> {
         Ok(())
     }
 
-    /// After each epoch, with its metrics and the model that was measured: the averaged one, if the
-    /// weights are averaged.
+    /// After each optimizer step.
+    fn on_step_end(&mut self, step: &StepInfo<M>) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// After each batch of the validation data, counted from 1; `batches` is their number, where that
+    /// is known.
+    fn on_validation_batch(
+        &mut self,
+        batch: usize,
+        batches: Option<usize>,
+    ) -> Result<(), StepError> {
+        Ok(())
+    }
+
+    /// After each record: after every epoch, or every so many steps
+    /// ([`TrainConfig::validate`](crate::TrainConfig::validate)); with the metrics and the model that was
+    /// measured, whose weights are averaged if the settings ask for it.
     fn on_epoch_end(&mut self, record: &EpochRecord, model: &M) -> Result<Flow, StepError> {
         Ok(Flow::Continue)
     }
@@ -83,7 +179,7 @@ pub trait Callback<M> {
         serde_json::Value::Null
     }
 
-    /// Takes the state of a checkpoint; `false` if it is not of this callback.
+    /// Restores the state from a checkpoint; `false` if it is not of this callback.
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! One file a checkpoint: a header in JSON, the tensors, and a digest over both.
+//! One file per checkpoint: a header in JSON, the tensors, and a digest over both.
 
 use std::path::{Path, PathBuf};
 
@@ -8,26 +8,27 @@ use tinderbox_core::{TEMPORARY_PREFIX, write_atomic_with};
 
 use crate::{History, Mean, Result, TrainError};
 
-const MAGIC: &[u8; 24] = b"tinderbox checkpoint v3\n";
+const MAGIC: &[u8; 24] = b"tinderbox checkpoint v4\n";
 const DIGEST: usize = 32;
 
-/// Everything of a checkpoint but the tensors.
+/// Everything in a checkpoint except the tensors.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
-    /// Full epochs done.
+    /// Completed epochs.
     pub epoch: usize,
-    /// Batches done in the epoch after those.
+    /// Completed batches in the epoch after those.
     pub batch: usize,
-    /// Optimizer steps done.
+    /// Completed optimizer steps.
     pub step: usize,
-    /// What may not change between the runs: seed, optimizer, schedule, batches an epoch.
+    /// Settings that must not change when a run is resumed: seed, optimizer, schedule, batches per epoch.
     pub identity: serde_json::Value,
     /// Path and shape of every parameter.
     pub parameters: Vec<(String, Vec<usize>)>,
     pub history: History,
-    /// Sums of the epoch under way.
-    pub train_loss: Mean,
+    /// Mean losses since the last record, one for each turn.
+    pub losses: Vec<Mean>,
     pub metrics: Vec<serde_json::Value>,
+    /// Since the last record.
     pub seconds: f64,
     pub schedule: serde_json::Value,
     pub callbacks: Vec<serde_json::Value>,
@@ -38,7 +39,7 @@ pub(crate) struct Header {
     pub blobs: [u64; 5],
 }
 
-/// What is remembered of the best epoch.
+/// The best epoch so far.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct BestState {
     pub value: f64,
@@ -159,7 +160,7 @@ pub(crate) fn remove_litter(folder: &Path) {
             .to_string_lossy()
             .starts_with(TEMPORARY_PREFIX)
         {
-            // Litter that stays is ugly and nothing more.
+            // A leftover file does no harm.
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -170,15 +171,15 @@ pub(crate) fn file(folder: &Path, step: usize) -> PathBuf {
     folder.join(format!("step-{step:09}.ckpt"))
 }
 
-/// Which checkpoint to go on from.
+/// Which checkpoint to resume from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Resume {
-    /// None: start anew.
+    /// None: start a new run.
     #[default]
     No,
     /// The newest of the run folder; an error if it is damaged.
     Latest,
-    /// The newest of the run folder that is whole.
+    /// The newest of the run folder that is not damaged.
     LastGood,
     /// This file.
     From(PathBuf),
@@ -236,7 +237,7 @@ mod tests {
                 identity: serde_json::json!({"seed": 1}),
                 parameters: vec![("linear.weight".into(), vec![2, 1])],
                 history: History::default(),
-                train_loss: Mean::default(),
+                losses: vec![Mean::default()],
                 metrics: Vec::new(),
                 seconds: 0.5,
                 schedule: serde_json::Value::Null,
@@ -282,7 +283,7 @@ mod tests {
         for step in [10, 20] {
             sample().save(&file(folder.path(), step)).unwrap();
         }
-        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v3\nhalf").unwrap();
+        std::fs::write(file(folder.path(), 30), "tinderbox checkpoint v4\nhalf").unwrap();
         let error = Resume::Latest
             .load(folder.path())
             .err()

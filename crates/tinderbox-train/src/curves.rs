@@ -2,7 +2,7 @@ use tinderbox_plot::{Plot, Series};
 
 use crate::{History, Result};
 
-/// Training and validation loss over the epochs, as SVG; `None` before the first epoch.
+/// Training and validation loss as an SVG; `None` before the first record.
 pub(crate) fn loss_curves(history: &History) -> Result<Option<String>> {
     let series: Vec<Series> = [("train", "train_loss"), ("validation", "valid_loss")]
         .into_iter()
@@ -12,6 +12,6 @@ pub(crate) fn loss_curves(history: &History) -> Result<Option<String>> {
     if series.is_empty() {
         return Ok(None);
     }
-    let plot = Plot::new("Loss").labels("epoch", "loss");
+    let plot = Plot::new("Loss").labels(history.axis(), "loss");
     Ok(Some(tinderbox_plot::curves(&plot, &series)?))
 }

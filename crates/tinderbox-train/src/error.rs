@@ -7,18 +7,18 @@ use tinderbox_plot::PlotError;
 
 use crate::{LossError, NotFinitePlace, StepError, WeightsReport};
 
-/// What can go wrong while training. Every message says what, where and what to do next.
+/// The errors of training. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrainError {
-    /// A number of the configuration that no training can use.
+    /// A configuration value that training cannot use.
     #[error("{field} = {value}: {rule}")]
     Config {
         /// The field.
         field: &'static str,
-        /// What was given.
+        /// The value that was given.
         value: String,
-        /// What it must be.
+        /// The allowed values.
         rule: &'static str,
     },
     /// An epoch without a single batch.
@@ -47,10 +47,10 @@ pub enum TrainError {
         step: usize,
         /// The learning rate of the step.
         learning_rate: f64,
-        /// The last checkpoint that was written before.
+        /// The last checkpoint before this step.
         checkpoint: Option<PathBuf>,
     },
-    /// A metric that the run goes by was never a finite number.
+    /// A watched metric was never a finite number.
     #[error(
         "{metric} is {value} in epoch {epoch} and was never a finite number, so there is no best epoch to \
          keep; {}",
@@ -69,9 +69,9 @@ pub enum TrainError {
     /// A metric to watch that is not measured.
     #[error("no metric is called '{name}'; there are: {}", available.join(", "))]
     UnknownMetric {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The metrics there are.
+        /// The available metrics.
         available: Vec<String>,
     },
     /// The task's step failed.
@@ -81,10 +81,10 @@ pub enum TrainError {
         epoch: usize,
         /// The batch in the epoch, counted from 1.
         batch: usize,
-        /// What the task said.
+        /// The error of the task.
         source: StepError,
     },
-    /// The task's step gave a loss that no step can be taken from.
+    /// The task's step returned a loss that cannot be used for an optimizer step.
     #[error("epoch {epoch}, batch {batch}: {source}")]
     Loss {
         /// The epoch, counted from 1.
@@ -94,14 +94,14 @@ pub enum TrainError {
         /// What is wrong with the loss.
         source: LossError,
     },
-    /// A metric cannot measure what the step gave it.
+    /// A metric cannot measure the output of the step.
     #[error("epoch {epoch}, batch {batch}: a metric failed: {source}")]
     Metric {
         /// The epoch, counted from 1.
         epoch: usize,
         /// The batch, counted from 1.
         batch: usize,
-        /// What the metric said.
+        /// The error of the metric.
         source: StepError,
     },
     /// A callback failed.
@@ -109,7 +109,7 @@ pub enum TrainError {
     Callback {
         /// The epoch, counted from 1.
         epoch: usize,
-        /// What it said.
+        /// The error of the callback.
         source: StepError,
     },
     /// A folder that already holds a run.
@@ -118,7 +118,7 @@ pub enum TrainError {
         /// The folder.
         path: PathBuf,
     },
-    /// A folder that somebody else writes into.
+    /// A run folder that is already in use.
     #[error(
         "{} is in use by {}; wait until it has ended, or choose another folder",
         path.display(), user(process)
@@ -126,13 +126,13 @@ pub enum TrainError {
     RunInUse {
         /// The folder.
         path: PathBuf,
-        /// The number of the process, where it is known.
+        /// The process id, where it is known.
         process: Option<u32>,
     },
     /// There is nothing to resume.
     #[error("{}: no checkpoint to resume from; start without --resume, or give the folder of a run", path.display())]
     NoCheckpoint {
-        /// The folder that was looked into.
+        /// The folder that was searched.
         path: PathBuf,
     },
     /// A checkpoint that is cut off or altered.
@@ -145,7 +145,7 @@ pub enum TrainError {
     },
     /// A checkpoint of another model, configuration or data set.
     #[error(
-        "checkpoint {} belongs to another run: {reason}. Resume with what that run was started with; or \
+        "checkpoint {} belongs to another run: {reason}. Resume with the settings and data of that run; or \
          start a new run in another folder, if you like from these weights (load_checkpoint)", path.display()
     )]
     ForeignCheckpoint {
@@ -172,7 +172,7 @@ pub enum TrainError {
     },
     /// Weights of another model.
     #[error(
-        "weights {} are not of this model: {report}; build the model that they are of (the same \
+        "weights {} do not fit this model: {report}; build the model that they belong to (the same \
          layers and classes), or load what fits with load_matching_weights", path.display()
     )]
     OtherWeights {
@@ -191,7 +191,7 @@ pub enum TrainError {
     },
     /// A search in which every trial failed.
     #[error(
-        "search: all {trials} settings failed, the first with: {first}; correct that, or choose another space"
+        "search: all {trials} settings failed, the first with: {first}; fix that, or choose another space"
     )]
     NoTrial {
         /// Settings that were tried.
@@ -202,9 +202,9 @@ pub enum TrainError {
     /// Training that was stopped before its end.
     #[error("{}", interrupted(*epoch, checkpoint))]
     Interrupted {
-        /// The epoch under way, counted from 1.
+        /// The current epoch, counted from 1.
         epoch: usize,
-        /// What holds everything to resume, if there is a run folder.
+        /// The checkpoint to resume from, if there is a run folder.
         checkpoint: Option<PathBuf>,
     },
     /// A search that was stopped before its end.
@@ -219,14 +219,14 @@ pub enum TrainError {
         file: Option<PathBuf>,
     },
     /// The handler of Ctrl-C and SIGTERM could not be installed.
-    #[error("cannot watch for Ctrl-C: {0}")]
+    #[error("cannot install the handler for Ctrl-C: {0}")]
     SignalHandler(#[source] std::io::Error),
     /// A file that cannot be read.
     #[error("cannot read {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the operating system said.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// A file that cannot be written.
@@ -238,7 +238,7 @@ pub enum TrainError {
     /// The optimizer, the schedule or the clipping.
     #[error(transparent)]
     Optim(#[from] OptimError),
-    /// A figure.
+    /// A chart.
     #[error(transparent)]
     Plot(#[from] PlotError),
 }

@@ -6,13 +6,13 @@ use tinderbox_data::Batches;
 use crate::step::take_step;
 use crate::{Mean, Metric, Result, Task, TrainError};
 
-/// Measures a model on the first epoch of some data: the mean loss over its examples is returned,
-/// the metrics are left with their values.
+/// Evaluates a model on the first epoch of some data: returns the mean loss over its examples, and
+/// leaves the results of the other metrics in `metrics`.
 ///
-/// What an epoch of training does for its validation data, for a model that is trained or loaded.
+/// Training measures its validation data in the same way.
 ///
 /// # Errors
-/// Data without a batch, a batch that cannot be read, and what the task refuses.
+/// Data without a batch, a batch that cannot be read, and errors of the task.
 pub fn evaluate<M, B, T>(
     model: &M,
     task: &T,
@@ -23,21 +23,39 @@ where
     M: Module,
     T: Task<M, B>,
 {
-    measure(model, task, data, metrics, ("the data to measure", 1))
+    let part = Part {
+        name: "the data to measure",
+        epoch: 1,
+        batches: usize::MAX,
+    };
+    measure(model, task, data, metrics, part, &mut |_| Ok(()))
 }
 
-/// The same, with what an error calls the data and the epoch of training, counted from 1.
+/// The data to measure.
+#[derive(Clone, Copy)]
+pub(crate) struct Part {
+    /// For errors.
+    pub name: &'static str,
+    /// The epoch of training, counted from 1, for errors.
+    pub epoch: usize,
+    /// At most this many batches are measured.
+    pub batches: usize,
+}
+
+/// The same, of a part of the data; `measured` is called after each batch with its number, counted from 1.
 pub(crate) fn measure<M, B, T>(
     model: &M,
     task: &T,
     data: &dyn Batches<Batch = B>,
     metrics: &mut [&mut dyn Metric<T::Output>],
-    (which, epoch): (&'static str, usize),
+    part: Part,
+    measured: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<f64>
 where
     M: Module,
     T: Task<M, B>,
 {
+    let epoch = part.epoch;
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
     for metric in &mut *metrics {
@@ -45,7 +63,8 @@ where
     }
     let mut loss = Mean::default();
     let mut state = T::State::default();
-    for (index, batch) in data.epoch(0, 0, &device)?.enumerate() {
+    let batches = data.epoch(0, 0, &device)?.take(part.batches);
+    for (index, batch) in batches.enumerate() {
         let step = take_step(task, &model, batch?, &mut state, (epoch, index + 1))?;
         loss.add(step.loss.mean.into_scalar(), step.loss.count);
         for metric in &mut *metrics {
@@ -56,14 +75,18 @@ where
                 source,
             })?;
         }
+        measured(index + 1)?;
     }
     if loss == Mean::default() {
-        return Err(TrainError::NoBatches { which, epoch });
+        return Err(TrainError::NoBatches {
+            which: part.name,
+            epoch,
+        });
     }
     Ok(loss.value())
 }
 
-/// Where validation data first give a number that is NaN or infinite. Rows are counted from 1, in the
+/// The first place in the validation data with a number that is NaN or infinite. Rows are counted from 1, in the
 /// order in which the data come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotFinitePlace {

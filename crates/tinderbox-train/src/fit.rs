@@ -1,4 +1,4 @@
-//! The loop itself.
+//! A training run in progress.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -6,70 +6,74 @@ use std::time::Instant;
 use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
-use tinderbox_core::{Seed, seed_layers};
 use tinderbox_data::Batches;
-use tinderbox_nn::{deep_copy, seed_backend};
-use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group};
+use tinderbox_nn::deep_copy;
+use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group, is_host};
 
 use crate::checkpoint::{self, BestState};
-use crate::evaluate::measure;
 use crate::rates::Rates;
 use crate::run::InTraining;
-use crate::step::{gradients, take_step};
-use crate::trainer::Trainer;
+use crate::setup::Setup;
 use crate::{
-    EpochRecord, EventWriter, Fitted, Flow, History, Interval, LossReduction, Mean, Metric, Result,
-    Resume, StartInfo, StepInfo, StopReason, Task, TrainError,
+    EventWriter, Fitted, History, Metric, Result, Resume, StartInfo, StopReason, Task, TrainError,
 };
 
+mod epoch;
 mod identity;
 mod keep;
-mod watch;
+mod losses;
+mod monitor;
+mod record;
+mod turns;
 
 pub use keep::load_checkpoint;
 use keep::load_model;
+use losses::Losses;
+use turns::Turns;
 
-/// A training under way.
+/// A training run in progress.
 pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
-    trainer: Trainer<M, O>,
+    setup: Setup<M, O>,
     task: &'a T,
     train: &'a dyn Batches<Batch = B>,
     valid: Option<&'a dyn Batches<Batch = B>>,
     /// A training device: tensors on it can be differentiated.
     device: Device,
-    /// Away only while an optimizer step consumes it, so that weights are updated in place.
+    /// `None` only while an optimizer step consumes it, so that weights are updated in place.
     model: Option<M>,
     optimizer: ModuleOptimizer,
     /// The average of the weights, if the settings ask for it.
     average: Option<Ema>,
     rates: Rates,
-    /// The rate of every group, from that of the step.
+    /// The learning rate of every group, from that of the step.
     group_rates: GroupRates,
     frozen: ParamGroup,
+    turns: Turns,
     history: History,
     /// Full epochs done, batches done in the one after, optimizer steps done.
     epoch: usize,
     batch: usize,
     step: usize,
-    /// What the task carries from batch to batch of the epoch under way.
+    /// What the task carries from batch to batch of the current epoch.
     state: T::State,
-    train_loss: Mean,
-    /// Seconds of the epoch under way that were spent before an interruption.
+    /// Gradients that wait for their step, and of how many batches.
+    accumulated: GradientMean,
+    waiting: usize,
+    /// Since the last record.
+    losses: Losses,
+    /// When the time of the next record began in this process, and its seconds before an interruption.
+    clock: Instant,
     seconds: f64,
-    /// As bytes, as they go into every checkpoint.
+    /// The seconds of all records.
+    recorded_seconds: f64,
+    /// As bytes, as they are written into every checkpoint.
     best: Option<(BestState, Vec<u8>)>,
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
     metrics: Vec<String>,
-    /// What the data are known by, for checkpoints.
+    /// The identity of the data, for checkpoints.
     data: serde_json::Map<String, serde_json::Value>,
     _in_training: Option<InTraining>,
-}
-
-/// How one epoch ended.
-enum EpochEnd {
-    Whole,
-    Interrupted,
 }
 
 impl<'a, M, O, B, T> Fit<'a, M, O, B, T>
@@ -78,18 +82,27 @@ where
     T: Task<M, B, Output = O>,
 {
     pub fn start(
-        trainer: Trainer<M, O>,
+        setup: Setup<M, O>,
         model: M,
         task: &'a T,
         train: &'a dyn Batches<Batch = B>,
         valid: Option<&'a dyn Batches<Batch = B>>,
     ) -> Result<Self> {
         let device = model.devices().into_iter().next().unwrap_or_default();
+        let at_once = is_host(&device.clone().inner());
         let device = device.autodiff();
-        let config = &trainer.config;
+        let config = &setup.config;
         let model = model.train();
         let frozen = frozen_group(&model, &config.freeze)?;
         let model = model.freeze_group(frozen.clone());
+        let turns = Turns::new(task.turns(), &model)?;
+        if turns.len() > 1 && config.accumulate > 1 {
+            return Err(TrainError::Config {
+                field: "accumulate",
+                value: config.accumulate.to_string(),
+                rule: "losses that take turns need a step after every batch: set it to 1",
+            });
+        }
         let groups = &config.groups;
         let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
         let average = config.ema_decay.map(Ema::new).transpose()?;
@@ -114,20 +127,25 @@ where
             batch: 0,
             step: 0,
             state: T::State::default(),
-            train_loss: Mean::default(),
+            accumulated: GradientMean::new(),
+            waiting: 0,
+            losses: Losses::new(turns.len(), at_once),
+            clock: Instant::now(),
             seconds: 0.0,
+            recorded_seconds: 0.0,
             best: None,
             events: None,
             last_checkpoint: None,
             metrics: Vec::new(),
             data: serde_json::Map::new(),
+            turns,
             _in_training: None,
-            trainer,
+            setup,
         };
         fit.metrics = fit.metric_names();
-        let watched = fit.trainer.monitor.as_ref().map(|watch| &watch.metric);
-        let plateau = fit.trainer.config.plateau.as_ref().map(|on| &on.metric);
-        if let Some(name) = watched
+        let monitored = fit.setup.monitor.as_ref().map(|monitor| &monitor.metric);
+        let plateau = fit.setup.config.plateau.as_ref().map(|on| &on.metric);
+        if let Some(name) = monitored
             .into_iter()
             .chain(plateau)
             .find(|name| !fit.metrics.contains(name))
@@ -137,23 +155,30 @@ where
                 available: fit.metrics.clone(),
             });
         }
-        if let Some(run) = fit.trainer.run.clone() {
-            let resumes = fit.trainer.resume != Resume::No;
-            fit._in_training = Some(run.begin(resumes)?);
-            fit.data = identity::of_data(train, valid)?;
-            checkpoint::remove_litter(run.folder());
-            checkpoint::remove_litter(&run.checkpoints());
-            let resume = fit.trainer.resume.clone();
-            if let Some((path, checkpoint)) = resume.load(&run.checkpoints())? {
-                fit.restore(&path, checkpoint)?;
-                fit.last_checkpoint = Some(path);
-            }
-            // Of a run that goes on, what was logged up to the checkpoint stays.
-            let first = if fit.step > 0 { fit.step + 1 } else { 0 };
-            let events = EventWriter::create(run.folder(), first);
-            fit.events = Some(events.map_err(|source| events_error(run.folder(), source))?);
-        }
+        fit.open_run()?;
         Ok(fit)
+    }
+
+    /// Takes the run folder into use, and resumes from its checkpoint if that is asked for.
+    fn open_run(&mut self) -> Result<()> {
+        let Some(run) = self.setup.run.clone() else {
+            return Ok(());
+        };
+        let resumes = self.setup.resume != Resume::No;
+        self._in_training = Some(run.begin(resumes)?);
+        self.data = identity::of_data(self.train, self.valid)?;
+        checkpoint::remove_litter(run.folder());
+        checkpoint::remove_litter(&run.checkpoints());
+        let resume = self.setup.resume.clone();
+        if let Some((path, checkpoint)) = resume.load(&run.checkpoints())? {
+            self.restore(&path, checkpoint)?;
+            self.last_checkpoint = Some(path);
+        }
+        // In a resumed run, everything that was logged up to the checkpoint stays.
+        let first = if self.step > 0 { self.step + 1 } else { 0 };
+        let events = EventWriter::create(run.folder(), first);
+        self.events = Some(events.map_err(|source| events_error(run.folder(), source))?);
+        Ok(())
     }
 
     fn model(&self) -> &M {
@@ -170,228 +195,95 @@ where
         }
     }
 
-    pub fn go(mut self) -> Result<Fitted<M>> {
+    pub fn run(mut self) -> Result<Fitted<M>> {
         let info = StartInfo {
-            epochs: self.trainer.config.epochs,
-            batches: self.train.batches(),
+            epochs: self.epochs_expected(),
+            batches: self.batches_in_epoch(),
             epochs_done: self.epoch,
+            validate: self.setup.config.validate,
             metrics: &self.metrics,
-            folder: self.trainer.run.as_ref().map(|run| run.folder()),
+            folder: self.setup.run.as_ref().map(|run| run.folder()),
         };
-        for callback in &mut self.trainer.callbacks {
+        for callback in &mut self.setup.callbacks {
             callback
                 .on_train_start(&info)
                 .map_err(at_epoch(self.epoch))?;
         }
-        let mut ended = self.patience_over().unwrap_or(StopReason::Finished);
-        while ended == StopReason::Finished && self.epoch < self.trainer.config.epochs {
-            let started = Instant::now();
-            if let EpochEnd::Interrupted = self.train_epoch(started)? {
-                let path = self.write_checkpoint()?;
-                ended = StopReason::Interrupted(path);
-                break;
-            }
-            ended = self.close_epoch(started)?;
-            let due = match self.trainer.interval {
-                Interval::Epochs(n) => self.epoch.is_multiple_of(n.max(1)),
-                Interval::Steps(_) => false,
-            };
-            if due && ended == StopReason::Finished && self.epoch < self.trainer.config.epochs {
+        let epochs = self.setup.config.epochs_to_train();
+        self.clock = Instant::now();
+        let mut end = self.patience_over().or_else(|| self.budget_over());
+        while end.is_none() && self.epoch < epochs {
+            end = self.train_epoch()?.or_else(|| self.budget_over());
+            let more = end.is_none() && self.epoch < epochs;
+            let checkpoints = self.setup.checkpoints;
+            if more
+                && (checkpoints.ends_at_epoch(self.epoch) || checkpoints.ends_at_step(self.step))
+            {
                 self.write_checkpoint()?;
             }
         }
-        if !matches!(ended, StopReason::Interrupted(_)) {
-            self.write_checkpoint()?;
-        }
-        self.finish(ended)
-    }
-
-    fn train_epoch(&mut self, started: Instant) -> Result<EpochEnd> {
-        for callback in &mut self.trainer.callbacks {
-            callback
-                .on_epoch_start(self.epoch + 1)
-                .map_err(at_epoch(self.epoch + 1))?;
-        }
-        let train = self.train;
-        let seed = Seed::new(self.trainer.config.seed).child("train");
-        let accumulate = self.trainer.config.accumulate;
-        let mut sum = GradientMean::new();
-        let mut waiting = 0;
-        let batches = train.epoch(self.epoch, self.batch, &self.device)?;
-        let mut batches = batches.peekable();
-        while let Some(batch) = batches.next() {
-            // The random state is a function of the step, so a resumed run needs no other memory.
-            let draws = seed.at(self.epoch as u64).at(self.batch as u64);
-            seed_layers(draws);
-            seed_backend(&self.device, draws);
-            let at = (self.epoch + 1, self.batch + 1);
-            let model = self.model.as_ref().expect("it is put back below");
-            let step = take_step(self.task, model, batch?, &mut self.state, at)?;
-            let count = step.loss.count;
-            let scaled = self.trainer.config.loss_reduction.scale(&step.loss);
-            let mut gradients = gradients(&scaled, self.model(), at)?;
-            let loss: f64 = step.loss.mean.into_scalar();
-            let rate = self.rates.rate(self.step, self.epoch);
-            if !loss.is_finite() {
-                return Err(TrainError::NotFinite {
-                    loss,
-                    epoch: self.epoch + 1,
-                    step: self.step + 1,
-                    learning_rate: rate,
-                    checkpoint: self.last_checkpoint.clone(),
-                });
-            }
-            self.train_loss.add(loss, count);
-            for metric in &mut self.trainer.train_metrics {
-                let updated = metric.update(&step.output);
-                updated.map_err(|source| TrainError::Metric {
-                    epoch: at.0,
-                    batch: at.1,
-                    source,
-                })?;
-            }
-            self.batch += 1;
-            let last = batches.peek().is_none();
-            if accumulate > 1 {
-                // The mean over all examples of the group; over its batches where the loss itself is
-                // not a mean over examples.
-                let weight = match self.trainer.config.loss_reduction {
-                    LossReduction::Mean => count,
-                    LossReduction::DivideBy(_) | LossReduction::Sum => 1,
-                };
-                sum.add(self.model(), gradients, weight);
-                waiting += 1;
-                if waiting < accumulate && !last {
-                    continue;
+        let end = match end.unwrap_or(StopReason::Finished) {
+            StopReason::Interrupted(_) => StopReason::Interrupted(self.write_checkpoint()?),
+            end => {
+                if !self.losses.is_empty() {
+                    self.record(true)?;
                 }
-                waiting = 0;
-                gradients = sum.take(self.model());
+                self.write_checkpoint()?;
+                end
             }
-            if let Some(clip) = self.trainer.config.clip {
-                clip.apply(self.model(), &mut gradients)?;
-            }
-            let model = self.model.take().expect("it is put back below");
-            let rates = self.group_rates.at(rate);
-            let model = self.optimizer.step(rates, model, gradients);
-            if let Some(average) = &mut self.average {
-                average.update(&model);
-            }
-            self.model = Some(model);
-            self.step += 1;
-            let info = StepInfo {
-                epoch: self.epoch + 1,
-                batch: self.batch,
-                step: self.step,
-                loss,
-                learning_rate: rate,
-            };
-            for callback in &mut self.trainer.callbacks {
-                callback
-                    .on_step_end(&info)
-                    .map_err(at_epoch(self.epoch + 1))?;
-            }
-            if !last {
-                let stop = self.trainer.stop.is_set();
-                if stop {
-                    self.seconds += started.elapsed().as_secs_f64();
-                    return Ok(EpochEnd::Interrupted);
-                }
-                if let Interval::Steps(n) = self.trainer.interval
-                    && self.step.is_multiple_of(n.max(1))
-                {
-                    self.write_checkpoint()?;
-                }
-            }
-        }
-        Ok(EpochEnd::Whole)
-    }
-
-    /// Measures the epoch that just ended and tells everybody.
-    fn close_epoch(&mut self, started: Instant) -> Result<StopReason> {
-        if self.batch == 0 {
-            return Err(TrainError::NoBatches {
-                which: "the training data",
-                epoch: self.epoch + 1,
-            });
-        }
-        let mut metrics = vec![("train_loss".to_string(), self.train_loss.value())];
-        metrics.extend(named("train", &self.trainer.train_metrics));
-        let outcome = self.outcome();
-        metrics.extend(self.validate(&outcome)?);
-        let record = EpochRecord {
-            epoch: self.epoch + 1,
-            step: self.step,
-            learning_rate: self.rates.rate(self.step.saturating_sub(1), self.epoch),
-            metrics,
-            seconds: self.seconds + started.elapsed().as_secs_f64(),
         };
-        self.rates.epoch_ended(|name| record.get(name));
-        self.epoch += 1;
-        self.batch = 0;
-        self.seconds = 0.0;
-        self.train_loss = Mean::default();
-        self.state = T::State::default();
-        for metric in &mut self.trainer.train_metrics {
-            metric.reset();
-        }
-        if let Some(events) = &mut self.events {
-            let folder = self
-                .trainer
-                .run
-                .as_ref()
-                .map_or(Path::new("."), |run| run.folder());
-            events
-                .epoch(&record)
-                .map_err(|source| events_error(folder, source))?;
-        }
-        self.compare(&record, &outcome)?;
-        self.check_metrics(&record, &outcome)?;
-        let mut ended = self.patience_over().unwrap_or(StopReason::Finished);
-        for callback in &mut self.trainer.callbacks {
-            let flow = callback.on_epoch_end(&record, &outcome);
-            if let Flow::Stop(reason) = flow.map_err(at_epoch(self.epoch))?
-                && ended == StopReason::Finished
-            {
-                ended = StopReason::Early(reason);
-            }
-        }
-        self.history.epochs.push(record);
-        if ended == StopReason::Finished
-            && self.trainer.stop.is_set()
-            && self.epoch < self.trainer.config.epochs
-        {
-            ended = StopReason::Interrupted(self.write_checkpoint()?);
-        }
-        Ok(ended)
+        self.finish(end)
     }
 
-    fn validate(&mut self, model: &M) -> Result<Vec<(String, f64)>> {
-        let Some(valid) = self.valid else {
-            return Ok(Vec::new());
+    /// The batches in an epoch, where that is known.
+    fn batches_in_epoch(&self) -> Option<usize> {
+        let (_, most) = self.setup.config.limit.train(0);
+        Some(self.train.batches()?.min(most))
+    }
+
+    /// The number of epochs, the last one perhaps in part; `usize::MAX` if it is not known.
+    fn epochs_expected(&self) -> usize {
+        let config = &self.setup.config;
+        let of_steps = || {
+            let steps = self.batches_in_epoch()?.div_ceil(config.accumulate).max(1);
+            Some(config.max_steps?.div_ceil(steps))
         };
-        let metrics = &mut self.trainer.valid_metrics;
-        let mut metrics: Vec<&mut dyn Metric<O>> = metrics
-            .iter_mut()
-            .map(|metric| &mut **metric as &mut dyn Metric<O>)
-            .collect();
-        let of = ("the validation data", self.epoch + 1);
-        let loss = measure(model, self.task, valid, &mut metrics, of)?;
-        let mut metrics = vec![("valid_loss".to_string(), loss)];
-        metrics.extend(named("valid", &self.trainer.valid_metrics));
-        Ok(metrics)
+        config
+            .epochs_to_train()
+            .min(of_steps().unwrap_or(usize::MAX))
     }
 
-    fn finish(mut self, ended: StopReason) -> Result<Fitted<M>> {
-        let why = match &ended {
+    /// Whether the steps or minutes of the settings are used up.
+    fn budget_over(&self) -> Option<StopReason> {
+        let config = &self.setup.config;
+        if config.max_steps.is_some_and(|most| self.step >= most) {
+            return Some(StopReason::Finished);
+        }
+        let minutes = config.max_minutes?;
+        let spent = self.recorded_seconds + self.seconds_of_record();
+        (spent >= 60.0 * minutes)
+            .then(|| StopReason::Early(format!("the time budget of {minutes} minutes is used up")))
+    }
+
+    /// The seconds since the last record.
+    fn seconds_of_record(&self) -> f64 {
+        self.seconds + self.clock.elapsed().as_secs_f64()
+    }
+
+    fn finish(mut self, end: StopReason) -> Result<Fitted<M>> {
+        let why = match &end {
             StopReason::Finished => String::new(),
-            StopReason::Early(reason) => format!("stopped after epoch {}: {reason}", self.epoch),
+            StopReason::Early(reason) => {
+                let epoch = self.history.last().map_or(self.epoch, |last| last.epoch);
+                format!("stopped after epoch {epoch}: {reason}")
+            }
             StopReason::Interrupted(checkpoint) => TrainError::Interrupted {
                 epoch: self.epoch + 1,
                 checkpoint: checkpoint.clone(),
             }
             .to_string(),
         };
-        for callback in &mut self.trainer.callbacks {
+        for callback in &mut self.setup.callbacks {
             callback.on_train_end(&why).map_err(at_epoch(self.epoch))?;
         }
         let best = self
@@ -399,25 +291,26 @@ where
             .as_ref()
             .map(|(state, _)| (state.epoch, state.value));
         let mut model = self.outcome();
-        if let (Some((_, weights)), StopReason::Finished | StopReason::Early(_)) =
-            (self.best, &ended)
+        if let (Some((_, weights)), StopReason::Finished | StopReason::Early(_)) = (self.best, &end)
         {
             model = load_model(&model, weights, Path::new("best weights"))?;
         }
         Ok(Fitted {
             model: model.unfreeze_group(self.frozen).valid(),
             history: self.history,
-            stop_reason: ended,
+            stop_reason: end,
             best,
         })
     }
 
     fn metric_names(&self) -> Vec<String> {
-        let mut names = vec!["train_loss".to_string()];
-        names.extend(named("train", &self.trainer.train_metrics).map(|(name, _)| name));
+        let mut names: Vec<String> = (0..self.turns.len())
+            .map(|turn| self.turns.metric(turn))
+            .collect();
+        names.extend(named("train", &self.setup.train_metrics).map(|(name, _)| name));
         if self.valid.is_some() {
             names.push("valid_loss".into());
-            names.extend(named("valid", &self.trainer.valid_metrics).map(|(name, _)| name));
+            names.extend(named("valid", &self.setup.valid_metrics).map(|(name, _)| name));
         }
         names
     }

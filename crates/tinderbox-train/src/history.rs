@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// The metrics of one epoch.
+/// The metrics of one epoch, or of a number of steps ([`TrainConfig::validate`](crate::TrainConfig::validate)).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// The epoch, counted from 1.
+    /// The epoch, counted from 1, that was just finished or is in progress.
     pub epoch: usize,
     /// Optimizer steps since the start of training.
     pub step: usize,
@@ -12,7 +12,7 @@ pub struct EpochRecord {
     /// Metrics by name, means over examples: `train_loss`, `valid_loss`, `train_rmse`, ….
     #[serde(with = "finite")]
     pub metrics: Vec<(String, f64)>,
-    /// Wall time of the epoch.
+    /// Wall time since the last record.
     pub seconds: f64,
 }
 
@@ -24,23 +24,37 @@ impl EpochRecord {
     }
 }
 
-/// The metrics of all epochs so far.
+/// The metrics of a run so far.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    /// One record an epoch, in order.
+    /// The records in order: one for each epoch, or one for each interval of steps.
     pub epochs: Vec<EpochRecord>,
 }
 
 impl History {
-    /// The last epoch.
+    /// The last record.
     pub fn last(&self) -> Option<&EpochRecord> {
         self.epochs.last()
     }
 
-    /// The metric of this name over all epochs, as points (epoch, value).
+    /// The metric of this name in all records that have it, as points (epoch, value); as points (step,
+    /// value) where records were made in the middle of epochs.
     pub fn series(&self, name: &str) -> Vec<(f64, f64)> {
-        let point = |record: &EpochRecord| Some((record.epoch as f64, record.get(name)?));
+        let by_step = self.axis() == "step";
+        let point = |record: &EpochRecord| {
+            let place = if by_step { record.step } else { record.epoch };
+            Some((place as f64, record.get(name)?))
+        };
         self.epochs.iter().filter_map(point).collect()
+    }
+
+    /// What [`series`](Self::series) counts: `epoch`, or `step` if an epoch has several records.
+    pub fn axis(&self) -> &'static str {
+        let twice = |pair: &[EpochRecord]| pair[0].epoch == pair[1].epoch;
+        match self.epochs.windows(2).any(twice) {
+            true => "step",
+            false => "epoch",
+        }
     }
 
     /// The names of the metrics, in order of appearance.
@@ -76,7 +90,7 @@ impl History {
         csv
     }
 
-    /// One JSON object a line; a number that is not finite is `null`.
+    /// One JSON object per line; a number that is not finite is `null`.
     pub fn to_json_lines(&self) -> String {
         let mut lines = String::new();
         for record in &self.epochs {
@@ -95,7 +109,7 @@ impl History {
     }
 }
 
-/// JSON knows no NaN and no infinity: metrics are kept as text where they are not finite.
+/// JSON has no NaN and no infinity, so metrics that are not finite are stored as text.
 mod finite {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

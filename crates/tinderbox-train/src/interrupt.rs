@@ -6,20 +6,20 @@ use signal_hook::flag;
 
 use crate::{Fitted, Result, StopReason, TrainError};
 
-/// A flag that asks a training run or a search to stop after the step under way.
+/// A flag that stops a training run or a search after the current step.
 #[derive(Clone, Debug, Default)]
 pub struct StopFlag {
-    /// 0, the number of the signal that came, or [`STOPPED`].
+    /// 0, the number of the received signal, or [`STOPPED`].
     asked: Arc<AtomicUsize>,
     /// Whether a signal ends the process at once.
     at_once: Arc<AtomicBool>,
 }
 
-/// Asked by the program itself.
+/// Requested by the program itself.
 const STOPPED: usize = usize::MAX;
 
 impl StopFlag {
-    /// A flag that nobody has set.
+    /// A flag that is not set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -30,7 +30,7 @@ impl StopFlag {
     /// SIGTERM; so does the first one after [`release`](Self::release), until the next call.
     ///
     /// # Errors
-    /// A handler that the system refuses.
+    /// The operating system refuses the handler.
     pub fn on_ctrl_c() -> Result<Self> {
         static FLAG: Mutex<Option<StopFlag>> = Mutex::new(None);
         let mut known = FLAG.lock().unwrap_or_else(PoisonError::into_inner);
@@ -40,7 +40,7 @@ impl StopFlag {
         }
         let new = Self::new();
         for signal in [SIGINT, SIGTERM] {
-            // In this order: what the first signal sets, the second one finds.
+            // The order matters: the second signal finds what the first one set.
             let at_once = || Arc::clone(&new.at_once);
             flag::register_conditional_shutdown(signal, code(signal), at_once())
                 .and_then(|_| flag::register_usize(signal, Arc::clone(&new.asked), signal as usize))
@@ -51,23 +51,23 @@ impl StopFlag {
         Ok(new)
     }
 
-    /// Asks the training run to stop.
+    /// Requests the training run to stop.
     pub fn stop(&self) {
         self.asked.store(STOPPED, Ordering::SeqCst);
     }
 
-    /// Whether somebody asked.
+    /// Whether a stop was requested.
     pub fn is_set(&self) -> bool {
         self.asked.load(Ordering::Relaxed) != 0
     }
 
     /// Lets signals end the process at once again, as they do without a flag: when training is over
-    /// and nothing looks at the flag any more.
+    /// and nothing checks the flag any more.
     pub fn release(&self) {
         self.at_once.store(true, Ordering::SeqCst);
     }
 
-    /// What a program that was stopped by a signal ends with, as shells expect it: 130 after Ctrl-C,
+    /// The exit code of a program that was stopped by a signal, as shells expect it: 130 after Ctrl-C,
     /// 143 after SIGTERM; `None` if there was no signal.
     pub fn exit_code(&self) -> Option<i32> {
         match self.asked.load(Ordering::SeqCst) {
@@ -82,10 +82,10 @@ fn code(signal: i32) -> i32 {
 }
 
 impl<M> Fitted<M> {
-    /// This result, if training came to its end: what to ask before the model is scored or saved.
+    /// Returns this result if training finished; call it before the model is evaluated or saved.
     ///
     /// # Errors
-    /// [`TrainError::Interrupted`] if it was stopped before; its checkpoint holds what there is.
+    /// [`TrainError::Interrupted`] if it was stopped early; its checkpoint holds the progress so far.
     pub fn finished(self) -> Result<Self> {
         match self.stop_reason {
             StopReason::Interrupted(checkpoint) => Err(TrainError::Interrupted {

@@ -9,8 +9,8 @@ use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 /// the tokens of the batch.
 ///
 /// Where a batch continues the one before ([`TokenBatch::continues`]) the state of the model is carried
-/// on, detached: gradients end at the start of the batch (truncated back-propagation through time).
-/// Elsewhere it starts anew.
+/// over, detached: gradients end at the start of the batch (truncated back-propagation through time).
+/// Otherwise it is reset.
 ///
 /// The metrics see [`Logits`] with a row for each token: `Perplexity`, `Accuracy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,8 +43,8 @@ impl TaskState for Option<RecurrentState> {
 pub enum LanguageError {
     /// A token that the model does not have.
     #[error(
-        "the batch has the token id {id}, but the model has {vocabulary} tokens, counted from 0; give the model as \
-         many as the vocabulary of the text"
+        "the batch has the token id {id}, but the model has {vocabulary} tokens, counted from 0; build the model with \
+         the size of the text's vocabulary"
     )]
     Token {
         /// The largest or a negative id.
@@ -64,7 +64,7 @@ pub enum LanguageError {
     },
 }
 
-/// Refuses a batch on which a model would stop the program.
+/// Refuses a batch on which a model would panic.
 fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
     let (inputs, targets) = (batch.inputs.dims(), batch.targets.dims());
     if inputs != targets {
@@ -184,11 +184,11 @@ mod tests {
         assert_eq!((parts.len(), whole.len()), (4, 1));
         let mean = parts.iter().sum::<f64>() / 4.0;
         assert!((mean - whole[0]).abs() < 1e-6, "{mean} {}", whole[0]);
-        // What an epoch left does not reach the next one, or the validation data.
+        // The state of an epoch is not passed to the next one, or to the validation data.
         let mut used = None;
         assert_eq!(losses(&mut used, &loader(5, Sampling::Sequential)), parts);
         assert_eq!(losses(&mut used, &loader(5, Sampling::Sequential)), parts);
-        // The windows are alike, and none knows what stood before it.
+        // The windows are alike, and no state is carried between them.
         let alone = losses(&mut None, &loader(5, Sampling::Random));
         assert!((alone[0] - alone[3]).abs() < 1e-6, "{alone:?}");
         assert!((parts[0] - parts[3]).abs() > 1e-5, "{parts:?}");

@@ -1,8 +1,8 @@
 //! The training loop: trainer, metrics, callbacks, checkpoints, run folders, bundles.
 //!
 //! A [`Trainer`] drives epochs over [`Batches`](tinderbox_data::Batches) for any Burn module and
-//! any [`Task`]; everything else is a [`Callback`]. What people keep of a training is a [`Run`]
-//! folder, what they deploy is a [`Bundle`].
+//! any [`Task`]; everything else is a [`Callback`]. A [`Run`] folder records a training run, and a
+//! [`Bundle`] is the model to deploy.
 //!
 //! ```
 //! use burn::tensor::Device;
@@ -29,7 +29,7 @@
 //! let fitted = Trainer::new(config)?
 //!     .monitor(Monitor::min("train_loss").patience(3))
 //!     .fit(model, &squared, &loader, None)?;
-//! let (_epoch, loss) = fitted.best.expect("a metric was watched");
+//! let (_epoch, loss) = fitted.best.expect("a metric is monitored");
 //! assert!(loss < 2e-4); // the noise alone is 1e-4
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -38,6 +38,7 @@ mod bundle;
 mod callback;
 mod checkpoint;
 mod clip;
+mod config;
 mod curves;
 mod error;
 mod evaluate;
@@ -48,12 +49,15 @@ mod language;
 mod lock;
 mod lr_finder;
 mod metric;
+mod monitor;
+mod outcome;
 mod predictions;
 mod progress;
 mod rates;
 mod report;
 mod run;
 mod search;
+mod setup;
 mod state;
 mod step;
 mod task;
@@ -62,9 +66,10 @@ mod trainer;
 mod weights;
 
 pub use bundle::Bundle;
-pub use callback::{Callback, Flow, StartInfo, StepInfo};
+pub use callback::{Callback, Flow, StartInfo, StepGradients, StepInfo};
 pub use checkpoint::Resume;
 pub use clip::Clip;
+pub use config::{Interval, Limit, LossReduction, TrainConfig};
 pub use error::{Result, TrainError};
 pub use evaluate::{NotFinitePlace, evaluate};
 pub use fit::load_checkpoint;
@@ -76,6 +81,8 @@ pub use metric::{
     Accuracy, Auc, ClassScore, ClassScores, ConfusionMatrix, CorpusBleu, LogLoss, Mean, Metric,
     Perplexity, RegressionMetric, RegressionMetrics, TopK, sentence_bleu,
 };
+pub use monitor::{Monitor, MonitorMode};
+pub use outcome::{Fitted, StopReason};
 pub use predictions::prediction_grid;
 pub use progress::Progress;
 pub use rates::OnPlateau;
@@ -88,10 +95,8 @@ pub use state::{SavedTensors, TaskState};
 pub use step::{LossError, Step, StepError, StepLoss};
 pub use task::{
     Classification, ClassificationError, Logits, NotFiniteRow, Predictions, PredictionsError,
-    Regression, Task,
+    Regression, Task, Turn,
 };
 pub use tensorboard::EventWriter;
-pub use trainer::{
-    Fitted, Interval, LossReduction, Monitor, MonitorMode, StopReason, TrainConfig, Trainer,
-};
+pub use trainer::Trainer;
 pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};

@@ -11,7 +11,7 @@ use crate::{Result, TrainError};
 pub(crate) const LOCK_FILE: &str = "run.lock";
 
 /// The right to write into a run folder, until it is dropped or the process ends in whatever way:
-/// the operating system takes a lock back from a process that was killed. The file itself stays.
+/// the operating system releases the lock of a process that was killed. The file itself stays.
 #[derive(Debug)]
 pub(crate) struct Lock {
     /// Closing it ends the lock.
@@ -20,7 +20,7 @@ pub(crate) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock and writes the number of this process into the file.
+    /// Takes the lock and writes the id of this process into the file.
     ///
     /// # Errors
     /// Another [`Lock`] of this folder, here or in another process; a file that cannot be written.
@@ -35,7 +35,7 @@ impl Lock {
             Err(TryLockError::WouldBlock) => {
                 return Err(in_use(folder, holder(&mut file)));
             }
-            // A file system that has no locks: no reason not to train.
+            // Some file systems have no locks; training still works there.
             Err(TryLockError::Error(_)) => {}
         }
         let write = file
@@ -49,12 +49,12 @@ impl Lock {
         })
     }
 
-    /// Marks the folder as one that is trained in; `false` if it is marked already.
+    /// Marks the folder as in use by this process; `false` if it already is.
     pub fn begin(&self) -> bool {
         !self.training.swap(true, Ordering::SeqCst)
     }
 
-    /// Takes the mark away.
+    /// Removes the mark.
     pub fn end(&self) {
         self.training.store(false, Ordering::SeqCst);
     }

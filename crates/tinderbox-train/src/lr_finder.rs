@@ -8,15 +8,15 @@ use tinderbox_plot::Plot;
 use crate::step::{gradients, take_step};
 use crate::{Result, Task, TrainConfig, TrainError};
 
-/// A search for a good learning rate: the loss while the rate grows from step to step
+/// A search for a good learning rate: the loss while the learning rate grows from step to step
 /// (Smith 2017, "Cyclical Learning Rates for Training Neural Networks", section 3.3).
 #[derive(Clone, Debug, PartialEq)]
 pub struct LrFinder {
-    /// The rate of the first step.
+    /// The learning rate of the first step.
     pub lowest: f64,
-    /// The rate of the last step.
+    /// The learning rate of the last step.
     pub highest: f64,
-    /// Steps from the one to the other, in equal ratios.
+    /// Number of steps between them, in equal ratios.
     pub steps: usize,
     /// How much of the smoothed loss is kept from step to step, in `[0, 1)`.
     pub smoothing: f64,
@@ -40,17 +40,17 @@ impl Default for LrFinder {
     }
 }
 
-/// What a search for a learning rate found.
+/// The result of a learning-rate search.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LrSearch {
-    /// (learning rate, smoothed loss), one a step.
+    /// (learning rate, smoothed loss), one per step.
     pub losses: Vec<(f64, f64)>,
-    /// The rate where the loss falls fastest, if it falls anywhere.
+    /// The learning rate where the loss falls fastest, if it falls anywhere.
     pub suggestion: Option<f64>,
 }
 
 impl LrSearch {
-    /// The losses over the rates, with the suggestion marked, as SVG.
+    /// The loss over the learning rate, with the suggestion marked, as SVG.
     ///
     /// # Errors
     /// No loss that is a finite number.
@@ -64,14 +64,14 @@ impl LrSearch {
 impl LrFinder {
     /// Runs the search on a copy of the model, which stays as it is.
     ///
-    /// Steps are those of a training with this `config`: its optimizer, groups (whose factors apply
+    /// Steps are those of a training run with this `config`: its optimizer, groups (whose factors apply
     /// to every rate), frozen parts, clipping, divisor of the loss and seed, but a step for every
     /// batch.
     ///
     /// # Errors
     /// Bounds that are not positive and ascending, fewer than 2 steps, a config that
-    /// [`Trainer::new`](crate::Trainer::new) refuses, or what the data, the task or the optimizer
-    /// say.
+    /// [`Trainer::new`](crate::Trainer::new) refuses, and errors of the data, the task or the
+    /// optimizer.
     pub fn search<M, B, T>(
         &self,
         model: &M,
@@ -114,7 +114,7 @@ impl LrFinder {
                 let at = (epoch + 1, done - before + 1);
                 let step = take_step(task, &model, batch?, &mut state, at)?;
                 let scaled = config.loss_reduction.scale(&step.loss);
-                let mut gradients = gradients(&scaled, &model, at)?;
+                let mut gradients = gradients(&scaled, &model, None, at)?;
                 let loss: f64 = step.loss.mean.into_scalar();
                 smooth = self.smoothing * smooth + (1.0 - self.smoothing) * loss;
                 // The running mean starts at 0; dividing takes that out (as Adam does).
@@ -170,7 +170,7 @@ impl LrFinder {
     }
 }
 
-/// The rate where the loss falls fastest over the logarithm of the rate.
+/// The learning rate where the loss falls fastest over the logarithm of the rate.
 ///
 /// Slopes are those of straight lines through a tenth of the points, because single steps are noise;
 /// the first tenth is left out, because the running mean has not settled there.

@@ -11,10 +11,10 @@ pub use classification::{Auc, LogLoss, TopK};
 pub use confusion::{ClassScore, ClassScores, ConfusionMatrix};
 pub use perplexity::Perplexity;
 
-/// A figure of an epoch: a mean over examples, never over batches.
+/// A value measured over an epoch: a mean over examples, never over batches.
 ///
 /// A metric adds up what it needs batch by batch. Its sums are part of a checkpoint, so that an
-/// epoch that was interrupted and resumed gives the same figure.
+/// epoch that was interrupted and resumed gives the same value.
 pub trait Metric<O> {
     /// Adds one batch.
     ///
@@ -22,16 +22,16 @@ pub trait Metric<O> {
     /// An output that the metric cannot measure: it ends the run, with epoch and batch in the message.
     fn update(&mut self, output: &O) -> Result<(), StepError>;
 
-    /// The figures so far, with their names.
+    /// The values so far, with their names.
     fn values(&self) -> Vec<(String, f64)>;
 
-    /// Forgets everything: the start of an epoch.
+    /// Resets the metric, at the start of an epoch.
     fn reset(&mut self);
 
     /// The sums, for a checkpoint.
     fn state(&self) -> serde_json::Value;
 
-    /// Takes the sums of a checkpoint; `false` if they are not of this metric.
+    /// Restores the sums of a checkpoint; `false` if they belong to another metric.
     fn restore(&mut self, state: &serde_json::Value) -> bool;
 }
 
@@ -55,7 +55,7 @@ impl Mean {
     }
 }
 
-/// Figures of a regression.
+/// Regression metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RegressionMetric {
@@ -111,7 +111,7 @@ struct OutputSums {
 }
 
 impl RegressionMetrics {
-    /// These figures.
+    /// Measures these metrics.
     pub fn new(which: &[RegressionMetric]) -> Self {
         Self {
             which: which.to_vec(),
@@ -119,7 +119,7 @@ impl RegressionMetrics {
         }
     }
 
-    /// Adds predictions and targets in row-major order with `outputs` numbers a row.
+    /// Adds predictions and targets in row-major order with `outputs` numbers per row.
     pub fn add(&mut self, predicted: &[f32], targets: &[f32], outputs: usize) {
         let sums = &mut self.sums;
         if sums.outputs.is_empty() {
@@ -190,7 +190,7 @@ impl Metric<Predictions> for RegressionMetrics {
         let outputs = output.targets.dims()[1];
         let predicted = output.predicted.to_data();
         let targets = output.targets.to_data();
-        // Models compute in f32 unless the device was told otherwise.
+        // Models compute in f32 unless the device is set to another type.
         match (predicted.as_slice::<f32>(), targets.as_slice::<f32>()) {
             (Ok(predicted), Ok(targets)) => self.add(predicted, targets, outputs),
             _ => self.add(
@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn figures_of_a_known_example() {
+    fn metrics_of_a_known_example() {
         // The example of scikit-learn's documentation of r2_score and mean_absolute_error.
         let mut metrics = RegressionMetrics::new(&[Mse, Rmse, Mae, R2]);
         metrics.add(&[2.5, 0.0, 2.0, 8.0], &[3.0, -0.5, 2.0, 7.0], 1);

@@ -3,18 +3,18 @@ use tinderbox_plot::{Image, image_grid};
 
 use crate::{Result, TrainError};
 
-/// Width and height of a picture, in px.
+/// Width and height of an image, in px.
 const CELL: u32 = 88;
 
-/// Pictures with what they are and, below it, what they were taken for, as SVG; those that were
-/// taken for something else are framed.
+/// Images with their true class and, below it, the predicted class, as SVG; wrong predictions are
+/// framed.
 ///
-/// The first pictures of `images` are shown, as they are stored, one for each of `predicted`, in
+/// The first images of `images` are shown, as they are stored, one for each of `predicted`, in
 /// rows of `columns`.
 ///
 /// # Errors
 /// More predictions than images, or none; a predicted class without a name; images that are neither
-/// grey (1 channel) nor red, green and blue (3).
+/// grayscale (1 channel) nor RGB (3).
 pub fn prediction_grid(
     title: &str,
     images: &Images,
@@ -24,11 +24,11 @@ pub fn prediction_grid(
     let fault = |field, value: String, rule| Err(TrainError::Config { field, value, rule });
     if predicted.len() > images.len() {
         let value = format!("{} predictions of {} images", predicted.len(), images.len());
-        return fault("prediction grid", value, "one prediction an image");
+        return fault("prediction grid", value, "one prediction per image");
     }
     let [channels, height, width] = images.stored_shape();
     if channels != 1 && channels != 3 {
-        let rule = "only grey images (1) and those of red, green and blue (3) can be shown";
+        let rule = "only grayscale images (1) and RGB images (3) can be shown";
         return fault("channels of the images", channels.to_string(), rule);
     }
     let classes = images.classes();

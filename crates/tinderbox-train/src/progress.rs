@@ -3,24 +3,31 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::{Callback, EpochRecord, Flow, StartInfo, StepError, StepInfo};
+use crate::{Callback, EpochRecord, Flow, Interval, StartInfo, StepError, StepInfo};
 
-/// Shows how training goes: a bar on a terminal, plain lines elsewhere.
+/// Shows the progress of training: a bar on a terminal, plain lines elsewhere.
 ///
-/// The lines hold the real metrics, so that a log of a pipe or of CI says what happened. Of many
-/// epochs about 20 lines are written, the first and the last epoch among them; where an epoch takes
-/// long, a line a minute says how far it is. An output that can no longer be written (a pipe whose
-/// reader has gone, a full disk) is dropped: training continues without it.
+/// The lines contain the metrics, so that a log file or the output of CI is complete. Of many
+/// epochs about 20 lines are written, the first and the last epoch among them; records after every so
+/// many steps are all written. Where an epoch or its validation takes long, a line each minute shows
+/// the progress. An output that can no longer be written (a closed pipe, a full disk) is dropped:
+/// training continues without it.
 pub struct Progress {
     /// `None` once it could not be written.
     out: Option<Box<dyn Write + Send>>,
     bar: Option<ProgressBar>,
+    /// `usize::MAX` if unknown.
     epochs: usize,
     batches: Option<usize>,
+    /// Whether records are made after so many steps.
+    by_step: bool,
     /// When the bar was drawn or a line was written.
     shown: Instant,
     now: Box<dyn Fn() -> Instant + Send>,
+    /// The current epoch, counted from 1.
+    epoch: usize,
     last: Option<EpochRecord>,
+    /// The step of the last record that was written.
     written: usize,
 }
 
@@ -53,16 +60,29 @@ impl Progress {
             bar: None,
             epochs: 0,
             batches: None,
+            by_step: false,
             shown: Instant::now(),
             now: Box::new(Instant::now),
+            epoch: 0,
             last: None,
             written: 0,
         }
     }
 
+    /// Whether it is time to draw the bar again, or to write a line.
+    fn is_due(&self) -> bool {
+        // A step may take microseconds: drawing ten times a second is enough.
+        let every = if self.bar.is_some() { DRAW } else { LINE };
+        (self.now)().duration_since(self.shown) >= every
+    }
+
     fn write(&mut self, record: &EpochRecord) {
-        self.written = record.epoch;
-        self.line(&line(record, self.epochs));
+        self.written = record.step;
+        let line = match self.by_step {
+            true => step_record_line(record, self.epochs),
+            false => line(record, self.epochs),
+        };
+        self.line(&line);
     }
 
     fn line(&mut self, line: &str) {
@@ -85,27 +105,49 @@ impl Default for Progress {
     }
 }
 
-/// `epoch  3/10`, in columns.
+/// `epoch  3/10`, in columns; `epoch 3` if the number of epochs is unknown.
 fn place(epoch: usize, epochs: usize) -> String {
+    if epochs == usize::MAX {
+        return format!("epoch {epoch}");
+    }
     let width = epochs.to_string().len();
     format!("epoch {epoch:>width$}/{epochs}")
 }
 
-/// How far an epoch is, in one line.
-fn step_line(info: &StepInfo, epochs: usize, batches: Option<usize>) -> String {
+/// `batch 7/12`.
+fn batch_of(batch: usize, batches: Option<usize>) -> String {
     let of = batches.map_or(String::new(), |batches| format!("/{batches}"));
+    format!("batch {batch}{of}")
+}
+
+/// The progress of an epoch, in one line.
+fn step_line<M>(step: &StepInfo<M>, epochs: usize, batches: Option<usize>) -> String {
     format!(
-        "{}  batch {}{of}  loss {}  lr {}",
-        place(info.epoch, epochs),
-        info.batch,
-        number(info.loss),
-        number(info.learning_rate)
+        "{}  {}  loss {}  lr {}",
+        place(step.epoch, epochs),
+        batch_of(step.batch, batches),
+        number(step.loss()),
+        number(step.learning_rate)
     )
 }
 
 /// One epoch in one line.
 pub(crate) fn line(record: &EpochRecord, epochs: usize) -> String {
-    let mut line = place(record.epoch, epochs);
+    place(record.epoch, epochs) + &metrics(record)
+}
+
+/// One record of several in an epoch.
+fn step_record_line(record: &EpochRecord, epochs: usize) -> String {
+    format!(
+        "{}  step {}{}",
+        place(record.epoch, epochs),
+        record.step,
+        metrics(record)
+    )
+}
+
+fn metrics(record: &EpochRecord) -> String {
+    let mut line = String::new();
     for (name, value) in &record.metrics {
         line += &format!("  {name} {}", number(*value));
     }
@@ -130,6 +172,7 @@ impl<M> Callback<M> for Progress {
     fn on_train_start(&mut self, info: &StartInfo) -> Result<(), StepError> {
         self.epochs = info.epochs;
         self.batches = info.batches;
+        self.by_step = matches!(info.validate, Interval::Steps(_));
         self.shown = (self.now)();
         if let (Some(bar), Some(batches)) = (&self.bar, info.batches) {
             bar.set_length(batches as u64);
@@ -138,28 +181,52 @@ impl<M> Callback<M> for Progress {
     }
 
     fn on_epoch_start(&mut self, epoch: usize) -> Result<(), StepError> {
+        self.epoch = epoch;
         if let Some(bar) = &self.bar {
-            bar.set_prefix(format!("{epoch}/{}", self.epochs));
+            let of = match self.epochs {
+                usize::MAX => String::new(),
+                epochs => format!("/{epochs}"),
+            };
+            bar.set_prefix(format!("{epoch}{of}"));
             bar.set_position(0);
         }
         Ok(())
     }
 
-    fn on_step_end(&mut self, info: &StepInfo) -> Result<(), StepError> {
-        // A step may take microseconds: ten times a second is enough for the eye.
-        let every = if self.bar.is_some() { DRAW } else { LINE };
-        let now = (self.now)();
-        if now.duration_since(self.shown) < every {
+    fn on_step_end(&mut self, step: &StepInfo<M>) -> Result<(), StepError> {
+        if !self.is_due() {
             return Ok(());
         }
         match &self.bar {
             Some(bar) => {
-                self.shown = now;
-                bar.set_position(info.batch as u64);
-                bar.set_message(format!("loss {}", number(info.loss)));
+                self.shown = (self.now)();
+                bar.set_position(step.batch as u64);
+                bar.set_message(format!("loss {}", number(step.loss())));
             }
             None => {
-                let line = step_line(info, self.epochs, self.batches);
+                let line = step_line(step, self.epochs, self.batches);
+                self.line(&line);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_validation_batch(
+        &mut self,
+        batch: usize,
+        batches: Option<usize>,
+    ) -> Result<(), StepError> {
+        if !self.is_due() {
+            return Ok(());
+        }
+        let message = format!("validation, {}", batch_of(batch, batches));
+        match &self.bar {
+            Some(bar) => {
+                self.shown = (self.now)();
+                bar.set_message(message);
+            }
+            None => {
+                let line = format!("{}  {message}", place(self.epoch, self.epochs));
                 self.line(&line);
             }
         }
@@ -167,8 +234,12 @@ impl<M> Callback<M> for Progress {
     }
 
     fn on_epoch_end(&mut self, record: &EpochRecord, _model: &M) -> Result<Flow, StepError> {
-        let every = self.epochs.div_ceil(20).max(1);
-        if record.epoch == 1 || record.epoch.is_multiple_of(every) || record.epoch == self.epochs {
+        let every = match self.epochs {
+            usize::MAX => 1,
+            epochs => epochs.div_ceil(20).max(1),
+        };
+        let ends = record.epoch == 1 || record.epoch == self.epochs;
+        if self.by_step || ends || record.epoch.is_multiple_of(every) {
             self.write(record);
         }
         self.last = Some(record.clone());
@@ -176,7 +247,7 @@ impl<M> Callback<M> for Progress {
     }
 
     fn on_train_end(&mut self, why: &str) -> Result<(), StepError> {
-        if let Some(last) = self.last.take().filter(|last| last.epoch > self.written) {
+        if let Some(last) = self.last.take().filter(|last| last.step > self.written) {
             self.write(&last);
         }
         if let Some(bar) = &self.bar {
@@ -192,6 +263,8 @@ impl<M> Callback<M> for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::callback::LazyLoss;
+    use burn::tensor::{Device, Tensor};
     use std::sync::{Arc, Mutex};
 
     #[derive(Clone, Default)]
@@ -217,6 +290,7 @@ mod tests {
             epochs,
             batches,
             epochs_done: 0,
+            validate: Interval::Epochs(1),
             metrics: &[],
             folder: None,
         }
@@ -232,7 +306,7 @@ mod tests {
         }
     }
 
-    /// A training of steps that take 7 s each on a clock of its own; after 12 of them an epoch ends.
+    /// Steps take 7 s each on a simulated clock, and an epoch has 12 of them.
     #[test]
     fn a_long_epoch_has_a_line_a_minute() {
         let out = Shared::default();
@@ -242,16 +316,11 @@ mod tests {
         progress.now = Box::new(move || *time.lock().unwrap());
         let callback: &mut dyn Callback<()> = &mut progress;
         callback.on_train_start(&start(10, Some(12))).unwrap();
+        let loss = LazyLoss::new(Tensor::from_data([0.25], &Device::flex()));
         for epoch in 1..=2 {
             for batch in 1..=12 {
                 *clock.lock().unwrap() += Duration::from_secs(7);
-                let info = StepInfo {
-                    epoch,
-                    batch,
-                    step: batch,
-                    loss: 0.25,
-                    learning_rate: 0.03,
-                };
+                let info = StepInfo::new([epoch, batch, batch], 0.03, &(), &loss);
                 callback.on_step_end(&info).unwrap();
             }
             callback.on_epoch_end(&record(epoch), &()).unwrap();
@@ -270,6 +339,44 @@ mod tests {
             lines[3].starts_with("epoch  2/10  train_loss 0.25"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_long_validation_has_a_line_a_minute() {
+        let out = Shared::default();
+        let mut progress = Progress::lines(out.clone());
+        let clock = Arc::new(Mutex::new(Instant::now()));
+        let time = Arc::clone(&clock);
+        progress.now = Box::new(move || *time.lock().unwrap());
+        let callback: &mut dyn Callback<()> = &mut progress;
+        callback.on_train_start(&start(10, None)).unwrap();
+        callback.on_epoch_start(3).unwrap();
+        for batch in 1..=5 {
+            *clock.lock().unwrap() += Duration::from_secs(25);
+            callback.on_validation_batch(batch, Some(90)).unwrap();
+        }
+        assert_eq!(out.text(), "epoch  3/10  validation, batch 3/90\n");
+    }
+
+    #[test]
+    fn records_in_the_middle_of_epochs_are_all_written() {
+        let out = Shared::default();
+        let mut progress = Progress::lines(out.clone());
+        let callback: &mut dyn Callback<()> = &mut progress;
+        let info = StartInfo {
+            validate: Interval::Steps(5),
+            ..start(usize::MAX, None)
+        };
+        callback.on_train_start(&info).unwrap();
+        for step in [5, 10] {
+            let record = EpochRecord { step, ..record(1) };
+            callback.on_epoch_end(&record, &()).unwrap();
+        }
+        callback.on_train_end("").unwrap();
+        let lines = ["5", "10"].map(|step| {
+            format!("epoch 1  step {step}  train_loss 0.500000  lr 0.030000  0.10 s\n")
+        });
+        assert_eq!(out.text(), lines.concat());
     }
 
     #[test]

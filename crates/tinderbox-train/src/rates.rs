@@ -3,10 +3,10 @@ use tinderbox_optim::{Plateau, PlateauConfig, RateSchedule};
 
 use crate::Result;
 
-/// Cuts of the learning rate when a metric stops getting better.
+/// Cuts of the learning rate when a metric stops improving.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct OnPlateau {
-    /// The metric to look at after every epoch, e.g. `valid_loss`.
+    /// The metric to monitor after every epoch, e.g. `valid_loss`.
     pub metric: String,
     /// When to cut, and by how much.
     pub rule: PlateauConfig,
@@ -41,10 +41,12 @@ impl Rates {
         }
     }
 
-    /// Shows the metrics of an epoch to the plateau rule.
-    pub fn epoch_ended(&mut self, metric: impl Fn(&str) -> Option<f64>) {
-        if let Some((name, plateau)) = &mut self.plateau {
-            plateau.observe(metric(name).unwrap_or(f64::NAN));
+    /// Gives a record's metrics to the plateau rule; a record without its metric does not count.
+    pub fn record(&mut self, metric: impl Fn(&str) -> Option<f64>) {
+        if let Some((name, plateau)) = &mut self.plateau
+            && let Some(value) = metric(name)
+        {
+            plateau.observe(value);
         }
     }
 
@@ -55,7 +57,7 @@ impl Rates {
         }
     }
 
-    /// Takes the state of a checkpoint; `false` if it is of another schedule.
+    /// Restores the state of a checkpoint; `false` if it belongs to another schedule.
     pub fn restore(&mut self, state: &serde_json::Value) -> bool {
         match &mut self.plateau {
             None => state.is_null(),

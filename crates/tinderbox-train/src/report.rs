@@ -1,8 +1,8 @@
-//! A page about a run: headings, tables and figures in one HTML file that needs nothing else.
+//! A report on a run: headings, tables and figures in one self-contained HTML file.
 
 use crate::{History, Result, curves};
 
-/// A page that people look at after a run: one self-contained HTML file, light or dark as they like.
+/// A report on a run: one self-contained HTML file, light or dark as the browser is set.
 ///
 /// ```
 /// use tinderbox_train::{Cell, Report};
@@ -47,8 +47,8 @@ impl Cell {
     }
 }
 
-/// Colours by role, once for light and once for dark pages; figures bring their own white card. On a
-/// phone tables and figures keep a size that can be read, and are pushed sideways.
+/// Colours by role, once for light and once for dark pages; figures have their own white background. On
+/// a phone, tables and figures keep a readable size and scroll sideways.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--text:#1c1c1e;--soft:#62626a;--line:#dcdce2;--page:#fff}\
 @media(prefers-color-scheme:dark){:root{--text:#ececf0;--soft:#a0a0aa;--line:#3a3a42;--page:#17171a}}\
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_needs_nothing_from_elsewhere() {
+    fn the_page_is_self_contained() {
         let svg = tinderbox_plot::spark_bars(&[1, 2, 3]).unwrap();
         let page = Report::new("x")
             .table(

@@ -1,4 +1,4 @@
-//! What a task carries from one batch to the next.
+//! The state that a task carries from one batch to the next.
 
 use std::vec::IntoIter;
 
@@ -138,7 +138,7 @@ pub(crate) fn state_bytes<S: TaskState>(state: &S) -> Vec<u8> {
         .iter()
         .map(|data| (data.dtype(), data.shape().to_vec()))
         .collect();
-    let header = serde_json::to_vec(&header).expect("types and shapes have a form as JSON");
+    let header = serde_json::to_vec(&header).expect("types and shapes can be written as JSON");
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header);
     for data in &tensors {
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(cell.to_data().try_to_vec::<f32>().unwrap(), [2.0, 4.0, 6.0]);
         assert!(!cell.is_tracked() && cell.device() == device);
         assert!(read.1.1.is_none());
-        // It is the state of the program, or none.
+        // Bytes of another state type are refused.
         assert!(state_from_bytes::<()>(&bytes, &device).is_none());
         assert!(state_from_bytes::<Option<Tensor<1>>>(&bytes, &device).is_none());
         for cut in 0..bytes.len() {

@@ -1,8 +1,9 @@
 //! What a task gives back for a batch, and what may be wrong with it.
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::{Module, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
+use tinderbox_nn::parameters;
 
 use crate::{Result, Task, TaskState, TrainError};
 
@@ -97,15 +98,21 @@ pub(crate) fn take_step<M, B, T: Task<M, B>>(
     Ok(step)
 }
 
-/// The gradients of `scaled`, which [`LossReduction`](crate::LossReduction) made of the loss of a step.
+/// The gradients of `scaled`, which [`LossReduction`](crate::LossReduction) made of the loss of a step; of
+/// these parameters, or of all.
 pub(crate) fn gradients<M: Module>(
     scaled: &Tensor<1>,
     model: &M,
+    only: Option<&[ParamId]>,
     (epoch, batch): (usize, usize),
 ) -> Result<GradientsParams> {
     // Burn's `backward` stops the program where there is nothing to go back to.
     if scaled.is_tracked() {
-        let gradients = GradientsParams::from_grads(scaled.backward(), model);
+        let mut all = scaled.backward();
+        let gradients = match only {
+            Some(parameters) => GradientsParams::from_params(&mut all, model, parameters),
+            None => GradientsParams::from_grads(all, model),
+        };
         if !gradients.is_empty() {
             return Ok(gradients);
         }
@@ -120,31 +127,9 @@ pub(crate) fn gradients<M: Module>(
 
 /// The paths of the parameters that ask for a gradient.
 fn trained<M: Module>(model: &M) -> Vec<String> {
-    #[derive(Default)]
-    struct Trained {
-        path: Vec<String>,
-        found: Vec<String>,
-    }
-
-    impl ModuleVisitor for Trained {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_owned());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.is_require_grad() {
-                self.found.push(self.path.join("."));
-            }
-        }
-    }
-
-    let mut trained = Trained::default();
-    model.visit(&mut trained);
-    trained.found
+    let all = parameters(model).into_iter();
+    let trained = all.filter(|parameter| parameter.requires_grad);
+    trained.map(|parameter| parameter.path).collect()
 }
 
 /// What a task gives back for one batch: the loss to descend, and what the metrics look at.

@@ -5,9 +5,9 @@ use tinderbox_data::Batch;
 use tinderbox_nn::Network;
 use tinderbox_optim::{Loss, Reduction};
 
-use crate::{Step, StepError, TaskState};
+use crate::{Step, StepError, StepLoss, TaskState};
 
-/// What a model is trained for: from a batch to a loss.
+/// A training objective: computes a loss from a model and a batch.
 ///
 /// A closure `|model: &M, batch: B| -> Result<Step<O>, StepError>` is a task too, one without state,
 /// so that a custom model trains with a few lines.
@@ -47,10 +47,10 @@ use crate::{Step, StepError, TaskState};
 /// }
 /// ```
 pub trait Task<M, B> {
-    /// What the metrics look at.
+    /// The output that the metrics measure.
     type Output: 'static;
 
-    /// What is carried from one batch to the next; `()` for nothing.
+    /// The state carried from one batch to the next; `()` for none.
     ///
     /// The trainer starts every epoch and every validation pass with the default, so that nothing
     /// is carried from training data to validation data. After every step it detaches the state
@@ -67,11 +67,56 @@ pub trait Task<M, B> {
         state: &mut Self::State,
     ) -> Result<Step<Self::Output>, StepError>;
 
+    /// The losses that take turns on each batch, each with the parts of the model that it trains; empty, the
+    /// default, for one loss that trains the whole model.
+    ///
+    /// A generator and a discriminator take turns: [`step`](Self::step) gives the loss of the first
+    /// turn, an optimizer step changes the parts of that turn, and
+    /// [`next_turn`](Self::next_turn) gives the losses of the others, each followed by a step on its
+    /// parts. Parameters keep their own optimizers and rates through
+    /// [`TrainConfig::groups`](crate::TrainConfig::groups). The history has `train_loss` for the first
+    /// turn and `train_NAME_loss` for each further one; validation measures the first.
+    fn turns(&self) -> Vec<Turn> {
+        Vec::new()
+    }
+
+    /// The loss of a turn after the first, counted from 1, on the same batch; `output` is what `step`
+    /// returned for it. The model has the weights that the turns before left.
+    fn next_turn(
+        &self,
+        turn: usize,
+        model: &M,
+        output: &Self::Output,
+        state: &mut Self::State,
+    ) -> Result<StepLoss, StepError> {
+        let _ = (model, output, state);
+        Err(format!("the task has {turn} turns or more, but no `next_turn`").into())
+    }
+
     /// The first row of a batch with a number that is NaN or infinite, for the error about a metric
     /// that is. By default none is known, and the error names the batch.
     fn first_not_finite(&self, model: &M, batch: &B) -> Option<NotFiniteRow> {
         let _ = (model, batch);
         None
+    }
+}
+
+/// One of several losses that take turns ([`Task::turns`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turn {
+    /// Its name: `discriminator`.
+    pub name: &'static str,
+    /// The parts of the model that it trains, by the start of their path.
+    pub parts: Vec<String>,
+}
+
+impl Turn {
+    /// A turn that trains the parameters of these parts.
+    pub fn new(name: &'static str, parts: &[&str]) -> Self {
+        Self {
+            name,
+            parts: parts.iter().map(|part| (*part).to_owned()).collect(),
+        }
     }
 }
 
@@ -112,9 +157,9 @@ where
 /// Predicted and true numbers of a batch, both `[batch, outputs]`.
 #[derive(Clone, Debug)]
 pub struct Predictions {
-    /// What the model says.
+    /// The predictions of the model.
     pub predicted: Tensor<2>,
-    /// What is true.
+    /// The true values.
     pub targets: Tensor<2>,
 }
 
@@ -147,7 +192,7 @@ impl Predictions {
 /// Logits `[batch, classes]` and true classes `[batch]` of a batch.
 #[derive(Clone, Debug)]
 pub struct Logits {
-    /// One logit a class.
+    /// One logit per class.
     pub logits: Tensor<2>,
     /// The true classes.
     pub targets: Tensor<1, Int>,
@@ -193,7 +238,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<2>>> for Reg
     }
 }
 
-/// Prediction of a class by any [`Network`] with one logit a class; the loss is the cross-entropy.
+/// Prediction of a class by any [`Network`] with one logit per class; the loss is the cross-entropy.
 ///
 /// With label smoothing `e` and `K` classes the loss of an example is
 /// `(1 - e) * -ln p(true class) + e / K * sum of -ln p(class)`, as in PyTorch.
@@ -208,10 +253,10 @@ pub struct Classification {
 #[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClassificationError {
-    /// A label smoothing that makes no loss.
+    /// A label smoothing outside [0, 1).
     #[error("label_smoothing = {0}: it must be at least 0 and less than 1; 0.1 is a common choice")]
     LabelSmoothing(f32),
-    /// A label that no class of the model has.
+    /// A label that is not a class of the model.
     #[error(
         "example {example} of the batch has label {label}, but the model has {classes} classes, counted from \
          0; give the model as many classes as the data has"
@@ -225,7 +270,7 @@ pub enum ClassificationError {
         classes: usize,
     },
     /// Another number of labels than of inputs.
-    #[error("{labels} labels for {examples} examples; a batch needs one label an example")]
+    #[error("{labels} labels for {examples} examples; a batch needs one label per example")]
     Count {
         /// Labels of the batch.
         labels: usize,
@@ -235,10 +280,10 @@ pub enum ClassificationError {
 }
 
 impl Logits {
-    /// Checks that every example has a label, and that of a class.
+    /// Checks that every example has a label, and that every label is a class.
     ///
     /// # Errors
-    /// Another number of labels than of examples, a label that is no class.
+    /// Another number of labels than of examples, a label that is not a class.
     pub fn check(&self) -> Result<(), ClassificationError> {
         let [examples, classes] = self.logits.dims();
         let [labels] = self.targets.dims();

@@ -16,8 +16,8 @@ pub struct EventWriter {
 }
 
 impl EventWriter {
-    /// A new event file in this folder. `first_step` is 0 for a new run; for a resumed one it tells
-    /// TensorBoard to forget what an earlier file of the folder says from that step on.
+    /// A new event file in this folder. `first_step` is 0 for a new run; for a resumed one it makes
+    /// TensorBoard ignore what an earlier file of the folder holds from that step on.
     ///
     /// # Errors
     /// A file that cannot be made or written.
@@ -114,7 +114,7 @@ impl EventWriter {
         record.extend(masked_crc(&length).to_le_bytes());
         record.extend(data);
         record.extend(masked_crc(data).to_le_bytes());
-        // One write a record: a reader never sees half a header.
+        // One write per record: a reader never sees half a header.
         self.file.write_all(&record)
     }
 }

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{Bool, BoolStore, DType, Int, Shape, Tensor};
+use burn::module::Module;
+use burn::tensor::{BoolStore, DType, Shape};
 use burn_store::burn_pack;
 use burn_store::{
     BurnToPyTorchAdapter, FloatCastAdapter, ModuleAdapter, ModuleContext, ModuleSnapshot,
     PyTorchToBurnAdapter, SafetensorsStore, bridge,
 };
 use tinderbox_core::write_atomic;
-use tinderbox_nn::deep_copy;
+use tinderbox_nn::{Parameter, ParameterKind, all_parameters, deep_copy};
 
 use crate::{Result, TrainError};
 
@@ -20,18 +20,18 @@ mod read;
 
 use read::{Shapes, read};
 
-/// What became of the names in a file of weights, each list sorted.
+/// How the names in a file of weights match those of the model; each list is sorted.
 ///
 /// Names and shapes are those of PyTorch: `bn1.weight`, and `[outputs, inputs]` of a linear layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WeightsReport {
-    /// What was loaded.
+    /// Names that were loaded.
     pub loaded: Vec<String>,
-    /// What the model has and the file has not.
+    /// Names in the model, but not in the file.
     pub missing: Vec<String>,
-    /// What the file has and the model has not.
+    /// Names in the file, but not in the model.
     pub unexpected: Vec<String>,
-    /// What both have, in another shape.
+    /// Names in both, with different shapes.
     pub misshapen: Vec<Misshapen>,
 }
 
@@ -90,9 +90,9 @@ fn list(f: &mut fmt::Formatter, what: &str, all: &[impl fmt::Display]) -> fmt::R
 /// `model`, …): the entry with most of the model's names is taken. What PyTorch's wrappers add to the
 /// names is left off, in whatever order and at any depth: `module.` (`DataParallel`, `AveragedModel`)
 /// and `_orig_mod.` (`torch.compile`). Counters (`num_batches_tracked` of batch norms, `n_averaged` of
-/// averaged models) are passed over: Burn has none. Numbers of another precision become the model's.
+/// averaged models) are ignored: Burn has none. Numbers of another precision become the model's.
 ///
-/// The model that is given stays as it is, its running statistics too, where it was a clone.
+/// If `model` is a clone, the original does not change, including its running statistics.
 ///
 /// # Errors
 /// A file that cannot be read or is damaged; names that are missing or unexpected, or shapes that
@@ -109,7 +109,7 @@ pub fn load_weights<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M> {
     apply(&model, tensors, path)
 }
 
-/// As [`load_weights`], but what is missing, unexpected or of another shape is passed over and
+/// As [`load_weights`], but names that are missing, unexpected or of another shape are skipped and
 /// reported: for a model whose head was replaced.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ pub fn load_matching_weights<M: Module>(
 /// `load_state_dict(load_file(path), strict=True)` takes: with PyTorch's names, linear weights as
 /// `[outputs, inputs]`.
 ///
-/// Counters of batch norms (`num_batches_tracked`) are not in it. PyTorch asks for them only in
+/// Counters of batch norms (`num_batches_tracked`) are not in it. PyTorch expects them only in
 /// state dicts that carry the version of the module, which those from safetensors never do.
 ///
 /// # Errors
@@ -144,7 +144,7 @@ pub fn save_weights<M: Module>(model: &M, path: impl AsRef<Path>) -> Result<()> 
         .with_to_adapter(BurnToPyTorchAdapter)
         .skip_enum_variants(true)
         .clear_metadata();
-    // Burn keeps the last update of running statistics aside; a copy has taken it over.
+    // Burn applies the last update of running statistics late; in a copy it is applied.
     deep_copy(model)
         .save_into(&mut store)
         .map_err(|error| fault(path, error))?;
@@ -179,11 +179,9 @@ fn fault(path: &Path, reason: impl fmt::Display) -> TrainError {
     }
 }
 
-/// The tensors of a file that fit the model, and what became of all names.
+/// The tensors of a file that fit the model, and the report on all names.
 fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>, WeightsReport)> {
-    let mut names = Names::default();
-    model.visit(&mut names);
-    let mut missing = names.found;
+    let mut missing = pytorch_shapes(model);
     let found = read(path, &missing)?;
     let mut report = WeightsReport::default();
     let mut fitting = Vec::new();
@@ -218,48 +216,28 @@ fn apply<M: Module>(model: &M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> 
 }
 
 /// The names and shapes that PyTorch has for the tensors of a module; draws no weights.
-#[derive(Default)]
-struct Names {
-    path: Vec<String>,
-    containers: Vec<String>,
-    found: Shapes,
-}
-
-impl Names {
-    fn add(&mut self, shape: Shape, dtype: DType) {
-        // The adapter says name and shape from those of Burn; it does not look at the numbers.
-        let nothing = || Err(burn_pack::Error::ValidationError("no numbers".into()));
-        let tensor = bridge::deferred(self.path.join("."), dtype, shape, None, nothing);
-        let tensor = BurnToPyTorchAdapter.adapt(tensor, ModuleContext::new(&self.containers));
-        self.found.insert(tensor.name, tensor.shape.to_vec());
-    }
-}
-
-impl ModuleVisitor for Names {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.add(param.lazy_shape(), DType::F32);
-    }
-
-    fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-        self.add(param.lazy_shape(), DType::I64);
-    }
-
-    fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-        self.add(param.lazy_shape(), DType::Bool(BoolStore::Native));
-    }
-
-    fn enter_module(&mut self, name: &str, container_type: &str) {
-        self.containers.push(container_type.to_owned());
+fn pytorch_shapes<M: Module>(model: &M) -> Shapes {
+    let tensor = |parameter: Parameter| {
+        let dtype = match parameter.kind {
+            ParameterKind::Float => DType::F32,
+            ParameterKind::Int => DType::I64,
+            ParameterKind::Bool => DType::Bool(BoolStore::Native),
+            ParameterKind::Flag => return None,
+        };
         // PyTorch has no enums, so their variants are not in its names.
-        if !container_type.starts_with("Enum:") {
-            self.path.push(name.to_owned());
-        }
-    }
-
-    fn exit_module(&mut self, _name: &str, container_type: &str) {
-        self.containers.pop();
-        if !container_type.starts_with("Enum:") {
-            self.path.pop();
-        }
-    }
+        let parts = parameter.path.split('.').zip(&parameter.containers);
+        let parts = parts.filter(|(_, container)| !container.starts_with("Enum:"));
+        let name: Vec<&str> = parts.map(|(part, _)| part).collect();
+        // The adapter derives name and shape from those of Burn; it does not read the numbers.
+        let nothing = || Err(burn_pack::Error::ValidationError("no numbers".into()));
+        let shape = Shape::from(parameter.shape);
+        let tensor = bridge::deferred(name.join("."), dtype, shape, None, nothing);
+        let context = ModuleContext::new(&parameter.containers);
+        let tensor = BurnToPyTorchAdapter.adapt(tensor, context);
+        Some((tensor.name, tensor.shape.to_vec()))
+    };
+    all_parameters(model)
+        .into_iter()
+        .filter_map(tensor)
+        .collect()
 }

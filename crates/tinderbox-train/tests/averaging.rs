@@ -90,7 +90,7 @@ impl Callback<Net> for Keep {
     }
 }
 
-/// Trains with one step an epoch; gives the model as it was seen after every epoch as well.
+/// Trains with one step per epoch; also returns the model after every epoch.
 fn one_step_epochs(config: TrainConfig) -> (Fitted<Net>, Vec<Net>) {
     let train = Loader::new(data(1), 40).unwrap();
     let valid = Loader::for_evaluation(data(2), 40).unwrap();
@@ -137,7 +137,7 @@ fn the_average_is_measured_watched_and_returned() {
 struct StopAt(usize, StopFlag);
 
 impl Callback<Net> for StopAt {
-    fn on_step_end(&mut self, info: &StepInfo) -> Result<(), StepError> {
+    fn on_step_end(&mut self, info: &StepInfo<Net>) -> Result<(), StepError> {
         if info.step == self.0 {
             self.1.stop();
         }
@@ -148,7 +148,7 @@ impl Callback<Net> for StopAt {
 #[test]
 fn a_run_with_an_average_is_resumed_in_mid_epoch_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
-    // Five batches an epoch: step 8 is the third of the second epoch.
+    // Five batches per epoch: step 8 is the third of the second epoch.
     let fit = |name: &str, stop: usize, resume, decay| {
         let train = Loader::new(data(1), 8).unwrap().shuffle(Seed::new(5));
         let valid = Loader::for_evaluation(data(2), 40).unwrap();

@@ -1,4 +1,4 @@
-//! What a user relies on of classification: the loss, its errors, the metrics.
+//! The behavior of classification that users rely on: the loss, its errors, the metrics.
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Int, Tensor};

@@ -126,7 +126,7 @@ fn a_frozen_part_predicts_while_the_rest_is_trained() {
 }
 
 #[test]
-fn the_learning_rate_finder_takes_the_steps_of_the_training() {
+fn the_learning_rate_finder_takes_the_steps_of_training() {
     let losses = |lowest: f64, model: &Net, config: &TrainConfig| {
         let loader = Loader::new(data(), 10).unwrap();
         let finder = LrFinder {
@@ -150,7 +150,7 @@ fn the_learning_rate_finder_takes_the_steps_of_the_training() {
         ..config(1)
     };
     assert_eq!(losses(0.002, &net(), &halved), plain);
-    // What is frozen predicts: without its dropout.
+    // A frozen part runs in inference mode, without its dropout.
     let frozen = TrainConfig {
         freeze: vec!["backbone".into()],
         ..config(1)
@@ -261,7 +261,7 @@ fn parts_that_do_not_exist_and_nothing_left_to_train_are_errors() {
         let fitted = trainer.fit(net(), &Regression::default(), &loader, None);
         fitted.unwrap_err().to_string()
     };
-    // A part is a whole field: `back` is no part.
+    // A part is a whole field: `back` is not a part.
     let error = refuse(&["back"]);
     assert!(
         error.contains("\"back\"") && error.contains("backbone.linear.weight"),
@@ -272,7 +272,7 @@ fn parts_that_do_not_exist_and_nothing_left_to_train_are_errors() {
 }
 
 #[test]
-fn trainings_with_dropout_at_the_same_time_do_not_disturb_each_other() {
+fn concurrent_training_runs_with_dropout_do_not_affect_each_other() {
     let one = || bits(&train(config(3), net()));
     let expected = one();
     let together: Vec<_> = std::thread::scope(|scope| {
@@ -290,6 +290,6 @@ fn trainings_with_dropout_at_the_same_time_do_not_disturb_each_other() {
     assert_ne!(
         bits(&train(other, net())),
         together[0],
-        "the seed decides on the masks"
+        "the seed determines the masks"
     );
 }

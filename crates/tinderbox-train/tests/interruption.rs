@@ -1,6 +1,6 @@
-//! A training that is killed, interrupted, or out of disk loses nothing.
+//! A training run that is killed, interrupted, or out of disk space loses nothing.
 //!
-//! This program starts itself again as a child that trains (`--child FOLDER`), and disturbs it.
+//! This program starts itself again as a child that trains (`--child FOLDER`), and interrupts it.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ fn main() {
     in_use(&scratch.path().join("in-use"));
     println!("test a folder in which a process trains is refused to others ... ok");
     reader_gone(&scratch.path().join("pipe"), &undisturbed);
-    println!("test training continues when nobody reads its lines ... ok");
+    println!("test training continues when its output has no reader ... ok");
     disk_full(&scratch.path().join("full"), &undisturbed);
     println!("test a failed write leaves the last checkpoint usable ... ok");
     println!("test result: ok. 6 passed; 0 failed; 0 ignored");
@@ -83,7 +83,7 @@ fn bits(model: &Net) -> Vec<u8> {
     numbers.flat_map(f32::to_le_bytes).collect()
 }
 
-/// Keeps the weights of the last epoch, which a training with a best epoch does not return.
+/// Keeps the weights of the last epoch, which a training run with a best epoch does not return.
 struct KeepLast(PathBuf);
 
 impl Callback<Net> for KeepLast {
@@ -95,7 +95,7 @@ impl Callback<Net> for KeepLast {
     }
 }
 
-/// Trains in this folder until the end or until somebody stops it, then exits.
+/// Trains in this folder until the end or until it is stopped, then exits.
 fn child(folder: &Path) {
     let (text, code) = match train(folder) {
         Ok(ended) => (format!("ended: {ended:?}"), 0),
@@ -105,7 +105,7 @@ fn child(folder: &Path) {
             (format!("error: {error}"), code)
         }
     };
-    // Nobody may be there to read it.
+    // The output may have no reader.
     let _ = writeln!(std::io::stdout(), "{text}");
     std::process::exit(code);
 }
@@ -225,10 +225,7 @@ fn killed(folder: &Path, undisturbed: &Path) {
         let mut child = start(folder);
         std::thread::sleep(Duration::from_millis(20 + moments.below(80)));
         let running = child.try_wait().expect("a status").is_none();
-        assert!(
-            running,
-            "the training ended before kill {kill}: make it longer"
-        );
+        assert!(running, "training ended before kill {kill}: make it longer");
         child.kill().expect("SIGKILL");
         child.wait().expect("a dead child");
     }
@@ -249,7 +246,7 @@ fn signalled(signal: &str, code: i32, folder: &Path) {
     let output = child.wait_with_output().expect("a child's output");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(code), "{text}");
-    // The display says it, and so does the error.
+    // Both the display and the error report it.
     let checkpoint = last(folder);
     let resume = format!("--resume={}", checkpoint.display());
     for start in ["interrupted in epoch", "error: interrupted in epoch"] {
@@ -278,7 +275,7 @@ fn contents(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 fn in_use(folder: &Path) {
     let mut first = start(folder);
     wait_for_checkpoint(folder);
-    // It has the folder, and does not write while somebody looks.
+    // It holds the folder, and is paused so that it does not write during the comparison.
     send("-STOP", &first);
     let before = contents(folder);
     let second = start(folder).wait_with_output().expect("a child's output");
@@ -302,7 +299,7 @@ fn reader_gone(folder: &Path, undisturbed: &Path) {
     assert_same(folder, undisturbed);
 }
 
-/// A limit on the size of files stands in for a full disk: the write fails half-way.
+/// A limit on the size of files simulates a full disk: the write fails half-way.
 fn disk_full(folder: &Path, undisturbed: &Path) {
     let mut child = start(folder);
     wait_for_checkpoint(folder);

@@ -1,4 +1,4 @@
-//! Whether training changes how its process gives memory back: a test with a process of its own.
+//! Whether training changes how its process returns memory: a test with a process of its own.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 
 use burn::tensor::Device;
@@ -49,7 +49,7 @@ fn a_process_keeps_memory_unless_training_is_told_not_to() {
     finder.search(&model, &squared, &config, &loader).unwrap();
     let fitted = trainer().keep_memory(false);
     fitted.fit(model.clone(), &squared, &loader, None).unwrap();
-    assert!(!keeps(), "it was told not to");
+    assert!(!keeps(), "`keep_memory` is off");
     trainer().fit(model, &squared, &loader, None).unwrap();
     assert!(keeps(), "the default");
 }

@@ -1,4 +1,4 @@
-//! Mistakes in data and in steps of one's own: what is said, and where.
+//! Mistakes in data and in custom steps: the errors and the places that they name.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -62,7 +62,7 @@ fn train_loader() -> Loader<Rows> {
     Loader::new(rows(&[], &[]), 5).unwrap()
 }
 
-/// A metric that is what it is told to be, epoch by epoch; the last one for all that follow.
+/// A metric with these values, epoch by epoch; the last one is repeated.
 #[derive(Clone)]
 struct Told(Vec<f64>, usize);
 
@@ -127,7 +127,7 @@ fn a_watched_metric_that_is_no_number_ends_the_run_and_names_the_row() {
     // In one batch: the row that comes first.
     let error = fit(rows(&[(22, f32::NAN)], &[(10, f32::NAN)]));
     assert_eq!(row(&error), (11, "target"));
-    // Finite all of it, but its square is not.
+    // All numbers are finite, but the square is not.
     let error = fit(rows(&[(6, f32::MAX)], &[]));
     assert!(
         matches!(
@@ -159,7 +159,7 @@ fn a_watched_metric_that_is_no_number_ends_the_run_and_names_the_row() {
 }
 
 #[test]
-fn a_step_of_ones_own_names_the_rows_of_the_batch() {
+fn a_custom_step_names_the_rows_of_the_batch() {
     let task = |model: &Line, batch: Batch| -> Result<Step, StepError> {
         let examples = batch.targets.dims()[0];
         let error = model.forward(batch.inputs) - batch.targets;
@@ -217,7 +217,7 @@ fn a_metric_without_a_value_on_these_data_is_named_with_the_epoch() {
     }
     let error = told(&[f64::NAN], Some("train_told"), None).unwrap_err();
     assert!(error.to_string().contains("training data"), "{error}");
-    // Nobody asked for it: no reason to stop.
+    // The metric is not watched, so the run does not stop.
     assert_eq!(
         told(&[f64::NAN], None, None).unwrap().history.epochs.len(),
         10
@@ -234,7 +234,7 @@ fn a_metric_that_was_a_number_once_runs_out_of_patience() {
     );
 }
 
-/// What fit, evaluate and the learning-rate finder say of a task.
+/// The errors of fit, evaluate and the learning-rate finder for a task.
 fn refusals(task: &dyn Fn(&Line, Batch) -> Result<Step, StepError>) -> [TrainError; 2] {
     let task = |model: &Line, batch: Batch| task(model, batch);
     let fitted = Trainer::new(config(2))
@@ -343,7 +343,7 @@ fn outputs_that_a_metric_cannot_measure_are_errors() {
             && message.contains("shape [4, 1] for targets of shape [5, 1]"),
         "{message}"
     );
-    // Labels that are no classes.
+    // Labels that are not classes.
     let labels = |model: &Line, batch: Batch| -> Result<Step<Logits>, StepError> {
         let device = batch.inputs.device();
         Ok(loss(model, &batch).with_output(Logits {

@@ -1,4 +1,4 @@
-//! What a user relies on of the trainer.
+//! The behavior of the trainer that users rely on.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use tinderbox_data::{Batch, Batches, LastBatch, Loader, Rows, Values, synthetic}
 use tinderbox_nn::{Initializer, LinearInit, Network, linear};
 use tinderbox_train::*;
 
-/// A linear model, as the crate of models has it.
+/// A linear model, like that of the models crate.
 #[derive(Module, Debug)]
 struct Line {
     linear: burn::nn::Linear,
@@ -138,7 +138,7 @@ fn step_of(batch: usize, loss_reduction: LossReduction) -> f32 {
     numbers(&fitted.model)[1]
 }
 
-/// 1,000 examples in batches of 96 leave a last one of 40: what divides it must be what was asked.
+/// 1,000 examples in batches of 96 leave a last one of 40: it must be divided by the configured number.
 #[test]
 fn a_short_batch_has_the_gradient_scale_that_was_asked_for() {
     let data = synthetic::linear(&[1.0], 0.0, 0.1, 1000, Seed::new(1)).unwrap();
@@ -234,7 +234,7 @@ fn accumulated_batches_step_like_one_large_batch() {
 }
 
 #[test]
-fn a_loss_that_is_nan_stops_the_training_and_says_why() {
+fn a_loss_that_is_nan_stops_training_and_says_why() {
     let device = cpu("flex");
     let loader = Loader::new(course(), 10).unwrap().shuffle(Seed::new(2));
     let trainer = Trainer::new(config(50, 30.0)).unwrap();

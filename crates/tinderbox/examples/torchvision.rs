@@ -1,12 +1,12 @@
 //! The side of Tinderbox in the comparison with torchvision, which
 //! `crates/tinderbox-models/tests/python/compare.py` starts for every standard model.
 //!
-//! `torchvision export FOLDER NAME` writes the weights of a model, what goes in and comes out, and
+//! `torchvision export FOLDER NAME` writes the weights of a model, its inputs and outputs, and
 //! the gradients; `torchvision import FOLDER NAME` loads a state dict of torchvision and compares
 //! the logits.
 
 #[path = "../../tinderbox-models/tests/suite/torchvision.rs"]
-#[allow(dead_code)] // what the tests alone use
+#[allow(dead_code)] // used by the tests only
 mod torchvision;
 
 use std::error::Error;
@@ -20,7 +20,7 @@ use tinderbox_models::{ModelEntry, find};
 use tinderbox_nn::Network;
 use tinderbox_train::{load_weights, save_weights};
 
-/// What goes in and what comes out.
+/// Inputs and outputs.
 #[derive(Module, Debug)]
 struct InOut {
     images: Param<Tensor<4>>,

@@ -21,19 +21,19 @@ use burn::tensor::DeviceType;
 /// The variable that names a device when the command line does not.
 pub const DEVICE_VARIABLE: &str = "TINDERBOX_DEVICE";
 
-/// Every name there is, the best device first.
+/// All device names, the best device first.
 const NAMES: [&str; 8] = [
     "cuda", "rocm", "metal", "vulkan", "webgpu", "wgpu", "flex", "ndarray",
 ];
 
-/// A device that cannot be had.
+/// A device that is not available.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// No device is called so.
+    /// No device has this name.
     #[error("no device is called '{name}'; there are {}, with an index where a machine has several: cuda:1", NAMES.join(", "))]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
     /// The backend is not part of this program.
@@ -42,28 +42,28 @@ pub enum DeviceError {
         compiled_hint()
     )]
     NotCompiled {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The feature to add.
+        /// The feature to enable.
         backend: &'static str,
     },
-    /// The backend is there, the hardware or its driver is not.
+    /// The backend is compiled in, but the hardware or its driver is missing.
     #[error(
         "device '{name}': {found} of its kind found on this machine; check the driver, or choose another device{}",
         compiled_hint()
     )]
     NotFound {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// How many devices of this backend the machine has.
+        /// Number of devices of this backend on the machine.
         found: usize,
     },
-    /// Nothing but a GPU that the CPU imitates.
+    /// The only GPU is emulated by the CPU.
     #[error(
-        "no GPU was found, only software rendering, which is slower than a CPU backend: build with --features flex, or choose it all the same with --device {name}"
+        "no GPU was found, only software rendering, which is slower than a CPU backend: build with --features flex, or select it explicitly with --device {name}"
     )]
     OnlySoftware {
-        /// The backend that has it.
+        /// The backend of this device.
         name: &'static str,
     },
     /// No backend is compiled in, or none finds a device.
@@ -104,7 +104,7 @@ fn compiled(name: &str) -> bool {
     }
 }
 
-/// The device that the user wants: `choice` if given, else the variable `TINDERBOX_DEVICE`, else
+/// The requested device: `choice` if given, else the variable `TINDERBOX_DEVICE`, else
 /// the best that is compiled in and present.
 ///
 /// A graphics API that only renders in software (llvmpipe, SwiftShader, WARP) is slower than a CPU backend:
@@ -127,19 +127,19 @@ pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
     }
 }
 
-/// What a backend computes on.
+/// The hardware of a backend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Hardware {
-    /// Nothing is there.
+    /// No device.
     Missing,
-    /// A GPU that the CPU imitates.
+    /// A GPU that the CPU emulates.
     #[allow(dead_code)] // where no graphics API is compiled in
     Software,
     /// A GPU, or the CPU itself.
     Real,
 }
 
-/// The first backend with hardware of its own.
+/// The first backend with real hardware.
 fn best(
     names: impl IntoIterator<Item = &'static str>,
     hardware: impl Fn(&str) -> Hardware,
@@ -158,7 +158,7 @@ fn best(
     })
 }
 
-/// What a backend that is compiled in finds on this machine.
+/// The hardware that a compiled-in backend finds on this machine.
 fn hardware(name: &str) -> Hardware {
     match name {
         #[cfg(any(
@@ -181,7 +181,7 @@ fn hardware(name: &str) -> Hardware {
     }
 }
 
-/// What the adapters of a graphics API are.
+/// The hardware behind the adapters of a graphics API.
 #[cfg(any(
     feature = "wgpu",
     feature = "vulkan",
@@ -227,7 +227,7 @@ fn named(choice: &str) -> Result<Device, DeviceError> {
     })
 }
 
-/// Opens a device of a backend that is compiled in; the error is how many there are.
+/// Opens a device of a backend that is compiled in; the error is the number of devices.
 fn open(backend: &str, index: Option<usize>) -> Result<Device, usize> {
     let _ = index;
     match backend {

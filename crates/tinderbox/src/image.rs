@@ -1,9 +1,9 @@
-//! Image classifiers: from a folder of pictures to a trained, scored and saved model, and from a bundle
-//! to probabilities for picture files.
+//! Image classifiers: from a folder of images to a trained, scored and saved model, and from a bundle
+//! to probabilities for image files.
 //!
 //! [`Parts`] reads a folder or a data set, [`Training`] trains a model of
 //! [`models::registry`](crate::models::registry) on it. [`ImageClassifierConfig`] saves a model with
-//! everything that a picture file goes through; [`ImageClassifier`] opens such a bundle.
+//! the preprocessing of image files; [`ImageClassifier`] opens such a bundle.
 
 mod classifier;
 mod error;

@@ -1,7 +1,7 @@
 //! Deep learning in Rust on [Burn](https://burn.dev): from a table of numbers to ResNet.
 //!
-//! Burn gives tensors, autodiff, layers and backends. Tinderbox gives what stands between a file on
-//! disk and a trained, saved, explained model. This crate re-exports the others, holds the backend
+//! Burn provides tensors, autodiff, layers and backends. Tinderbox provides the steps between a file on
+//! disk and a trained, saved and evaluated model. This crate re-exports the others, holds the backend
 //! features and chooses the device.
 //!
 //! | module | what is in it |
@@ -13,7 +13,7 @@
 //! | [`optim`] | optimizers, schedules, exact solvers |
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
-//! | [`image`] | image classifiers: training runs, bundles, probabilities for picture files |
+//! | [`image`] | image classifiers: training runs, bundles, probabilities for image files |
 //! | [`text`] | language models: bundles that write text |
 //! | [`tabular`] | models of tables: training runs, bundles, predictions, reports |
 //!
@@ -39,7 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! From a table to a bundle: [`tabular::Training`]. From a folder of pictures to a bundle:
+//! From a table to a bundle: [`tabular::Training`]. From a folder of images to a bundle:
 //! [`image::Training`].
 #![recursion_limit = "256"]
 

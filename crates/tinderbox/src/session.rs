@@ -1,4 +1,4 @@
-//! What a training run of the facade shares, whatever it is trained on: settings that the user chose,
+//! The common part of all training runs of the facade: the user's settings,
 //! and how the run is recorded, resumed and stopped.
 
 use std::path::PathBuf;
@@ -107,7 +107,7 @@ impl<M: Module> Session<M> {
         self.configure.push(Box::new(change));
     }
 
-    /// These settings, with the changes that the user asked for.
+    /// These settings, with the changes of the user.
     pub fn configured(&mut self, mut config: TrainConfig) -> TrainConfig {
         for change in self.configure.drain(..) {
             change(&mut config);
@@ -129,7 +129,7 @@ impl<M: Module> Session<M> {
         Ok(Some(run))
     }
 
-    /// A trainer of numbers.
+    /// A trainer for numbers.
     #[cfg_attr(not(feature = "tables"), expect(dead_code))]
     pub fn regressor(
         mut self,
@@ -145,7 +145,7 @@ impl<M: Module> Session<M> {
         Ok(self.finish(trainer, run))
     }
 
-    /// A trainer of classes.
+    /// A trainer for classes.
     pub fn classifier(
         mut self,
         config: TrainConfig,
@@ -216,7 +216,7 @@ macro_rules! session_setters {
             self
         }
 
-        /// Seed of everything random: splits, first weights, order of the examples, dropout. The
+        /// Seed of everything random: splits, initial weights, order of the examples, dropout. The
         /// default is 0.
         pub fn seed(mut self, seed: u64) -> Self {
             self.session.seed = seed;

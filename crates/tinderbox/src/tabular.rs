@@ -1,8 +1,8 @@
 //! Models of tables: from a frame to a trained, scored and saved model, and from a bundle to predictions.
 //!
-//! [`Training`] does the whole of it. Its parts: [`TableConfig`] makes a model for fitted
+//! [`Training`] does all of this. Its parts: [`TableConfig`] makes a model for fitted
 //! [`Features`](tinderbox_tables::Features) and saves both as a bundle; [`Predictor`] opens a bundle and
-//! predicts for frames; [`TableReport`] is the page that people read.
+//! predicts for frames; [`TableReport`] is the HTML report.
 
 mod error;
 mod fit;

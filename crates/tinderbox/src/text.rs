@@ -22,29 +22,29 @@ pub struct TextModel {
     tokenizer: Tokenizer,
 }
 
-/// What a bundle says of the model.
+/// The description of the model in a bundle.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
     network: LanguageModelConfig,
     /// A digest of the tokens, in the order of the model's outputs: another vocabulary of the same
-    /// size would give nonsense.
+    /// size would give meaningless text.
     vocabulary: String,
 }
 
-/// A prefix and what a model wrote after it.
+/// A prefix and its continuation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Generated {
-    /// The prefix as the model's rules make it: in lower case, for example.
+    /// The prefix after normalization: in lower case, for example.
     pub prefix: String,
-    /// What the model wrote.
+    /// The generated text.
     pub continuation: String,
-    /// Tokens of the prefix that the model does not know; it read the unknown token in their place.
+    /// Tokens of the prefix that the model does not know; they were read as the unknown token.
     pub unknown: Vec<String>,
 }
 
 impl TextModel {
-    /// The name under which bundles have it.
+    /// The name of the model in bundles.
     pub const NAME: &'static str = "language_model";
 
     /// The part of a bundle that holds the tokenizer: `vocab.json`.
@@ -87,7 +87,7 @@ impl TextModel {
     /// The model of a bundle folder.
     ///
     /// # Errors
-    /// A folder that is no bundle, one of another kind of model, damaged files, a vocabulary that
+    /// A folder that is not a bundle, one of another kind of model, damaged files, a vocabulary that
     /// does not belong to the weights.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TextError> {
         let bundle = Bundle::open(folder.as_ref())?;
@@ -104,7 +104,7 @@ impl TextModel {
         Self::new(description.network, model, tokenizer)
     }
 
-    /// How text becomes token ids.
+    /// The tokenizer of the model.
     pub fn tokenizer(&self) -> &Tokenizer {
         &self.tokenizer
     }
@@ -117,11 +117,11 @@ impl TextModel {
     /// Continues a prefix by `length` tokens.
     ///
     /// A token of the prefix that is not in the vocabulary is read as the unknown token; the result
-    /// names it. The unknown token is never written.
+    /// names it. The unknown token is never generated.
     ///
     /// # Errors
-    /// A length of 0, a prefix without a token, settings of the decoding that make no sense, a model
-    /// that gives no numbers.
+    /// A length of 0, a prefix without a token, invalid decoding settings, a model
+    /// whose logits are not finite.
     pub fn generate(
         &self,
         prefix: &str,
@@ -162,7 +162,7 @@ impl TextModel {
         }
         let normalized = rules.normalize(prefix).into_owned();
         let mut continuation = self.tokenizer.decode(&written);
-        // Between two words stands what joins them.
+        // Two words are joined by the separator of the rules.
         let between = rules.join(["", ""]);
         continuation.insert_str(0, &between);
         Ok(Generated {
@@ -187,7 +187,7 @@ fn digest(vocab: &Vocab) -> String {
     format!("{:016x}", digest.value())
 }
 
-/// What can go wrong with a model of text. Every message says what, where and what to do next.
+/// The errors of language models. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TextError {
@@ -202,19 +202,19 @@ pub enum TextError {
         /// Outputs of the model.
         outputs: usize,
     },
-    /// A vocabulary with other tokens than those of the training.
+    /// A vocabulary with other tokens than in training.
     #[error(
-        "{}: the vocabulary does not belong to the weights beside it; copy the whole bundle folder again",
+        "{}: the vocabulary does not belong to the weights next to it; copy the whole bundle folder again",
         path.display()
     )]
     OtherVocabulary {
         /// The file with the vocabulary.
         path: PathBuf,
     },
-    /// Nothing to write.
-    #[error("length = 0: ask for at least 1 token")]
+    /// A length of 0.
+    #[error("length = 0: give at least 1 token")]
     Length,
-    /// Nothing to continue.
+    /// A prefix without tokens.
     #[error(
         "the prefix {prefix:?} has no token for this model; give it at least one, for example \"the\""
     )]
@@ -260,7 +260,7 @@ mod tests {
     };
 
     #[test]
-    fn a_bundle_writes_what_the_model_wrote() {
+    fn a_bundle_generates_the_text_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bundle");
         let before = model("the time traveller", TokenRules::COURSE_CHARACTERS);
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_continued_is_refused() {
+    fn prefixes_without_tokens_and_lengths_of_0_are_refused() {
         let model = model("the time traveller", TokenRules::COURSE_CHARACTERS);
         let error = |prefix, length, decoding: Decoding| {
             let written = model.generate(prefix, length, &decoding, Seed::new(1));

@@ -1,4 +1,4 @@
-//! Every backend that is compiled in, held against arithmetic without any backend and against the
+//! Every backend that is compiled in, compared with plain arithmetic and with the
 //! others: `cargo test -p tinderbox --test backends --features ndarray`, or `wgpu`.
 #![recursion_limit = "256"]
 
@@ -14,7 +14,7 @@ const TOLERANCE: f32 = 1e-4;
 
 fn devices() -> Vec<(&'static str, Device)> {
     let names = tinderbox::backends().into_iter();
-    // A machine without a CUDA card may well have the backend compiled in.
+    // The backend may be compiled in on a machine without a CUDA card.
     let found: Vec<_> = names
         .filter_map(|name| Some((name, device(Some(name)).ok()?)))
         .collect();
@@ -44,7 +44,7 @@ fn order() -> Loader<Rows> {
         .shuffle(Seed::new(2))
 }
 
-/// The same training in plain arithmetic: weights and bias after `epochs` of minibatch SGD on the
+/// The same training run in plain arithmetic: weights and bias after `epochs` of minibatch SGD on the
 /// mean of the squared error.
 fn by_hand(start: &LinearRegression, epochs: usize, rate: f64) -> Vec<f64> {
     let numbers = |tensor: TensorData| tensor.iter::<f64>().collect::<Vec<_>>();
@@ -93,7 +93,7 @@ fn linear_regression_is_what_the_formula_says_on_every_backend() {
                 "{name}: {got}, by hand {expected}"
             );
         }
-        // 2, -3.4 and 4.2 are where it is going.
+        // Training converges to 2, -3.4 and 4.2.
         assert!(
             fitted.history.last().unwrap().get("train_loss").unwrap() < 10.0,
             "{name}"
@@ -101,7 +101,7 @@ fn linear_regression_is_what_the_formula_says_on_every_backend() {
     }
 }
 
-/// Grey pictures of 28 x 28 in ten classes, each class with a bright stripe of its own.
+/// Grey images of 28 x 28 in ten classes, each class with a bright stripe of its own.
 fn pictures() -> Images {
     let (examples, mut rng) = (64, Seed::new(4).rng());
     let labels: Vec<i32> = (0..examples).map(|index| index % 10).collect();

@@ -1,4 +1,4 @@
-//! Whatever takes a model leaves it as it is: its weights and its running statistics.
+//! Functions that take a model do not change the original: its weights and its running statistics.
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
@@ -40,7 +40,7 @@ fn init(entry: &ModelEntry, seed: u64) -> ImageModel {
     config.init(Seed::new(seed), &Device::flex()).unwrap()
 }
 
-/// Two pictures, one of each class.
+/// Two images, one of each class.
 fn pictures(entry: &ModelEntry) -> Images {
     let shape = [entry.input[0], entry.small, entry.small];
     let pixels = (0..2 * shape.iter().product::<usize>()).map(|i| (37 * i % 256) as u8);
@@ -95,7 +95,7 @@ fn stays(entry: &ModelEntry) {
     let before = bits(&model);
     let check = |what: &str, result: Option<&ImageModel>| {
         assert!(bits(&model) == before, "{}: {what}", entry.name);
-        // And what came back is another model.
+        // And the returned model is another one.
         if let Some(result) = result {
             assert!(bits(result) != before, "{}: {what}", entry.name);
         }

@@ -10,7 +10,7 @@ use tinderbox::tabular::{
 };
 use tinderbox::train::History;
 
-/// A linear model of these features with a weight a feature (and output) and no bias.
+/// A linear model of these features with one weight per feature (and output) and no bias.
 fn linear(spec: &str, frame: &DataFrame, weight: impl Fn(&str, usize) -> f32) -> Predictor {
     let device = device(None).unwrap();
     let features = FeatureSpec::from_toml(spec).unwrap().fit(frame).unwrap();
@@ -37,7 +37,7 @@ fn order(seed: Seed, column: &str, repeat: u64, rows: usize) -> Vec<usize> {
 }
 
 #[test]
-fn importance_is_of_the_columns_with_all_that_is_made_of_them() {
+fn importance_is_of_columns_with_all_their_features() {
     let rows = 400;
     let pick = |seed: u64| {
         let mut rng = Seed::new(seed).rng();
@@ -45,7 +45,7 @@ fn importance_is_of_the_columns_with_all_that_is_made_of_them() {
         words.collect::<Vec<_>>()
     };
     let (a, b) = (pick(1), pick(2));
-    // 1 where both are the same: only the cross tells.
+    // 1 where both are the same: only the cross can predict it.
     let y: Vec<f64> = a
         .iter()
         .zip(&b)
@@ -123,10 +123,10 @@ fn importance_is_in_the_units_of_the_table_and_moves_flags_along() {
 }
 
 #[test]
-fn a_score_of_certain_models_is_a_number() {
+fn scores_of_certain_predictions_are_finite() {
     let frame = df!("x" => [1.0, -1.0, 1.0, 1.0], "y" => ["a", "b", "a", "b"]).unwrap();
     let spec = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n";
-    // Logits of 200 and -200: the last row is wrong beyond doubt.
+    // Logits of 200 and -200: the last row is wrong with certainty.
     let predictor = linear(spec, &frame, |_, class| [200.0, -200.0][class]);
     let table = predictor.features().transform(&frame).unwrap();
     let scores = Scores::of(&predictor, &table).unwrap();

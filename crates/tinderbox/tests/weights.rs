@@ -143,7 +143,7 @@ fn renamed(file: &[u8], rename: impl Fn(&str) -> String, counter: Option<&str>) 
 }
 
 #[test]
-fn what_wrappers_add_to_names_is_left_off_in_any_order() {
+fn prefixes_of_wrappers_are_removed_in_any_order() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("wrapped.safetensors");
     let file = std::fs::read(reference("lenet.safetensors")).unwrap();
@@ -171,12 +171,12 @@ fn what_wrappers_add_to_names_is_left_off_in_any_order() {
     assert!(bits(&load(&inner, None).unwrap()) == plain);
     let averaged = load(&|name| format!("module.{name}"), Some("n_averaged"));
     assert!(bits(&averaged.unwrap()) == plain);
-    // What is no wrapper stays in the names of the error.
+    // Names that are not those of a wrapper stay in the error.
     let error = load(&|name| format!("model.{name}"), None).unwrap_err();
     assert!(error.to_string().contains("model.bn1.bias"), "{error}");
 }
 
-/// A model whose own parts are called as a wrapper.
+/// A model whose own parts have the name of a wrapper.
 #[derive(Module, Debug)]
 struct Wrapper {
     module: tinderbox_models::LinearRegression,

@@ -21,7 +21,7 @@ const EDITS: usize = 3;
 /// The crate outside the workspace has the README's program and profile.
 const README: &str = include_str!("../../../README.md");
 
-/// What can be measured.
+/// The measurements.
 #[derive(Clone, Copy, Debug, PartialEq, clap::ValueEnum)]
 pub enum Part {
     /// The first build of `linear_regression`, from an empty target folder.
@@ -43,7 +43,7 @@ struct Cost {
     processor: Option<f64>,
 }
 
-/// Where the builds happen.
+/// The folders of the builds.
 struct Place<'a> {
     shell: &'a Shell,
     /// `bench-build` in the target folder.

@@ -6,7 +6,7 @@ use tinderbox::prelude::*;
 
 use super::{Band, Experiment, SeedRun, Work, at_most, band};
 
-/// The same file that the reader of the course runs.
+/// The file of the example.
 #[path = "../../../examples/optimizers.rs"]
 #[allow(dead_code)] // its `main` and its table
 mod lesson;

@@ -1,4 +1,4 @@
-//! The published range of a metric, and which values of ours fail.
+//! The published range of a metric, and which of our values fail.
 
 /// A metric as the course published it, over many executions.
 pub struct Band {
@@ -11,14 +11,14 @@ pub struct Band {
     pub check: Check,
 }
 
-/// Which medians fail.
+/// The condition under which a median fails.
 #[derive(Clone, Copy, PartialEq)]
 pub enum Check {
-    /// One outside the band.
+    /// Outside the band.
     Inside,
-    /// One above the band: an error cannot be too small.
+    /// Above the band: an error cannot be too small.
     AtMost,
-    /// None. The metric varies so much from run to run that its band is only printed.
+    /// Never: the metric varies so much from run to run that its band is only printed.
     ReportOnly,
 }
 

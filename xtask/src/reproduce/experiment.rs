@@ -1,4 +1,4 @@
-//! One experiment: what it runs for each seed, and the table that it leaves.
+//! One experiment: its work for each seed, and its table of results.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -24,7 +24,7 @@ pub struct Experiment {
     pub work: Work,
 }
 
-/// What is run for one seed.
+/// The work for one seed.
 pub enum Work {
     /// Returns the metrics in the order of the bands, the same in full and with `--quick`.
     Measure(fn(&SeedRun) -> Result<Vec<f64>>),
@@ -169,7 +169,7 @@ mod tests {
         };
         let error = format!("{:#}", run(&[]).unwrap_err());
         assert_eq!(error, "seed 2: no third seed");
-        // As if something else had been computed for the first seed.
+        // As if the first seed had another result.
         let file = out.path().join("two/seed-0.json");
         let mut other = Outcome::read(&file).unwrap();
         other.metrics = vec![0.25];

@@ -26,7 +26,7 @@ pub struct ImageTraining {
     pub full: Settings,
     /// The smaller run of `--quick`.
     pub quick: Settings,
-    /// Whether it takes a CPU hours or days: then it runs only by name or with `--all`.
+    /// Whether it takes hours or days on a CPU: then it runs only by name or with `--all`.
     pub heavy: bool,
     /// Trains by hand or with the framework.
     pub train: fn(&Settings, &Data, &SeedRun) -> Result<History>,
@@ -49,7 +49,7 @@ pub struct Settings {
     pub schedule: fn() -> Schedule,
 }
 
-/// Where a model comes from.
+/// The source of a model.
 #[derive(Clone, Copy)]
 pub enum Model {
     /// The registry has it under this name.
@@ -58,7 +58,7 @@ pub enum Model {
     Made(fn([usize; 3], usize) -> ImageConfig),
 }
 
-/// Chance gets this part of ten classes right.
+/// The accuracy of chance on ten classes.
 const CHANCE: f64 = 0.1;
 
 /// A training run fails if the training accuracy of its last epoch is not above this.

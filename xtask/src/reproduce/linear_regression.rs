@@ -8,7 +8,7 @@ use tinderbox::prelude::*;
 
 use super::{Experiment, SeedRun, Work, at_most, band};
 
-/// The same file that the reader of the course runs.
+/// The file of the example.
 #[path = "../../../examples/linear_regression_scratch.rs"]
 #[allow(dead_code)] // its `main`
 mod lesson;

@@ -53,7 +53,7 @@ pub fn mlp(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
     train(settings, data, run, parameters, network)
 }
 
-/// Chapter "Dropout": 256 and 256 hidden units, a fifth and a half of which are dropped.
+/// Chapter "Dropout": 256 and 256 hidden units, with dropout of 0.2 and 0.5.
 ///
 /// The course initializes this version with PyTorch's default, U(±1/√inputs) for weights and biases, and the concise
 /// one with N(0, 0.01): that is why their bands differ.

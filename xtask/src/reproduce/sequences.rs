@@ -2,7 +2,7 @@
 //! SGD with the gradient clipped to a norm of 1, 500 epochs.
 //!
 //! The course prints the perplexity of the training text in the last epoch, with one decimal: bands are half a tenth
-//! wider. The perplexity of the 2,000 characters that follow, which no model has seen, is printed beside it.
+//! wider. The perplexity of the 2,000 characters that follow, which no model has seen, is printed too.
 
 use std::fmt;
 use std::time::Instant;
@@ -39,12 +39,12 @@ pub struct Settings {
     pub sampling: Sampling,
 }
 
-/// Tokens that every training run learns from, and tokens held out.
+/// Number of training tokens, and of held-out tokens.
 const TOKENS: [usize; 2] = [10_000, 2_000];
 const BATCH_SIZE: usize = 32;
 const STEPS: usize = 35;
 
-/// A run of `--quick` fails above this perplexity: guessing among 28 tokens has 28, their frequencies alone have 17.
+/// A run of `--quick` fails above this perplexity: uniform guessing has 28, the frequencies of the tokens alone 17.
 const QUICK_PERPLEXITY: f64 = 12.0;
 
 /// The character model of the course with this cell.
@@ -158,7 +158,7 @@ impl TextTraining {
     }
 }
 
-/// The text that is learnt and the text that is held out, as token ids.
+/// The training text and the held-out text, as token ids.
 pub struct Data {
     train: Vec<u32>,
     valid: Vec<u32>,
@@ -256,7 +256,7 @@ fn by_hand(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
                 let gradient = parameter.grad(&gradients);
                 moves.push(gradient.context("every parameter takes part in the loss")?);
             }
-            // Clipping: all gradients together are not longer than 1.
+            // Clipping: the norm of all gradients together is at most 1.
             let squares = moves.iter().map(|x| x.clone().square().sum());
             let norm: f64 = Tensor::cat(squares.collect(), 0).sum().sqrt().into_scalar();
             let scale = settings.learning_rate / norm.max(1.0);

@@ -1,4 +1,4 @@
-//! Chapter "Weight Decay": 200 inputs, 20 examples to learn from, 100 to test on.
+//! Chapter "Weight Decay": 200 inputs, 20 training examples, 100 test examples.
 //!
 //! Batch 5, rate 0.003, 100 epochs, weights from N(0, 1). From scratch: half the squared error, the penalty
 //! `lambda / 2 * |w|^2` in the loss, a bias that starts at 0. Concise: the squared error, weight decay in the

@@ -110,7 +110,7 @@ fn attempts(
             expected: source.sha256.clone(),
             found,
             bytes: source.bytes,
-            advice: "the address serves another file, or something on the way changed it; it was not kept",
+            advice: "the address serves another file, or it was changed in transit; it was not kept",
         });
     }
     Ok(())

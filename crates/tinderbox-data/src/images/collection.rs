@@ -87,7 +87,7 @@ impl Images {
         Ok(self)
     }
 
-    /// The images resized once, rounded to bytes as by PyTorch's `Resize` of a picture, so that training is
+    /// The images resized once, rounded to bytes as by PyTorch's `Resize` of a PIL image, so that training is
     /// as fast as with images of this size. Drops transforms.
     ///
     /// # Errors

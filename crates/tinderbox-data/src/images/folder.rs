@@ -1,4 +1,4 @@
-//! Folders of pictures, with a folder for each class.
+//! Folders of images, with a folder for each class.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,16 @@ use super::Images;
 use super::picture::{Colors, ENDINGS, OTHER_ENDINGS, Picture, WHITE, fault};
 use crate::{Classes, DataError, Result};
 
-/// Options for reading a folder of pictures.
+/// Options for reading a folder of images.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FolderOptions {
-    /// Channels of the images; pictures are converted as by [`read_image`](super::read_image).
+    /// Channels of the images; image files are converted as by [`read_image`](super::read_image).
     pub colors: Colors,
-    /// Height and width to which every picture is resized; without it, all must have the same size.
+    /// Height and width to which every image is resized; without it, all must have the same size.
     #[serde(default)]
     pub size: Option<[usize; 2]>,
-    /// If no size is given: the side of the square to which all pictures are resized if they have different
+    /// If no size is given: the side of the square to which all images are resized if they have different
     /// sizes, or if the first one has a longer side.
     #[serde(default)]
     pub square: Option<usize>,
@@ -29,7 +29,7 @@ pub struct FolderOptions {
     /// Red, green and blue behind transparent pixels; white by default.
     #[serde(default = "white")]
     pub background: [u8; 3],
-    /// Whether pictures that cannot be decoded are skipped and listed in the report; else they are an error.
+    /// Whether images that cannot be decoded are skipped and listed in the report; else they are an error.
     #[serde(default)]
     pub skip_damaged: bool,
 }
@@ -39,7 +39,7 @@ fn white() -> [u8; 3] {
 }
 
 impl FolderOptions {
-    /// Images with these channels, with the size of the pictures.
+    /// Images with these channels, in the size of their files.
     pub fn new(colors: Colors) -> Self {
         Self {
             colors,
@@ -51,13 +51,13 @@ impl FolderOptions {
         }
     }
 
-    /// Resizes every picture.
+    /// Resizes every image.
     pub fn size(mut self, height: usize, width: usize) -> Self {
         self.size = Some([height, width]);
         self
     }
 
-    /// Resizes pictures to a square of this side if they have different sizes or longer sides.
+    /// Resizes images to a square of this side if they have different sizes or longer sides.
     pub fn square(mut self, side: usize) -> Self {
         self.square = Some(side);
         self
@@ -75,41 +75,41 @@ impl FolderOptions {
         self
     }
 
-    /// Skips pictures that cannot be decoded, and lists them in the report.
+    /// Skips images that cannot be decoded, and lists them in the report.
     pub fn skip_damaged(mut self, skip_damaged: bool) -> Self {
         self.skip_damaged = skip_damaged;
         self
     }
 }
 
-/// What a folder of pictures has besides the images that were read.
+/// What a folder of images holds besides the images that were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderReport {
-    /// Files and folders in class folders that are not pictures by their names; hidden ones are not listed.
+    /// Files and folders in class folders whose names are not those of image files; hidden ones are not listed.
     pub passed_over: Vec<PathBuf>,
-    /// Folders without pictures, which are not classes.
+    /// Folders without images, which are not classes.
     pub empty: Vec<String>,
-    /// Required classes without pictures.
+    /// Required classes without images.
     pub missing: Vec<String>,
-    /// Pictures that cannot be decoded, with the reason, if [`FolderOptions::skip_damaged`] is set.
+    /// Images that cannot be decoded, with the reason, if [`FolderOptions::skip_damaged`] is set.
     pub damaged: Vec<(PathBuf, String)>,
-    /// Number of pictures with transparent pixels, which were blended with the background.
+    /// Number of images with transparent pixels, which were blended with the background.
     pub transparent: usize,
 }
 
-/// Reads a folder of pictures that has a folder for each class: `folder/CLASS/*.png` (or `.jpg`,
+/// Reads a folder of images that has a folder for each class: `folder/CLASS/*.png` (or `.jpg`,
 /// `.jpeg`, `.webp`, `.bmp`, `.gif`, `.tif`, `.tiff`).
 ///
-/// Images are ordered by class, then by file name. Files that are not pictures by their names (`.DS_Store`,
-/// `Thumbs.db`, text) are ignored, and a folder without pictures is not a class;
+/// Images are ordered by class, then by file name. Files without the name of an image file (`.DS_Store`,
+/// `Thumbs.db`, text) are ignored, and a folder without images is not a class;
 /// [`read_image_folder_with_report`] lists both. A data set that is split has such a folder for each split:
 /// read `train` first, then `test` with the classes of `train` as [`FolderOptions::classes`]; a class may
-/// then have no picture.
+/// then have no image.
 ///
 /// # Errors
-/// No class folder, no picture, a file that cannot be decoded (the message has its name), pictures of two
-/// sizes if no size is given, pictures of a class that is not among the required ones.
+/// No class folder, no image, a file that cannot be decoded (the message has its name), images of two
+/// sizes if no size is given, images of a class that is not among the required ones.
 pub fn read_image_folder(folder: impl AsRef<Path>, options: &FolderOptions) -> Result<Images> {
     Ok(read_image_folder_with_report(folder, options)?.0)
 }
@@ -136,7 +136,7 @@ pub fn read_image_folder_with_report(
     if found.is_empty() {
         return Err(DataError::Empty {
             what: format!(
-                "of pictures in the folders of {} (file names must end in .{})",
+                "of images in the folders of {} (file names must end in .{})",
                 folder.display(),
                 ENDINGS.join(", .")
             ),
@@ -160,7 +160,7 @@ pub fn read_image_folder_with_report(
     let natural = match options.size {
         Some(_) => None,
         None => match first_size(&files, options)? {
-            None => return Err(fault(folder, "none of its pictures can be decoded".into())),
+            None => return Err(fault(folder, "none of its images can be decoded".into())),
             first => {
                 first.filter(|first| square.is_none_or(|[side, _]| first[0].max(first[1]) <= side))
             }
@@ -187,7 +187,7 @@ pub fn read_image_folder_with_report(
         Fault::Size(error) | Fault::Other(error) => error,
     })?;
     if labels.is_empty() {
-        return Err(fault(folder, "none of its pictures can be decoded".into()));
+        return Err(fault(folder, "none of its images can be decoded".into()));
     }
     report.damaged = damaged;
     report.transparent = transparent;
@@ -195,7 +195,7 @@ pub fn read_image_folder_with_report(
     Ok((images, report))
 }
 
-/// Pictures as they are in memory.
+/// Images as they are in memory.
 struct Pictures {
     pixels: Vec<u8>,
     shape: [usize; 3],
@@ -204,7 +204,7 @@ struct Pictures {
     transparent: usize,
 }
 
-/// An error in reading pictures.
+/// An error in reading images.
 enum Fault {
     /// One has another size than the first.
     Size(DataError),
@@ -217,7 +217,7 @@ impl From<DataError> for Fault {
     }
 }
 
-/// Reads all pictures at this height and width, which they must already have if `exact` is set.
+/// Reads all images at this height and width, which they must already have if `exact` is set.
 fn read_all(
     folder: &Path,
     files: &[(i32, &PathBuf)],
@@ -228,11 +228,11 @@ fn read_all(
     let shape = [options.colors.channels(), height, width];
     let size = shape.iter().product::<usize>();
     if size == 0 {
-        let problem = format!("pictures cannot be resized to {height} x {width}");
+        let problem = format!("images cannot be resized to {height} x {width}");
         return Err(fault(folder, problem).into());
     }
     let mut pixels = vec![0; files.len() * size];
-    // Whether the picture is transparent, or why it cannot be decoded.
+    // Whether the image is transparent, or why it cannot be decoded.
     type Read = Result<bool, String>;
     let read = |(image, (_, path)): (&mut [u8], &(i32, &PathBuf))| -> Result<Read, Fault> {
         let picture = match Picture::read(path, options.colors, options.background) {
@@ -243,8 +243,8 @@ fn read_all(
         };
         if exact && (picture.height, picture.width) != (height, width) {
             let problem = format!(
-                "it is {} x {} (height x width), but the first picture is {height} x {width}; choose a \
-                 size to resize all pictures to",
+                "it is {} x {} (height x width), but the first image is {height} x {width}; choose a \
+                 size to resize all images to",
                 picture.height, picture.width,
             );
             return Err(Fault::Size(fault(path, problem)));
@@ -285,7 +285,7 @@ fn read_all(
     })
 }
 
-/// Height and width of the first picture that can be decoded.
+/// Height and width of the first image that can be decoded.
 fn first_size(files: &[(i32, &PathBuf)], options: &FolderOptions) -> Result<Option<[usize; 2]>> {
     for (_, path) in files {
         match Picture::read(path, options.colors, options.background) {
@@ -312,14 +312,14 @@ fn class_folders(folder: &Path) -> Result<Vec<String>> {
     if names.is_empty() {
         return Err(fault(
             folder,
-            "there is no folder in it; pictures must be in a folder for each class: CLASS/*.png"
+            "there is no folder in it; images must be in a folder for each class: CLASS/*.png"
                 .into(),
         ));
     }
     Ok(names)
 }
 
-/// The required classes without pictures; an error if there are pictures of another class.
+/// The required classes without images; an error if there are images of another class.
 fn required_classes(
     folder: &Path,
     required: &[String],
@@ -336,7 +336,7 @@ fn required_classes(
         return Err(fault(
             folder,
             format!(
-                "it has pictures of {unexpected:?}, but the {} required classes are {required:?}; \
+                "it has images of {unexpected:?}, but the {} required classes are {required:?}; \
                  rename the folders, or require their classes",
                 required.len()
             ),
@@ -347,7 +347,7 @@ fn required_classes(
     Ok(missing.cloned().collect())
 }
 
-/// The pictures of a class, sorted by name, and the other entries of its folder.
+/// The images of a class, sorted by name, and the other entries of its folder.
 fn pictures(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let is_picture = |path: &PathBuf| {
         let extension = path.extension().and_then(|extension| extension.to_str());

@@ -1,4 +1,4 @@
-//! Pictures: decoding, orientation, transparency, channels.
+//! Image files: decoding, orientation, transparency, channels.
 
 use std::io::Cursor;
 use std::path::Path;
@@ -33,26 +33,26 @@ impl Colors {
 /// The default color behind transparent pixels: white.
 pub const WHITE: [u8; 3] = [255; 3];
 
-/// Extensions of picture files that are read.
+/// Extensions of image files that are read.
 pub(super) const ENDINGS: [&str; 8] = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff"];
 
-/// More extensions of pictures: other names of those formats, and formats that must be converted first, so
+/// More extensions of image files: other names of those formats, and formats that must be converted first, so
 /// that such files are an error and not ignored.
 pub(super) const OTHER_ENDINGS: [&str; 7] = ["jpe", "jfif", "dib", "heic", "heif", "avif", "jxl"];
 
-/// Reads a picture (PNG, JPEG, WebP, BMP, GIF or TIFF) as bytes `[channels, height, width]`, resized to
+/// Reads an image (PNG, JPEG, WebP, BMP, GIF or TIFF) as bytes `[channels, height, width]`, resized to
 /// that shape; transparent pixels are blended with white.
 ///
 /// * Format: that of the content, not of the name. Of an animation the first frame is read.
 /// * Size: bilinear with antialiasing, rounded to bytes, as [`Images::resized`](super::Images::resized)
 ///   does; height and width are scaled independently.
-/// * Color: gray is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's `convert("L")`); a gray picture
+/// * Color: gray is `0.299 R + 0.587 G + 0.114 B` (ITU-R BT.601, as Pillow's `convert("L")`); a gray image
 ///   becomes RGB by repeating the channel. 16 bits per channel are scaled to 8.
 /// * Orientation: the EXIF orientation is applied (as by Pillow's `exif_transpose`).
 ///
 /// # Errors
 /// A file that cannot be read, that is cut off or has another format; colors as floating-point numbers;
-/// a picture of more than 512 MiB; channels that are neither 1 nor 3,
+/// an image of more than 512 MiB; channels that are neither 1 nor 3,
 /// a side of 0.
 pub fn read_image(path: impl AsRef<Path>, shape: [usize; 3]) -> Result<Vec<u8>> {
     read_image_on(path, shape, WHITE)
@@ -75,21 +75,21 @@ pub fn read_image_on(
         _ => {
             return Err(fault(
                 path,
-                format!("a picture has 1 channel (gray) or 3 (color), not {channels}"),
+                format!("an image has 1 channel (gray) or 3 (color), not {channels}"),
             ));
         }
     };
     if height == 0 || width == 0 {
         return Err(fault(
             path,
-            format!("a picture cannot be resized to {height} x {width}"),
+            format!("an image cannot be resized to {height} x {width}"),
         ));
     }
     let picture = Picture::read(path, colors, background)?;
     Ok(picture.resized(height, width))
 }
 
-/// A decoded picture.
+/// A decoded image.
 pub(super) struct Picture {
     pub height: usize,
     pub width: usize,
@@ -148,7 +148,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
             | ImageFormat::Tiff),
         ) => Ok(format),
         Ok(other) => Err(format!("it is a file of the format {other:?}")),
-        Err(_) => Err("its first bytes are not those of a picture format that is read".into()),
+        Err(_) => Err("its first bytes are not those of an image format that is read".into()),
     };
     let format = known.map_err(|problem| {
         fault(
@@ -167,9 +167,9 @@ fn decode(path: &Path) -> Result<DynamicImage> {
     let decoded = ImageReader::with_format(Cursor::new(bytes), format)
         .into_decoder()
         .and_then(|mut decoder| {
-            // If the orientation cannot be read, the picture is read without it.
+            // If the orientation cannot be read, the image is read without it.
             let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-            // A small file may declare a picture that does not fit into memory.
+            // A small file may declare an image that does not fit into memory.
             Limits::default().reserve(decoder.total_bytes())?;
             let mut picture = DynamicImage::from_decoder(decoder)?;
             picture.apply_orientation(orientation);
@@ -196,7 +196,7 @@ fn decode(path: &Path) -> Result<DynamicImage> {
 }
 
 /// Whether a JPEG file ends before its end-of-image marker (`FF D9`; ITU-T T.81, B.1.1); the decoder would
-/// fill the missing part with gray. Bytes after the marker do not belong to the picture: cameras write
+/// fill the missing part with gray. Bytes after the marker do not belong to the image: cameras write
 /// previews and other data there.
 fn is_cut_off(jpeg: &[u8]) -> bool {
     let mut at = 2;
@@ -220,7 +220,7 @@ fn is_cut_off(jpeg: &[u8]) -> bool {
     true
 }
 
-/// The picture blended with a background of one color.
+/// The image blended with a background of one color.
 fn blended(picture: &image::RgbaImage, background: [u8; 3]) -> image::RgbImage {
     image::RgbImage::from_fn(picture.width(), picture.height(), |x, y| {
         let pixel = picture.get_pixel(x, y);

@@ -3,7 +3,7 @@
 /// Resizes images by bilinear interpolation with antialiasing, as PyTorch does
 /// (`interpolate(mode="bilinear", antialias=True, align_corners=False)`).
 ///
-/// When an image shrinks, the triangle filter is as wide as the input pixels of an output pixel, so that no
+/// When an image is made smaller, the triangle filter covers all input pixels of an output pixel, so that no
 /// line of the image is skipped.
 #[derive(Clone, Debug)]
 pub struct Resizer {

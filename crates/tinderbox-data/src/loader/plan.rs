@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use tinderbox_core::Seed;
+use tinderbox_core::{Digest, Seed};
+
+use crate::{DataError, Result};
 
 /// What to do with a last batch that is not full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -27,6 +29,8 @@ pub struct Plan {
     pub examples: usize,
     pub batch_size: usize,
     pub seed: Option<Seed>,
+    /// Draws with replacement instead of a permutation.
+    pub weights: Option<Weights>,
     pub last_batch: LastBatch,
 }
 
@@ -58,7 +62,9 @@ impl Plan {
 
     pub fn order(&self, epoch: usize) -> Vec<usize> {
         let mut order = self.unshuffled();
-        if let Some(seed) = self.seed {
+        if let (Some(weights), Some(seed)) = (&self.weights, self.seed) {
+            weights.draw(&mut order, seed.at(epoch as u64));
+        } else if let Some(seed) = self.seed {
             seed.at(epoch as u64).rng().shuffle(&mut order);
         }
         order
@@ -80,6 +86,64 @@ impl Plan {
             batches,
             draws: draws.at(epoch as u64),
         }
+    }
+}
+
+/// The weights of all examples.
+#[derive(Clone)]
+pub struct Weights(Arc<[f64]>);
+
+impl Weights {
+    /// Checks that there is one valid weight for each of `examples` examples.
+    pub fn new(weights: Vec<f64>, examples: usize) -> Result<Self> {
+        let wrong = |problem: String| Err(DataError::Weights { problem });
+        if weights.len() != examples {
+            let count = weights.len();
+            return wrong(format!(
+                "{count} weights for {examples} examples; give each example one"
+            ));
+        }
+        let bad = weights.iter().position(|w| !(w.is_finite() && *w >= 0.0));
+        if let Some(index) = bad {
+            return wrong(format!(
+                "the weight of example {} (counted from 1) is {}; a weight must be finite and at least 0",
+                index + 1,
+                weights[index]
+            ));
+        }
+        if weights.iter().all(|weight| *weight == 0.0) {
+            return wrong("all weights are 0; at least one must be positive".into());
+        }
+        Ok(Self(weights.into()))
+    }
+
+    /// Replaces the examples by as many that are drawn from them with replacement.
+    fn draw(&self, examples: &mut [usize], seed: Seed) {
+        let mut sum = 0.0;
+        let sums: Vec<f64> = examples
+            .iter()
+            .map(|&example| {
+                sum += self.0[example];
+                sum
+            })
+            .collect();
+        if sum == 0.0 {
+            return;
+        }
+        let all = examples.to_vec();
+        let mut rng = seed.rng();
+        for place in examples {
+            let point = rng.uniform() * sum;
+            // The first example whose sum is above the point; one of weight 0 adds nothing.
+            let drawn = sums.partition_point(|&sum| sum <= point);
+            *place = all[drawn.min(all.len() - 1)];
+        }
+    }
+
+    /// Adds the weights to the identity of the order.
+    pub fn digest(&self) -> u64 {
+        let add = |digest: Digest, weight: &f64| digest.word(weight.to_bits());
+        self.0.iter().fold(Digest::new(), add).value()
     }
 }
 

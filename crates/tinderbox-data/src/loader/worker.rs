@@ -48,7 +48,7 @@ impl Work {
     }
 }
 
-/// What the thread sends: an epoch, then the batches of it that it gathered, in order.
+/// The messages of the thread: an epoch, then the batches of it that it gathered, in order.
 enum Made<H> {
     Order(Arc<Work>),
     Batch(usize, Result<H>),

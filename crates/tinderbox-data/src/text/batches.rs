@@ -10,7 +10,7 @@ use crate::{BatchIterator, Batches, BatchesIdentity, DataError, LastBatch, Resul
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
-    /// Windows that do not overlap, in random order: a model sees each without what stood before.
+    /// Windows that do not overlap, in random order: a model sees each without the text before it.
     Random,
     /// The text is cut into as many long rows as a batch has, and a batch takes the next window of
     /// every row: row `i` of a batch continues row `i` of the batch before, so a model may keep its
@@ -26,13 +26,13 @@ pub struct TokenBatch {
     pub inputs: Tensor<2, Int>,
     /// The token that follows each of them, `[batch, steps]`.
     pub targets: Tensor<2, Int>,
-    /// Whether each row continues the same row of the batch before; if not, a state starts anew.
+    /// Whether each row continues the same row of the batch before; if not, the state is reset.
     pub continues: bool,
 }
 
 /// Batches of a text for a language model: windows of token ids and the ids that follow them.
 ///
-/// What is in a batch is a pure function of (seed, epoch, batch). With a seed an epoch starts at an
+/// The content of a batch is a pure function of (seed, epoch, batch). With a seed an epoch starts at an
 /// offset of its own, below the length of a window, so that windows are cut at other places each
 /// time (Dive into Deep Learning, "Language Models and the Dataset"); without one they are the same
 /// in every epoch and in the order of the text, for measuring. Every epoch has the same number of
@@ -94,8 +94,8 @@ impl TextLoader {
         })
     }
 
-    /// Batches for measuring: the text in its order, in at most `at_most` rows, each as long as can
-    /// be, so that a model that keeps its state sees much of what stood before.
+    /// Batches for measuring: the text in its order, in at most `at_most` rows, each as long as
+    /// possible, so that a model that keeps its state sees much of the text before.
     ///
     /// Tokens that are left when the rows are equally long, fewer than there are rows, are not measured.
     ///
@@ -112,7 +112,7 @@ impl TextLoader {
         Self::new(ids, steps, rows, Sampling::Sequential)
     }
 
-    /// Cuts and orders the windows anew in every epoch `e`, from `seed.at(e)`.
+    /// Cuts and orders the windows differently in every epoch `e`, drawn from `seed.at(e)`.
     pub fn shuffle(mut self, seed: Seed) -> Self {
         self.seed = Some(seed);
         self
@@ -152,7 +152,7 @@ impl TextLoader {
         }
     }
 
-    /// Windows of an epoch: all that fit behind any offset, so that epochs are equally long, unless
+    /// Windows of an epoch: all that fit after any offset, so that epochs are equally long, unless
     /// that leaves no full batch.
     fn windows(&self) -> usize {
         match self.seed {

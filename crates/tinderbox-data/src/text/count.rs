@@ -50,11 +50,11 @@ mod tests {
         assert!(count_ngrams(&["a"], 2).is_empty());
     }
 
-    /// What the course prints of The Time Machine.
+    /// The counts that the course prints for The Time Machine.
     #[test]
     fn counts_of_the_time_machine() {
         let folder = fetch("time-machine").unwrap_or_else(|error| {
-            panic!("{error}; `cargo xtask fetch time-machine` brings the data set")
+            panic!("{error}; `cargo xtask fetch time-machine` downloads the data set")
         });
         let text = read_text(folder.join("timemachine.txt")).unwrap();
         assert_eq!(text.lines().count(), 3221);

@@ -6,7 +6,7 @@ use tinderbox_core::{Digest, Seed};
 use super::Vocab;
 use crate::{DataError, Examples, Result};
 
-/// Pairs of sentences, a line each: a sentence, a tab, its translation; what follows another tab is
+/// Pairs of sentences, one per line: a sentence, a tab, its translation; what follows another tab is
 /// left out, and so are empty lines. `path` is for messages.
 ///
 /// # Errors
@@ -39,19 +39,19 @@ pub fn parse_pairs(text: &str, path: impl AsRef<Path>) -> Result<Vec<[String; 2]
 /// Sentences as token ids, all of one length: cut or filled up with padding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PaddedSentences {
-    /// `steps` ids a sentence.
+    /// `steps` ids per sentence.
     ids: Vec<u32>,
-    /// Ids of each sentence that are no padding.
+    /// Number of ids of each sentence that are not padding.
     lengths: Vec<u32>,
     steps: usize,
 }
 
 impl PaddedSentences {
-    /// The name of the reserved token that fills up.
+    /// The name of the reserved padding token.
     pub const PAD: &'static str = "<pad>";
-    /// The name of the reserved token before a sentence that is to be written.
+    /// The name of the reserved token before a generated sentence.
     pub const BEGIN: &'static str = "<bos>";
-    /// The name of the reserved token behind a sentence.
+    /// The name of the reserved token after a sentence.
     pub const END: &'static str = "<eos>";
 
     /// Reserved tokens for a [`VocabConfig`](super::VocabConfig), in the course's order.
@@ -61,7 +61,7 @@ impl PaddedSentences {
             .to_vec()
     }
 
-    /// Each sentence with `<eos>` behind it, cut to `steps` tokens or filled up with `<pad>`.
+    /// Each sentence with `<eos>` after it, cut to `steps` tokens or filled up with `<pad>`.
     ///
     /// # Errors
     /// A length of 0, a vocabulary without `<pad>` or `<eos>`.
@@ -156,16 +156,16 @@ impl SentencePairs {
 pub struct SentenceBatch {
     /// Token ids, `[batch, steps]`.
     pub ids: Tensor<2, Int>,
-    /// Ids of each sentence that are no padding, `[batch]`.
+    /// Number of ids of each sentence that are not padding, `[batch]`.
     pub lengths: Tensor<1, Int>,
 }
 
 /// A batch of sentences with their translations.
 #[derive(Clone, Debug)]
 pub struct PairBatch {
-    /// What is translated.
+    /// The source sentences.
     pub source: SentenceBatch,
-    /// Its translations.
+    /// Their translations.
     pub target: SentenceBatch,
 }
 
@@ -278,11 +278,11 @@ mod tests {
         assert!(SentencePairs::new(padded, one).is_err());
     }
 
-    /// What the course prints of its English and French sentences.
+    /// The numbers that the course prints for its English and French sentences.
     #[test]
     fn the_course_s_vocabulary_of_english_sentences() {
         let folder = fetch("fra-eng").unwrap_or_else(|error| {
-            panic!("{error}; `cargo xtask fetch fra-eng` brings the data set")
+            panic!("{error}; `cargo xtask fetch fra-eng` downloads the data set")
         });
         let path = folder.join("fra-eng.zip");
         let text = String::from_utf8(read_zip(&path, "fra.txt").unwrap()).unwrap();

@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_text_is_an_error_with_its_place() {
+    fn bytes_that_are_not_text_are_an_error_with_their_place() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("text.txt");
         let read = |bytes: &[u8]| {

@@ -2,40 +2,40 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-/// What one token is.
+/// The unit of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TokenUnit {
     /// A character (a Unicode scalar value).
     Character,
-    /// What stands between white space.
+    /// A word: the text between white space.
     Word,
 }
 
-/// What is done to a text before it is cut into tokens.
+/// The normalization of a text before it is cut into tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Normalization {
     /// Nothing.
     #[default]
     None,
-    /// Every run of what is no letter from A to Z becomes one space; lower case (the course, version 1.0).
+    /// Every run of characters other than the letters A to Z becomes one space; lower case (the course, version 1.0).
     Letters,
     /// The same line by line, with no space at the ends of a line. Lines of characters follow each
-    /// other without a space between them (the course, version 0, whose figures are published).
+    /// other without a space between them (the course, version 0, whose results are published).
     LettersByLine,
     /// Lower case, a space before each of `, . ! ?` that has none, and plain spaces in place of those
     /// that do not break a line (the course, for translation).
     Sentences,
 }
 
-/// How a text becomes tokens; part of what is saved with a model.
+/// How a text becomes tokens; it is saved with the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenRules {
-    /// What is done first.
+    /// The normalization, which is done first.
     #[serde(default)]
     pub normalization: Normalization,
-    /// What one token is.
+    /// The unit of a token.
     pub unit: TokenUnit,
 }
 
@@ -95,7 +95,7 @@ impl TokenRules {
         }
     }
 
-    /// Puts tokens together again: words with a space between them.
+    /// Joins tokens to a text: words with a space between them.
     pub fn join<'a>(&self, tokens: impl IntoIterator<Item = &'a str>) -> String {
         let between = match self.unit {
             TokenUnit::Character => "",
@@ -112,7 +112,7 @@ impl TokenRules {
     }
 }
 
-/// Every run of what is no letter as one space, the letters in lower case.
+/// Every run of characters other than letters as one space, the letters in lower case.
 fn letters(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     for character in text.chars() {

@@ -61,7 +61,7 @@ impl Tokenizer {
         self.rules
     }
 
-    /// The tokens that are known.
+    /// The vocabulary.
     pub fn vocab(&self) -> &Vocab {
         &self.vocab
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_known_is_the_unknown_token_and_is_told() {
+    fn unknown_text_becomes_the_unknown_token_and_is_reported() {
         let rules = TokenRules::CHARACTERS;
         let tokenizer = Tokenizer::fit(rules, "abca", &VocabConfig::default()).unwrap();
         assert_eq!(tokenizer.encode("axbya"), [1, 0, 2, 0, 1]);

@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 use super::count_tokens;
 use crate::{DataError, Result};
 
-/// How a vocabulary is made.
+/// The settings of a vocabulary.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct VocabConfig {
     /// Tokens that occur less often are left out.
     pub min_frequency: usize,
-    /// What stands for every token that is not in the vocabulary; its id is 0.
+    /// The token for everything that is not in the vocabulary; its id is 0.
     pub unknown: String,
     /// Tokens with a meaning of their own, `<pad>`, `<bos>`, `<eos>`: ids from 1 on, in this order.
     pub reserved: Vec<String>,
@@ -88,7 +88,7 @@ impl Vocab {
         self.tokens.len()
     }
 
-    /// Whether there is no token; never so for a fitted vocabulary.
+    /// Whether there is no token; never true for a fitted vocabulary.
     pub fn is_empty(&self) -> bool {
         self.tokens.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Convolutions in which every output channel sees one input channel: rows times numbers.
+//! Depthwise convolutions, in which every output channel has one input channel: rows times numbers.
 
 use super::ConvShape;
 use crate::memory;

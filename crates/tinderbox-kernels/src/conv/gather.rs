@@ -5,7 +5,7 @@ use crate::panel::panel_product;
 use crate::parallel::for_each;
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// Pixels whose sums are kept at hand while the panel is read in blocks of terms.
+/// Pixels whose sums are kept in the cache while the panel is read in blocks of terms.
 const PIXELS: usize = 96;
 /// Terms of a block, so that its part of the panel stays in the first-level cache.
 const TERMS: usize = 288;
@@ -19,12 +19,12 @@ pub(super) struct Gather<'a> {
     pub image: usize,
     pub group: usize,
     pub offsets: &'a [u32],
-    /// One a pixel.
+    /// One per pixel.
     pub bases: &'a [u32],
     /// Where each pixel goes in a plane of the output; `None` if in order.
     pub targets: Option<&'a [u32]>,
     pub panels: &'a [f32],
-    /// One a channel of the output.
+    /// One per channel of the output.
     pub bias: Option<&'a [f32]>,
     pub groups: usize,
     /// Output channels of a group.

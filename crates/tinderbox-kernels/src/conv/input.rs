@@ -49,7 +49,7 @@ pub fn conv2d_input_gradient(
         };
         let columns = right.taps.len();
         let mut output = memory::buffer(inputs);
-        // The first input row and column look from there.
+        // The first input row and column start there.
         let start = down.pixels[0].1 * row + right.pixels[0].1;
         let by_row = Rows {
             source: &padded[start..],
@@ -139,7 +139,7 @@ struct Phases {
 
 /// One axis of a phase.
 struct Phase {
-    /// Places of the kernel, and how far into the padded gradient each looks.
+    /// Places of the kernel, and the offset of each in the padded gradient.
     taps: Vec<(usize, usize)>,
     /// Input rows, and where each begins in the padded gradient.
     pixels: Vec<(usize, usize)>,
@@ -151,7 +151,7 @@ impl Phases {
         let (kernel, side) = (shape.kernel[axis], shape.input[axis]);
         let padding = shape.padding[axis].0;
         let outputs = shape.output().unwrap_or([0, 0])[axis];
-        // A row looks back at most so many rows of the output.
+        // A row depends on at most this many earlier rows of the output.
         let before = dilation * (kernel - 1) / stride;
         let last = (side + padding - 1) / stride;
         let phase = |phase: usize| Phase {

@@ -1,13 +1,13 @@
 //! Outputs of few channels: vectors run along the pixels of a row, so that none of their lanes
-//! stands for a channel that is not there.
+//! is wasted on a channel that does not exist.
 
 use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
-/// Numbers that may be read behind the source: two of the widest vectors.
+/// Numbers that may be read past the end of the source: two of the widest vectors.
 pub(super) const SLACK: usize = 32;
-/// Channels that pay.
+/// The largest number of channels for which this is faster.
 pub(super) const CHANNELS: usize = 8;
 /// Channels computed together.
 const TOGETHER: usize = 6;
@@ -122,7 +122,7 @@ struct Planes<'a> {
     output: &'a mut [f32],
 }
 
-/// Planes with the number of channels that are computed, those that are there or more.
+/// Planes with the number of channels that are computed, which may be more than there are.
 struct Channels<'a, const R: usize>(Planes<'a>);
 
 impl<const R: usize> Kernel for Channels<'_, R> {

@@ -4,7 +4,7 @@ use super::Simd;
 #[derive(Clone, Copy)]
 pub(super) struct Portable;
 
-// SAFETY: needs no instruction set; pointers are read and written as the trait says.
+// SAFETY: needs no instruction set; pointers are read and written as the trait requires.
 unsafe impl Simd for Portable {
     const LANES: usize = 8;
     type V = [f32; 8];

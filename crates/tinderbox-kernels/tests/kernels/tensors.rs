@@ -25,8 +25,8 @@ fn assert_same<const D: usize>(ours: Tensor<D>, burns: Tensor<D>, what: &dyn std
     assert_close(&values(ours), &burns, what);
 }
 
-/// The output and the gradients of the inputs, for a loss in which every output has a weight of its
-/// own.
+/// The output and the gradients of the inputs, for a loss in which every output has its own
+/// weight.
 fn differentiate<const D: usize, const O: usize>(
     inputs: &[Tensor<D>],
     f: impl Fn(&[Tensor<D>]) -> Tensor<O>,
@@ -127,7 +127,7 @@ fn pools_and_their_gradients_equal_burns() {
             assert_same(ours.1[0].clone(), burns.1[0].clone(), &(dims, window));
         }
     }
-    // Of equal numbers the first wins, as in Burn.
+    // Of equal numbers the first one is taken, as in Burn.
     let same = [Tensor::<4>::zeros([1, 1, 5, 5], &device)];
     let (_, ours) = differentiate(&same, |x| max_pool2d(x[0].clone(), 3, 2, 1));
     let options = MaxPoolOptions::new([3; 2]).with_stride([2; 2]);

@@ -1,4 +1,4 @@
-//! What several families share.
+//! Parts that several families share.
 
 use burn::nn::BatchNorm;
 use burn::nn::conv::Conv2d;
@@ -20,7 +20,7 @@ pub(super) fn xavier() -> Initializer {
 /// Convolution, batch norm, activation; `0`, `1` and `2` of a `Sequential` in torchvision.
 pub(super) type ConvNorm = (Conv2d, BatchNorm, Activation);
 
-/// A [`ConvNorm`] whose convolution has no bias: the batch norm would take it away again.
+/// A [`ConvNorm`] whose convolution has no bias: the batch norm would subtract it again.
 pub(super) fn conv_norm(init: &Init, conv: Conv, activation: Activation) -> ConvNorm {
     let norm = init.batch_norm(conv.outputs());
     (init.conv2d("0", conv.no_bias()), norm, activation)

@@ -46,7 +46,8 @@ const STAGES: [(usize, usize, usize, usize, usize); 7] = [
     (6, 3, 1, 320, 1),
 ];
 
-/// Scales each channel by what a small network makes of all channel means (Hu, Shen, Sun 2018).
+/// Squeeze and excitation: scales each channel by a factor that a small network computes from all channel means
+/// (Hu, Shen, Sun 2018).
 #[derive(Module, Debug)]
 pub struct SqueezeExcite {
     /// To fewer channels.
@@ -64,7 +65,7 @@ impl Layer<4> for SqueezeExcite {
 }
 
 layer_enum! {
-    /// What a block is made of.
+    /// A layer of a block.
     pub enum MbPart { ConvNorm(ConvNorm), SqueezeExcite(SqueezeExcite) }
 }
 
@@ -136,7 +137,7 @@ impl Layer<4> for MbConv {
 }
 
 layer_enum! {
-    /// What the feature extractor is made of: the first and the last layer, and the stages.
+    /// The parts of the feature extractor: the first and the last layer, and the stages.
     pub enum EfficientLayer { ConvNorm(ConvNorm), Stage(Vec<MbConv>) }
 }
 

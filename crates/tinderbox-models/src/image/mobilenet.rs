@@ -43,7 +43,7 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 ];
 
 layer_enum! {
-    /// What an inverted residual block is made of.
+    /// A layer of an inverted residual block.
     pub enum InvertedPart { ConvNorm(ConvNorm), Conv(Conv2d), Norm(BatchNorm) }
 }
 

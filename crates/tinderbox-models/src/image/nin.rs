@@ -38,7 +38,7 @@ fn half() -> f64 {
 /// A convolution and two 1 x 1 convolutions, which are a perceptron for every pixel.
 #[derive(Module, Debug)]
 pub struct NinBlock {
-    /// Looks at a neighbourhood.
+    /// The spatial convolution.
     pub conv: Conv2d,
     /// First layer of the perceptron.
     pub mlp1: Conv2d,
@@ -65,7 +65,7 @@ impl Layer<4> for NinBlock {
     }
 }
 
-/// Four blocks with pooling between them; the last has one map a class.
+/// Four blocks with pooling between them; the last has one map per class.
 #[derive(Module, Debug)]
 pub struct Nin {
     /// 11 x 11, stride 4, 96 channels.
@@ -76,7 +76,7 @@ pub struct Nin {
     pub block3: NinBlock,
     /// Before the last block.
     pub dropout: Dropout,
-    /// 3 x 3, one channel a class.
+    /// 3 x 3, one channel per class.
     pub block4: NinBlock,
     #[module(skip)]
     input: [usize; 3],

@@ -35,7 +35,7 @@ pub struct VitConfig {
     pub dropout: f64,
 }
 
-/// Attention of all patches to all patches, in several heads (Vaswani et al. 2017).
+/// Self-attention between all patches, with several heads (Vaswani et al. 2017).
 #[derive(Module, Debug)]
 pub struct SelfAttention {
     /// Queries.

@@ -51,7 +51,7 @@ pub fn images(entry: &ModelEntry, device: &Device) -> Tensor<4> {
 /// prediction.
 pub fn forward_and_backward(entry: &ModelEntry) -> (TensorData, ImageModel, GradientsParams) {
     let device = Device::flex().autodiff();
-    // Frozen layers predict; their parameters get gradients all the same.
+    // Frozen layers are in inference mode; their parameters still get gradients.
     let model = model(entry).train().freeze().set_require_grad(true);
     let logits = model.forward(images(entry, &device));
     let weights: Vec<f32> = (0..SHAPE[0] * CLASSES)

@@ -21,7 +21,7 @@ pub struct AdditiveAttention {
 }
 
 impl AdditiveAttention {
-    /// For queries and keys of these sizes, compared in `hidden` numbers, with PyTorch's first weights.
+    /// For queries and keys of these sizes, projected to `hidden` features, with PyTorch's initial weights.
     pub fn new(
         queries: usize,
         keys: usize,

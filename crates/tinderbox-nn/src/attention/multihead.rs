@@ -10,22 +10,22 @@ use crate::{Dropout, Fans, Init, Initializer};
 /// Sizes of a [`MultiheadAttention`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MultiheadAttentionConfig {
-    /// Numbers of a query, a key, a value and an output.
+    /// Features of a query, a key, a value and an output.
     pub size: usize,
-    /// Heads; each looks at `size / heads` numbers.
+    /// Number of heads; each has `size / heads` features.
     pub heads: usize,
     /// The probability with which weights are dropped in training.
     #[serde(default)]
     pub dropout: f64,
 }
 
-/// Sizes that make no attention.
+/// Invalid sizes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{heads} heads of {size} numbers: there must be at least one head, and the numbers must divide evenly among heads"
 )]
 pub struct HeadsError {
-    /// Numbers of a query.
+    /// Features of a query.
     pub size: usize,
     /// Heads.
     pub heads: usize,
@@ -41,7 +41,7 @@ impl MultiheadAttentionConfig {
         }
     }
 
-    /// The layer with PyTorch's first weights, a pure function of the seed: Xavier-uniform for
+    /// The layer with PyTorch's initial weights, a pure function of the seed: Xavier-uniform for
     /// queries, keys and values, biases of 0.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ impl MultiheadAttentionConfig {
     }
 }
 
-/// Attention with several heads (Vaswani et al. 2017).
+/// Multi-head attention (Vaswani et al. 2017).
 ///
 /// Names and shapes are those of PyTorch's `MultiheadAttention` with `batch_first=True`:
 /// `in_proj_weight` of `[3 size, size]` for queries, keys and values, `in_proj_bias`, `out_proj`.
@@ -82,19 +82,19 @@ pub struct MultiheadAttention {
     heads: usize,
 }
 
-/// Keys and values of the steps before, so that a new step computes its own alone.
+/// Cached keys and values of earlier steps, so that a new step computes only its own.
 #[derive(Clone, Debug, Default)]
 pub struct KeyValueCache {
     kept: Option<(Tensor<3>, Tensor<3>)>,
 }
 
 impl KeyValueCache {
-    /// Steps that are kept.
+    /// Number of cached steps.
     pub fn steps(&self) -> usize {
         self.kept.as_ref().map_or(0, |(keys, _)| keys.dims()[1])
     }
 
-    /// Appends keys and values; gives all of them.
+    /// Appends keys and values; returns all of them.
     fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let all = match self.kept.take() {
             None => (keys, values),
@@ -126,7 +126,7 @@ impl MultiheadAttention {
         self.attend(queries, keys, values, mask)
     }
 
-    /// Self-attention of new steps that follow those in the cache; they are kept in it too.
+    /// Self-attention of new steps that follow those in the cache; they are added to it.
     ///
     /// # Shapes
     /// Inputs `[batch, new, size]`, masks of `new` queries and of all steps as keys.

@@ -10,7 +10,7 @@ pub struct State {
     pub memory: Option<Tensor<2>>,
 }
 
-/// What a step adds to the products of its input: `[hidden, hidden]` for each gate, transposed, and
+/// The terms that a step adds to the products of its input: `[hidden, hidden]` for each gate, transposed, and
 /// the bias that a GRU's reset gate cuts off together with the product.
 pub struct Step {
     pub cell: Cell,
@@ -19,7 +19,7 @@ pub struct Step {
 }
 
 impl Step {
-    /// The state after a step whose input gave these products, `[batch, hidden]` a gate.
+    /// The state after a step whose input gave these products, `[batch, hidden]` per gate.
     pub fn take(&self, products: Vec<Tensor<2>>, state: State) -> State {
         let from_state = |gate: usize| state.hidden.clone().matmul(self.weights[gate].clone());
         let mut gates = products.into_iter().enumerate().map(|(gate, product)| {
@@ -76,7 +76,7 @@ impl State {
 
 /// The parts of a tensor along its first dimension.
 ///
-/// In halves of halves: the gradient of a slice is as large as what it was taken from, so that
+/// By repeated halving: the gradient of a slice is as large as the tensor it was taken from, so that
 /// slices of the whole would cost the square of their number.
 pub fn unstack(tensor: Tensor<3>) -> Vec<Tensor<2>> {
     let [steps, rows, columns] = tensor.dims();

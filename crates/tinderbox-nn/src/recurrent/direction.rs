@@ -33,7 +33,7 @@ impl Direction {
         let mut candidate_bias = None;
         let (ih, hh) = (self.weight_ih.val(), self.weight_hh.val());
         for gate in 0..cell.gates() {
-            // One matrix for each gate, cut once a sequence: cutting the gates of every step would
+            // One matrix for each gate, cut once per sequence: cutting the gates of every step would
             // cost a gradient of all gates for each.
             let part = |weight: &Tensor<2>| match cell.gates() {
                 1 => weight.clone().transpose(),
@@ -52,7 +52,7 @@ impl Direction {
                 true => candidate_bias = Some(bias(&self.bias_hh)),
                 false => added = added + bias(&self.bias_hh),
             }
-            // The products of all steps in one.
+            // The products of all steps at once.
             let product = inputs.clone().matmul(part(&ih)) + added;
             products.push(unstack(product.reshape([steps, batch, hidden])));
             weights.push(part(&hh));

@@ -57,7 +57,7 @@ fn direction(
     outputs
 }
 
-/// A loss that every output and every last state of a layer takes part in, in `f64`.
+/// A loss that depends on every output and every last state of a layer, in `f64`.
 fn loss(config: &RecurrentConfig, weights: &[Vec<f64>], inputs: &[f64], states: &[f64]) -> f64 {
     let directions = config.directions();
     let mut total = 0.0;

@@ -35,7 +35,7 @@ impl OptimizerConfig {
             "lbfgs" | "l-bfgs" => {
                 return Err(OptimError::Conflict {
                     owner: "lbfgs",
-                    problem: "it computes the loss several times a step, so gradients alone \
+                    problem: "it computes the loss several times per step, so gradients alone \
                               cannot drive it; use `Lbfgs::step` with a closure",
                 });
             }

@@ -76,7 +76,7 @@ pub(crate) struct AdamStep {
     root: f64,
     /// Added to the gradient.
     penalty: f64,
-    /// What the parameter is multiplied with.
+    /// The factor of the parameter.
     shrink: f64,
 }
 

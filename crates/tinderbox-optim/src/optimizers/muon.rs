@@ -90,7 +90,7 @@ const QUINTIC: [f64; 3] = [3.4445, -4.7750, 2.0315];
 const SMALLEST_NORM: f64 = 1e-7;
 
 #[derive(Clone)]
-#[allow(clippy::large_enum_variant)] // one a parameter; a box would cost an allocation a step
+#[allow(clippy::large_enum_variant)] // one per parameter; a box would cost an allocation per step
 pub(crate) enum MuonState<const D: usize> {
     Matrix(Tensor<D>),
     Vector(Slots<AdamWConfig, 2, D>),

@@ -160,7 +160,7 @@ def schedules():
             optimizer.step()
             try:
                 scheduler.step()
-            except ValueError:  # OneCycleLR refuses to go on after its end
+            except ValueError:  # OneCycleLR refuses to continue after its end
                 break
         result.append({"config": config, "base": 0.5, "rates": rates})
     return result

@@ -95,7 +95,7 @@ fn an_averaged_model_still_trains() {
 }
 
 #[test]
-fn a_saved_average_goes_on_where_it_stopped() {
+fn a_saved_average_continues_where_it_stopped() {
     let device = &devices()[0];
     let mut whole = Ema::new(0.9).unwrap();
     let through = steps(6, device, DType::F32, |model| whole.update(model));

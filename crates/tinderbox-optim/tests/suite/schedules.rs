@@ -39,7 +39,7 @@ fn a_plateau_cuts_where_pytorchs_does() {
     }
 }
 
-/// The configuration says whether steps or epochs are counted.
+/// The configuration sets whether steps or epochs are counted.
 #[test]
 fn what_is_counted_is_explicit() {
     let halved = Schedule::step(2, 0.5);

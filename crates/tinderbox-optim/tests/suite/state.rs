@@ -166,7 +166,10 @@ fn another_shape_another_model_and_damage_are_refused() {
     );
     let unbiased = LinearConfig::new(3, 2).with_bias(false).init(&device);
     let text = message(&saved, &unbiased);
-    assert!(text.contains("`bias`, which the model has not"), "{text}");
+    assert!(
+        text.contains("`bias`, which the model does not have"),
+        "{text}"
+    );
     let pair = Pair::new(&device, DType::F32);
     assert!(load_state(config.build().unwrap(), &saved, &pair).is_err());
 

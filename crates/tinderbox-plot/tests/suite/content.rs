@@ -111,7 +111,7 @@ fn a_log_axis_is_chosen_for_curves_only_where_it_helps() {
 }
 
 #[test]
-fn every_point_of_a_cloud_is_drawn() {
+fn every_point_of_a_scatter_plot_is_drawn() {
     let cloud = Series::new("", (0..100).map(|i| (f64::from(i), f64::from(i * i % 17))));
     let fit = Series::function("fit", (0.0, 99.0), 2, |x| x / 10.0);
     let elements = parsed(&scatter(&Plot::default(), &[cloud], &[fit]).expect("drawable"));
@@ -215,7 +215,7 @@ fn images_are_embedded_sharp_and_small() {
 }
 
 #[test]
-fn a_framed_picture_has_its_frame_around_it_and_titles_may_have_two_lines() {
+fn a_framed_image_has_its_frame_around_it_and_titles_may_have_two_lines() {
     let image = |title: &str| Image::gray(title, (4, 2), vec![9; 8]).expect("4 x 2");
     let images = [image("coat"), image("shirt\ncoat").framed()];
     let svg = image_grid("", &images, 2, 40).expect("drawable");
@@ -233,7 +233,7 @@ fn a_framed_picture_has_its_frame_around_it_and_titles_may_have_two_lines() {
         assert_eq!(frames, [pictures[1] - 15]);
         assert_eq!(of("rect", size), [of("image", size)[1] + 30]);
     }
-    // Below two lines of titles, whether a picture has two or one.
+    // Below two lines of titles, whether an image has two or one.
     assert_eq!(of("image", "y"), [8 * 10 + 340; 2]);
 }
 

@@ -39,7 +39,7 @@ fn line_figures() -> Figures {
             },
         )
     };
-    let long = "validation of a run with a name that somebody generated from all its settings";
+    let long = "validation of a run with a name that was generated from all of its settings";
     let many: Vec<_> = (0..40)
         .map(|k| {
             Series::function(format!("series number {k}"), (0.0, 6.0), 50, move |x| {

@@ -25,7 +25,7 @@ pub(super) struct Coding {
     pub most_frequent: Option<usize>,
 }
 
-/// What a value is encoded as.
+/// The code of a value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Code {
     /// The category at this place of the vocabulary.

@@ -17,7 +17,7 @@ pub(super) struct Counts {
     limit: usize,
 }
 
-/// How a specification wants the categories of a column or a cross encoded.
+/// How a specification encodes the categories of a column or a cross.
 pub(super) struct CodingOptions {
     pub encode: Encode,
     pub missing: Missing,

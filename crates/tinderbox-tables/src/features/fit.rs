@@ -89,7 +89,7 @@ impl FeatureSpec {
     }
 }
 
-/// What is learned of one column while its values are read.
+/// The statistics of one column, collected while its values are read.
 enum Observer {
     Numeric(NumberObserver),
     Date(Vec<(DatePart, NumberObserver)>),

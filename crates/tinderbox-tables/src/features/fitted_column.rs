@@ -142,7 +142,7 @@ impl FittedColumn {
             });
             match steps && number.impute.is_none_or(f64::is_finite) {
                 true => Ok(()),
-                false => Err("a number that cannot be".to_owned()),
+                false => Err("an impossible number".to_owned()),
             }
         };
         match self {
@@ -158,7 +158,7 @@ impl FittedColumn {
                     && (coding.rare.is_some() || coding.unseen != Unseen::Rare)
                 {
                     true => Ok(()),
-                    false => Err("a vocabulary that cannot be".to_owned()),
+                    false => Err("an impossible vocabulary".to_owned()),
                 }
             }
         }

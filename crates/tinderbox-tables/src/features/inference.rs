@@ -1,4 +1,4 @@
-//! What a user states about the columns of a table that is inferred.
+//! The user's statements about the columns of a table that is inferred.
 
 use polars::prelude::Schema;
 
@@ -62,7 +62,7 @@ impl Inference {
         self
     }
 
-    /// What is stated about a column.
+    /// The statement about a column.
     pub(super) fn stated(&self, name: &str) -> Option<Stated> {
         let stated = self.all().find(|(column, _)| *column == name);
         stated.map(|(_, kind)| kind)

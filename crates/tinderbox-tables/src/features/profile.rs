@@ -26,7 +26,7 @@ const CLIP: f64 = 10.0;
 pub(super) const COUNTS: &str = "it counts the rows";
 const NO_VALUE: &str = "it has no value in any row";
 
-/// What is counted of a column while its values are read.
+/// The counts of a column, collected while its values are read.
 pub(super) enum Profile {
     Number {
         stated: bool,

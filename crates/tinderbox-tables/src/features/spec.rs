@@ -126,7 +126,7 @@ impl FeatureSpec {
     /// The specification as TOML, which [`FeatureSpec::from_toml`] reads back.
     ///
     /// # Errors
-    /// What TOML cannot hold.
+    /// Values that TOML cannot represent.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|error| DataError::Spec {
             problem: error.to_string(),

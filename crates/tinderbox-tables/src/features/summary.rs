@@ -1,4 +1,4 @@
-//! A summary of a column for people: type, missing values, distribution.
+//! A summary of a column for display: type, missing values, distribution.
 
 use polars::prelude::{DataFrame, PlHashMap};
 
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_look_as_they_are() {
+    fn summaries_of_columns_of_every_type() {
         let frame = df!(
             "area" => [Some(1.0), None, Some(f64::NAN), Some(4.0)],
             "zone" => [Some("b"), Some("a"), Some("b"), None],

@@ -181,7 +181,7 @@ impl Features {
         if predicted.width() != columns.len() {
             return Err(DataError::Spec {
                 problem: format!(
-                    "{} numbers a row are predicted for {} target columns",
+                    "{} numbers per row are predicted for {} target columns",
                     predicted.width(),
                     columns.len()
                 ),

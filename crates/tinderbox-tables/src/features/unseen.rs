@@ -23,7 +23,7 @@ impl Features {
     ///
     /// Such a category is transformed as the specification sets it (by default to zeros), so that a
     /// column of `yes` and `no` in place of `true` and `false` is lost without an error. Crossed columns
-    /// are not looked at.
+    /// are not checked.
     ///
     /// # Errors
     /// A column that is absent or of another type.

@@ -75,7 +75,7 @@ fn decimal(number: i128, scale: usize) -> f64 {
     format!("{number}e-{scale}").parse().unwrap_or(f64::NAN)
 }
 
-/// The error for a column of a type that cannot be used as asked.
+/// The error for a column of a type that cannot be used as requested.
 fn unusable(column: &Column, what: &str) -> DataError {
     let dtype = column.dtype();
     let advice = match dtype.is_nested() {

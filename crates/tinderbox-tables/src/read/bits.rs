@@ -1,4 +1,4 @@
-//! What the cells of a column look like, as bits that are collected over all cells.
+//! The properties of the cells of a column, as bits that are collected over all cells.
 
 /// A number.
 pub(super) const NUMBER: u64 = 1;

@@ -1,4 +1,4 @@
-//! The cells of a column: what each looks like, and where each kind was first seen.
+//! The cells of a column: the kind of each, and where each kind first occurs.
 
 use super::bits::*;
 use super::unread::unread;
@@ -30,11 +30,11 @@ fn boolean(cell: &[u8]) -> u64 {
     BOOLEAN | if known.contains(&cell) { 0 } else { ODD_CASE }
 }
 
-/// What was seen in the cells of one column of a file.
+/// The kinds of cells in one column of a file.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Evidence {
     pub seen: u64,
-    /// Where each bit was first seen: the bits, the line and the cell.
+    /// Where each bit first occurs: the bits, the line and the cell.
     firsts: Vec<(u64, usize, String)>,
     /// Numbers of dates that are not in the calendar with the day first, and with the month first.
     pub bad_day_first: usize,

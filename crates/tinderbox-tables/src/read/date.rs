@@ -93,7 +93,7 @@ fn month_first(cell: &[u8]) -> Option<Day> {
     })
 }
 
-/// `05-Jan-2020`, `5 January 2020`, `05/Jan/20`, from behind the day.
+/// `05-Jan-2020`, `5 January 2020`, `05/Jan/20`, from after the day.
 fn month_second(cell: &[u8], day: u32, mark: u8, rest: &[u8]) -> Option<Day> {
     let (month, letters) = month(rest)?;
     let rest = rest[letters..].strip_prefix(&[mark])?;

@@ -54,7 +54,7 @@ impl Column<'_> {
             (Some((first, _)), Some((second, _))) if first != second => Err(DataError::Column {
                 column: self.name.to_owned(),
                 problem: format!(
-                    "{} in {}, but {} in {}; files read together must have one type a column: correct one, read them one by one, or state the type of the column (--column-type \"{}=text\")",
+                    "{} in {}, but {} in {}; files read together must have one type per column: correct one, read them one by one, or state the type of the column (--column-type \"{}=text\")",
                     what[0],
                     first.display(),
                     what[1],

@@ -112,6 +112,6 @@ fn ragged(found: usize, expected: usize, separator: Separator) -> String {
         Separator::Whitespace => "white space".into(),
     };
     format!(
-        "{found} fields where the first line has {expected} (fields are separated by {separator}); correct the line, state another separator (--separator), or skip what stands before the table (--skip-rows, --comment)"
+        "{found} fields where the first line has {expected} (fields are separated by {separator}); correct the line, state another separator (--separator), or skip the lines before the table (--skip-rows, --comment)"
     )
 }

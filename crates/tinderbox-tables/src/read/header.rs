@@ -62,7 +62,7 @@ pub(super) fn names(
             return Err(DataError::Format {
                 path: path.to_owned(),
                 problem: format!(
-                    "{} names are given for {} columns; give one name a column (--names), or state the separator (--separator)",
+                    "{} names are given for {} columns; give one name per column (--names), or state the separator (--separator)",
                     names.len(),
                     first.len()
                 ),

@@ -1,6 +1,6 @@
 //! Checks of an Arrow IPC file that polars 0.55 does not do before it allocates memory.
 //!
-//! A compressed buffer begins with its unpacked size. Polars allocates what a damaged size asks for, and
+//! A compressed buffer begins with its unpacked size. Polars allocates whatever a damaged size requires, and
 //! an allocation that fails ends the process without an error. Hence the places and sizes of all buffers
 //! are checked first. Two columns of one name would make polars panic.
 
@@ -72,7 +72,7 @@ fn damage(file: &mut File) -> io::Result<Option<String>> {
 }
 
 fn damaged(what: &str) -> String {
-    format!("a {what} is damaged: its sizes cannot be; copy or download the file again")
+    format!("a {what} is damaged: its sizes are impossible; copy or download the file again")
 }
 
 /// Whether a message and its buffers are inside the file, with possible unpacked sizes.

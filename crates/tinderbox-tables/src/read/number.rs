@@ -1,4 +1,4 @@
-//! Numbers in the forms in which people write them: `1,299.99`, `1.299,99`, `1 299,99`, `$12.50`, `3.5%`,
+//! Numbers in the forms that occur in files: `1,299.99`, `1.299,99`, `1 299,99`, `$12.50`, `3.5%`,
 //! `(5)`.
 
 use std::io::Write;

@@ -1,7 +1,7 @@
 //! Checks of a Parquet file that polars 0.55 does not do before it allocates memory.
 //!
-//! The header of a page holds the number of its values and its unpacked size. Polars allocates what a
-//! damaged header asks for, and an allocation that fails ends the process without an error. Hence the
+//! The header of a page holds the number of its values and its unpacked size. Polars allocates whatever a
+//! damaged header requires, and an allocation that fails ends the process without an error. Hence the
 //! headers of all pages are checked first: about 100 bytes for each page of usually a megabyte.
 
 use std::fs::File;
@@ -43,7 +43,7 @@ fn damage(path: &Path) -> PolarsResult<Option<String>> {
                 && fits((group.num_rows() as u64).saturating_mul(VALUE));
             if !sound || !pages_fit(&mut bytes, range, values) {
                 return Ok(Some(format!(
-                    "the pages of column \"{}\" are damaged: their sizes cannot be; copy or download the file again",
+                    "the pages of column \"{}\" are damaged: their sizes are impossible; copy or download the file again",
                     chunk.descriptor().path_in_schema.join(".")
                 )));
             }

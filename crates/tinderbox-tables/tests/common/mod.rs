@@ -1,5 +1,5 @@
 /// Polars panics on some damaged files, on threads of its own; that is caught and becomes an error, so
-/// only panics of ours are news.
+/// only panics of our own code are printed.
 pub fn quiet_polars() {
     std::panic::set_hook(Box::new(|panic| {
         let ours = |place: &std::panic::Location| place.file().contains("tinderbox");

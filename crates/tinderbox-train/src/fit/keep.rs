@@ -1,11 +1,11 @@
-//! What a training writes into its checkpoints, and how it goes on from one.
+//! The content of checkpoints, and how a run resumes from one.
 
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::store::ModuleRecord;
-use burn::tensor::{Bool, Bytes, Int, Tensor};
-use tinderbox_nn::deep_copy;
+use burn::tensor::Bytes;
+use tinderbox_nn::{ParameterKind, all_parameters, deep_copy};
 use tinderbox_optim::{Ema, load_state, save_state};
 
 use super::{Fit, at_epoch, identity};
@@ -18,9 +18,9 @@ where
     M: Module,
     T: Task<M, B, Output = O>,
 {
-    /// What must be the same in a run and in the run that goes on from it.
+    /// What must be the same in a run and in the run that resumes it.
     fn identity(&self) -> serde_json::Value {
-        let config = &self.trainer.config;
+        let config = &self.setup.config;
         let mut identity = serde_json::json!({
             "seed": config.seed,
             "learning rate": config.learning_rate,
@@ -35,6 +35,9 @@ where
             "averaging of the weights": config.ema_decay,
             "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
             "metrics": self.metrics,
+            "turns": self.turns.identity(),
+            "validation": config.validate,
+            "limit of the data": config.limit,
         });
         if let Some(all) = identity.as_object_mut() {
             all.extend(self.data.clone());
@@ -42,11 +45,12 @@ where
         identity
     }
 
-    /// Writes a checkpoint and what goes with it; the oldest ones beyond the limit are removed.
+    /// Writes a checkpoint, the history and the curves; the oldest checkpoints beyond the limit are removed.
     pub(super) fn write_checkpoint(&mut self) -> Result<Option<PathBuf>> {
-        let Some(run) = self.trainer.run.clone() else {
+        let Some(run) = self.setup.run.clone() else {
             return Ok(None);
         };
+        self.read_losses()?;
         let path = checkpoint::file(&run.checkpoints(), self.step);
         let best = match &self.best {
             Some((_, weights)) => weights.clone(),
@@ -60,16 +64,11 @@ where
                 identity: self.identity(),
                 parameters: parameters(self.model()),
                 history: self.history.clone(),
-                train_loss: self.train_loss,
-                metrics: self
-                    .trainer
-                    .train_metrics
-                    .iter()
-                    .map(|m| m.state())
-                    .collect(),
-                seconds: self.seconds,
+                losses: self.losses.means.clone(),
+                metrics: self.setup.train_metrics.iter().map(|m| m.state()).collect(),
+                seconds: self.seconds_of_record(),
                 schedule: self.rates.state(),
-                callbacks: self.trainer.callbacks.iter().map(|c| c.state()).collect(),
+                callbacks: self.setup.callbacks.iter().map(|c| c.state()).collect(),
                 best: self.best.as_ref().map(|(state, _)| *state),
                 blobs: [0; 5],
             },
@@ -86,11 +85,11 @@ where
         run.write_history(&self.history)?;
         run.write_curves(&self.history)?;
         let all = checkpoint::list(&run.checkpoints());
-        for old in &all[..all.len().saturating_sub(self.trainer.keep)] {
-            // A checkpoint that cannot be removed is no reason to end a training.
+        for old in &all[..all.len().saturating_sub(self.setup.keep)] {
+            // A checkpoint that cannot be removed is no reason to end a run.
             let _ = std::fs::remove_file(old);
         }
-        for callback in &mut self.trainer.callbacks {
+        for callback in &mut self.setup.callbacks {
             callback
                 .on_checkpoint(&path)
                 .map_err(at_epoch(self.epoch))?;
@@ -113,7 +112,7 @@ where
             return Err(foreign(reason));
         }
         self.model = Some(load_model(self.model(), checkpoint.model, path)?);
-        let config = &self.trainer.config;
+        let config = &self.setup.config;
         let groups = &config.groups;
         let (optimizer, _) = config.optimizer.build_with_groups(groups, self.model())?;
         self.optimizer = load_state(optimizer, &checkpoint.optimizer, self.model())
@@ -128,11 +127,12 @@ where
         self.state = state_from_bytes(&checkpoint.state, &self.device)
             .ok_or_else(|| foreign("the state of its task is not that of this program".into()))?;
         let mut fits = self.rates.restore(&header.schedule);
-        for (metric, state) in self.trainer.train_metrics.iter_mut().zip(&header.metrics) {
+        fits &= header.losses.len() == self.turns.len();
+        for (metric, state) in self.setup.train_metrics.iter_mut().zip(&header.metrics) {
             fits &= metric.restore(state);
         }
-        fits &= header.callbacks.len() == self.trainer.callbacks.len();
-        for (callback, state) in self.trainer.callbacks.iter_mut().zip(&header.callbacks) {
+        fits &= header.callbacks.len() == self.setup.callbacks.len();
+        for (callback, state) in self.setup.callbacks.iter_mut().zip(&header.callbacks) {
             fits &= callback.restore(state);
         }
         if !fits {
@@ -144,15 +144,16 @@ where
         self.batch = header.batch;
         self.step = header.step;
         self.seconds = header.seconds;
-        self.train_loss = header.train_loss;
+        self.losses.means = header.losses;
+        self.recorded_seconds = header.history.epochs.iter().map(|r| r.seconds).sum();
         self.history = header.history;
         Ok(())
     }
 }
 
 pub(super) fn model_bytes<M: Module>(model: &M, path: &Path) -> Result<Vec<u8>> {
-    // Burn keeps the last update of running statistics aside until the next forward pass, and a record
-    // would leave it out: the copy has taken it over.
+    // Burn applies the last update of running statistics only in the next forward pass, and a record
+    // would leave it out; in the copy it is applied.
     let bytes = deep_copy(model).into_record().into_bytes();
     let bytes = bytes.map_err(|error| TrainError::Bundle {
         path: path.to_path_buf(),
@@ -170,8 +171,8 @@ pub(super) fn load_model<M: Module>(model: &M, bytes: Vec<u8>, path: &Path) -> R
     })
 }
 
-/// The model with the weights of a checkpoint: what a new run on other data, or with other settings,
-/// starts from. A resume ([`Trainer::resume`](crate::Trainer::resume)) takes the same run further.
+/// The model with the weights of a checkpoint, to start a new run on other data or with other
+/// settings. [`Trainer::resume`](crate::Trainer::resume) continues the same run.
 ///
 /// # Errors
 /// A file that is no whole checkpoint, or one of another model.
@@ -190,40 +191,11 @@ pub fn load_checkpoint<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M>
 
 /// Path and shape of every parameter, in the order of the module.
 fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
-    #[derive(Default)]
-    struct Collect {
-        path: Vec<String>,
-        found: Vec<(String, Vec<usize>)>,
-    }
-
-    impl ModuleVisitor for Collect {
-        fn enter_module(&mut self, name: &str, _container: &str) {
-            self.path.push(name.to_string());
-        }
-
-        fn exit_module(&mut self, _name: &str, _container: &str) {
-            self.path.pop();
-        }
-
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-
-        fn visit_int<const D: usize>(&mut self, param: &Param<Tensor<D, Int>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-
-        fn visit_bool<const D: usize>(&mut self, param: &Param<Tensor<D, Bool>>) {
-            self.found
-                .push((self.path.join("."), param.lazy_shape().to_vec()));
-        }
-    }
-
-    let mut collect = Collect::default();
-    model.visit(&mut collect);
-    collect.found
+    let all = all_parameters(model).into_iter();
+    let tensors = all.filter(|parameter| parameter.kind != ParameterKind::Flag);
+    tensors
+        .map(|parameter| (parameter.path, parameter.shape))
+        .collect()
 }
 
 /// The first parameter by which two models differ.

@@ -47,7 +47,7 @@ fn matching<T: Hash + Eq>(predicted: &[T], reference: &[T], n: usize) -> (usize,
 
 /// BLEU of a whole corpus, from 0 to 100 (Papineni et al. 2002), with n-grams up to 4.
 ///
-/// The figure of `sacrebleu --tokenize none` for the same tokens: one reference for each sentence, and
+/// The score of `sacrebleu --tokenize none` for the same tokens: one reference for each sentence, and
 /// its smoothing `exp` for n-grams without a match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CorpusBleu {
@@ -57,7 +57,7 @@ pub struct CorpusBleu {
     reference: usize,
 }
 
-/// The longest n-grams.
+/// Length of the longest n-grams.
 const ORDER: usize = 4;
 
 impl CorpusBleu {
@@ -128,7 +128,7 @@ mod tests {
         let precisions = (0.9f64 * 7.0 / 8.0 * 5.0 / 6.0 * 3.0 / 4.0).powf(0.25);
         let expected = 100.0 * (1.0 - 1.1f64).exp() * precisions;
         assert!((bleu.value() - expected).abs() < 1e-9);
-        // Nothing of four words matches: smoothed as half a match.
+        // No 4-gram matches: smoothed as half a match.
         let mut short = CorpusBleu::default();
         short.add(&words("a b c x d"), &words("a b c y d"));
         let by_hand = (4.0 / 5.0 * 2.0 / 4.0 * 1.0 / 3.0 * (0.5 / 2.0f64)).powf(0.25) * 100.0;

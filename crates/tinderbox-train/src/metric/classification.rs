@@ -1,4 +1,4 @@
-//! Figures of a classification that look at probabilities, not only at the winner.
+//! Classification metrics that use the probabilities, not only the predicted class.
 
 use serde::{Deserialize, Serialize};
 
@@ -58,7 +58,7 @@ impl Metric<Logits> for LogLoss {
 /// The share of examples whose true class is among the `k` highest logits.
 ///
 /// Of equal logits the one of the lower class counts as the higher, so that `k = 1` is
-/// [`Accuracy`](crate::Accuracy). A NaN is no hit. With as many classes as `k` or fewer it is 1.
+/// [`Accuracy`](crate::Accuracy). A NaN never counts as a hit. With as many classes as `k` or fewer it is 1.
 #[derive(Clone, Debug)]
 pub struct TopK {
     k: usize,
@@ -134,7 +134,7 @@ impl Metric<Logits> for TopK {
 /// probability of it than one of another class, ties counting half (Hanley and McNeil 1982).
 ///
 /// With more than two classes it is the mean over the classes, each against all others. A class
-/// that no example has, or that all have, has no curve and takes no part in the mean; the figure is
+/// that no example has, or that all have, has no curve and is left out of the mean; the result is
 /// NaN when no class is left. All probabilities of the epoch are kept in memory.
 #[derive(Clone, Debug, Default)]
 pub struct Auc {
@@ -144,7 +144,7 @@ pub struct Auc {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Seen {
     classes: usize,
-    /// The logarithm of `p / (1 - p)` for each class, a row an example; of two classes, that of the second
+    /// The logarithm of `p / (1 - p)` for each class, one row per example; of two classes, that of the second
     /// one only. It orders as the probability `p` does, and does not round to 1.
     scores: Vec<f32>,
     targets: Vec<i64>,
@@ -305,7 +305,7 @@ mod tests {
             assert_eq!(top.value(), expected);
             assert_eq!(top.values()[0].0, format!("top_{k}_accuracy"));
         }
-        // A model that says the same of every class has guessed the first ones, not all of them.
+        // With equal logits for all classes only the first ones count as hits.
         let mut top = TopK::new(2).unwrap();
         top.add(&[0.0; 20], 5, &[0, 1, 2, 3]);
         assert_eq!(top.value(), 0.5);
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn three_classes_are_each_held_against_the_others() {
+    fn each_of_three_classes_is_compared_with_the_others() {
         let rows = [
             [0.7f32, 0.2, 0.1],
             [0.1, 0.5, 0.4],
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn certain_models_of_three_classes_have_an_order_still() {
+    fn probabilities_that_round_to_one_are_still_ranked() {
         // Class 0 lies 200 or 300 above the others: its probability is 1 to the last bit of f32.
         let rows = [[300.0f32, 0.0, 0.0], [200.0, 0.0, 0.0], [200.0, -1.0, 1.0]];
         let mut auc = Auc::default();
@@ -380,7 +380,7 @@ mod tests {
             let logits: Vec<f32> = scored.iter().flat_map(|(s, _)| [0.0, f32::from(*s)]).collect();
             let targets: Vec<i64> = scored.iter().map(|(_, p)| i64::from(*p)).collect();
             let mut auc = Auc::default();
-            // In two parts: the figure is of examples, not of batches.
+            // In two parts: the metric is over examples, not over batches.
             let half = targets.len() / 2;
             auc.add(&logits[..2 * half], 2, &targets[..half]);
             auc.add(&logits[2 * half..], 2, &targets[half..]);

@@ -1,4 +1,4 @@
-//! Which classes are taken for which, and the figures of each class that follow from it.
+//! The confusion matrix, and the scores of each class that follow from it.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use tinderbox_plot::Plot;
 use super::{Metric, restore};
 use crate::{Logits, Result, StepError};
 
-/// How often each class was taken for each class, the highest logit deciding.
+/// The confusion matrix: how often each class was predicted as each class, by the highest logit.
 ///
 /// As a metric it gives the macro averages of its [`scores`](Self::scores).
 #[derive(Clone, Debug, Default)]
@@ -60,9 +60,9 @@ impl From<Stored> for Counted {
 /// Precision, recall and F1 of a class, or their average over classes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScore {
-    /// The share of the examples taken for this class that are of it.
+    /// The share of the examples predicted as this class that belong to it.
     pub precision: f64,
-    /// The share of the examples of this class that were taken for it.
+    /// The share of the examples of this class that were predicted as this class.
     pub recall: f64,
     /// The harmonic mean of precision and recall.
     pub f1: f64,
@@ -72,23 +72,23 @@ pub struct ClassScore {
 
 /// The scores of every class and their averages, as in scikit-learn's `classification_report`.
 ///
-/// What would divide by zero is 0: the precision of a class that nothing was taken for, the recall
+/// A division by zero gives 0: the precision of a class that was never predicted, the recall
 /// of one without examples, the F1 of two zeros. A class that is neither true nor predicted anywhere
-/// takes no part in the macro average. Averages over no examples are NaN.
+/// is left out of the macro average. Averages over no examples are NaN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassScores {
-    /// One a class, in their order.
+    /// One per class, in order.
     pub classes: Vec<ClassScore>,
-    /// The share of all examples that were taken for what they are.
+    /// The share of all examples that were classified correctly.
     pub accuracy: f64,
-    /// Every class weighs the same.
+    /// All classes have the same weight.
     pub macro_average: ClassScore,
-    /// Every class weighs by its examples.
+    /// Each class is weighted by its number of examples.
     pub weighted_average: ClassScore,
 }
 
 impl ConfusionMatrix {
-    /// Classes that a figure shows at most; see [`to_svg`](Self::to_svg).
+    /// The largest number of classes that a chart shows; see [`to_svg`](Self::to_svg).
     pub const DRAWN: usize = 50;
 
     /// Adds the predicted and the true classes of examples; there are `classes` in all.
@@ -118,8 +118,8 @@ impl ConfusionMatrix {
         counts
     }
 
-    /// The classes with the most examples that were taken for another class or that another was taken
-    /// for, [`DRAWN`](Self::DRAWN) of them at most, in ascending order.
+    /// The classes with the most errors, as true or as predicted class, [`DRAWN`](Self::DRAWN) of them at
+    /// most, in ascending order.
     fn most_confused(&self) -> Vec<usize> {
         let mut errors = vec![0; self.counted.classes];
         for (&(truth, guess), &count) in &self.counted.counts {
@@ -135,7 +135,7 @@ impl ConfusionMatrix {
         classes
     }
 
-    /// The figures of each class.
+    /// The scores of each class.
     pub fn scores(&self) -> ClassScores {
         let number = self.counted.classes;
         let (mut supports, mut taken) = (vec![0; number], vec![0; number]);
@@ -197,7 +197,7 @@ impl ConfusionMatrix {
         let number = self.counted.classes;
         let (mut title, mut names) = (title.to_owned(), names.to_vec());
         let counts = if names.len() != number {
-            // What draws tells that the two differ.
+            // The drawing function reports the different lengths.
             vec![Vec::new(); number]
         } else if number > Self::DRAWN {
             title += &format!(" (the {} most confused of {number} classes)", Self::DRAWN);
@@ -227,7 +227,7 @@ fn share(part: u64, whole: u64) -> f64 {
 }
 
 impl ClassScores {
-    /// The scores as text, a line a class; a class without a name is called by its number.
+    /// The scores as text, one line per class; a class without a name is called by its number.
     pub fn table(&self, names: &[String]) -> String {
         let width = names.iter().map(|name| name.chars().count()).max();
         let width = width.unwrap_or(0).max("weighted average".len());
@@ -300,7 +300,7 @@ mod tests {
 
     fn matrix(classes: usize, targets: &[i64], predicted: &[i64]) -> ConfusionMatrix {
         let mut matrix = ConfusionMatrix::default();
-        // In two parts: the figures are of examples, not of batches.
+        // In two parts: the scores are over examples, not over batches.
         let half = targets.len() / 3;
         matrix.add(classes, &predicted[..half], &targets[..half]);
         matrix.add(classes, &predicted[half..], &targets[half..]);
@@ -343,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_never_occurs_is_zero_and_takes_no_part_in_averages() {
+    fn a_class_that_never_occurs_is_zero_and_left_out_of_averages() {
         // scikit-learn's default leaves out labels that are in neither list: the averages are those
         // of classes 0 (F1 4/5) and 2 (F1 2/3).
         let scores = matrix(4, &[0, 2, 2, 0], &[0, 2, 0, 0]).scores();
@@ -385,7 +385,7 @@ mod tests {
         let names: Vec<String> = (0..number).map(|class| format!("class {class}")).collect();
         let all: Vec<i64> = (0..number as i64).collect();
         let mut many = ConfusionMatrix::default();
-        // All right but 30: 1970 is taken for 0, 1971 for 1, ….
+        // All correct but 30: 1970 is predicted as 0, 1971 as 1, ….
         let guesses: Vec<i64> = all
             .iter()
             .map(|&class| if class < 1970 { class } else { class - 1970 })

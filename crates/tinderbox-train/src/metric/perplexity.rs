@@ -1,10 +1,10 @@
 use super::{LogLoss, Metric};
 use crate::{Logits, StepError};
 
-/// The exponential of the mean of `-ln p(next token)` over tokens: among how many tokens a model
-/// could as well be choosing blindly.
+/// The exponential of the mean of `-ln p(next token)` over tokens: the number of
+/// equally likely tokens that would be as hard to predict.
 ///
-/// 1 is a model that is always certain and right; the size of the vocabulary is one that knows nothing.
+/// 1 for a model that is always certain and right; the size of the vocabulary for uniform predictions.
 #[derive(Clone, Debug, Default)]
 pub struct Perplexity {
     loss: LogLoss,
@@ -55,7 +55,7 @@ mod tests {
             metric.update(&Logits { logits, targets }).unwrap();
             metric.value()
         };
-        // Nothing is known of 28 tokens.
+        // Uniform predictions over 28 tokens.
         let nothing = add(Tensor::zeros([6, 28], &device), &[0, 3, 9, 27, 1, 1]);
         assert!((nothing - 28.0).abs() < 1e-9, "{nothing}");
         // Two more tokens, each with a probability of 1/2: the mean is over eight.

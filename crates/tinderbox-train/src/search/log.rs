@@ -1,4 +1,4 @@
-//! The file of a search: a line of JSON that says what is searched, then one for every run of a trial.
+//! The file of a search: a line of JSON that describes the search, then one for every run of a trial.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -48,7 +48,7 @@ impl Header {
 /// A run of a trial: which settings, with what budget, for which time.
 pub(super) type Key = (usize, usize, usize);
 
-/// What came of a run of a trial.
+/// The result of a run of a trial.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Done {
     pub number: usize,
@@ -59,7 +59,7 @@ pub(super) struct Done {
     pub seconds: f64,
 }
 
-/// The runs that have ended: those of an earlier process, and a file that takes those of this one.
+/// The runs that have ended: those of an earlier process, and the file to which this one appends.
 pub(super) struct Log {
     path: PathBuf,
     file: Mutex<File>,
@@ -70,7 +70,7 @@ impl Log {
     /// Opens the file of a search, if it has one.
     ///
     /// # Errors
-    /// A file that is there although nothing is resumed, one of another search or with a damaged line,
+    /// A file that exists although nothing is resumed, one of another search or with a damaged line,
     /// or one that cannot be read or written.
     pub fn open(search: &Search, space: &Space) -> Result<Option<Self>> {
         let Some(path) = search.file.clone() else {
@@ -120,7 +120,7 @@ impl Log {
         self.known.get(&key)
     }
 
-    /// Writes a run that has ended; it is there even if the process is killed at once.
+    /// Writes a run that has ended; it is kept even if the process is killed right after.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -130,7 +130,7 @@ impl Log {
     }
 }
 
-/// One write a line, so that a reader sees whole ones.
+/// One write per line, so that a reader sees complete lines.
 fn append(file: &mut File, line: &impl Serialize) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(line)?;
     line.push(b'\n');
@@ -153,7 +153,7 @@ fn read(path: &Path, bytes: &[u8], header: &Header) -> Result<HashMap<Key, Done>
         return Err(wrong(
             &format!("resume from {}", path.display()),
             &format!(
-                "it is of another search, which differs in {}; give what it was started with, or another folder",
+                "it belongs to another search, which differs in {}; use the settings and data of that one, or another folder",
                 differ.join(" and ")
             ),
         ));

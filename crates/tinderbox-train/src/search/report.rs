@@ -7,20 +7,20 @@ use super::space::wrong;
 use super::{Range, SettingValue, Settings, Space};
 use crate::{MonitorMode, Result};
 
-/// What came of one trial with one budget.
+/// The result of one trial with one budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialRecord {
     /// Which settings, counted from 0.
     pub number: usize,
     /// The settings.
     pub settings: Settings,
-    /// What it could spend.
+    /// Its budget.
     pub budget: usize,
     /// The median of the runs; none if one of them failed.
     pub score: Option<f64>,
     /// The score of every run that succeeded.
     pub scores: Vec<f64>,
-    /// What went wrong.
+    /// The error of the first run that failed.
     pub error: Option<String>,
     /// Seconds of all runs together.
     pub seconds: f64,
@@ -38,12 +38,12 @@ impl TrialRecord {
     }
 }
 
-/// What a search found.
+/// The result of a search.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SearchReport {
-    /// What could be chosen.
+    /// The search space.
     pub space: Space,
-    /// Whether a small or a large score is good.
+    /// Whether a smaller or a larger score is better.
     pub mode: MonitorMode,
     /// Round after round, the best of each round first.
     pub records: Vec<TrialRecord>,
@@ -158,7 +158,7 @@ impl SearchReport {
         names.iter().map(value).collect()
     }
 
-    /// Scores over one setting, as SVG: a cloud for every budget, or for a choice the best score of
+    /// Scores over one setting, as SVG: a series of points for every budget, or for a choice the best score of
     /// each value.
     ///
     /// # Errors

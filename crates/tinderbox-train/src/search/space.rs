@@ -46,14 +46,14 @@ impl fmt::Display for SettingValue {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Range {
-    /// Equally likely from `low` to `high`.
+    /// Uniform from `low` to `high`.
     Uniform {
         /// The lower end.
         low: f64,
         /// The upper end.
         high: f64,
     },
-    /// Equal ratios equally likely: for rates and penalties, which differ by powers of ten.
+    /// Log-uniform: for learning rates and penalties, which differ by powers of ten.
     LogUniform {
         /// The lower end, above 0.
         low: f64,
@@ -103,7 +103,7 @@ impl Range {
     }
 }
 
-/// What a search may choose: settings by name, each with its range.
+/// A search space: settings by name, each with its range.
 ///
 /// ```
 /// use tinderbox_train::Space;
@@ -135,12 +135,12 @@ impl Space {
         self
     }
 
-    /// Adds a number that is equally likely anywhere from `low` to `high`.
+    /// Adds a number that is uniformly distributed from `low` to `high`.
     pub fn uniform(self, name: &str, low: f64, high: f64) -> Self {
         self.with(name, Range::Uniform { low, high })
     }
 
-    /// Adds a number whose logarithm is equally likely anywhere from that of `low` to that of `high`.
+    /// Adds a number whose logarithm is uniformly distributed from that of `low` to that of `high`.
     pub fn log_uniform(self, name: &str, low: f64, high: f64) -> Self {
         self.with(name, Range::LogUniform { low, high })
     }
@@ -250,7 +250,7 @@ impl Settings {
     /// A setting that is a number.
     ///
     /// # Errors
-    /// There is no setting of this name, or it is a text.
+    /// There is no setting of this name, or it is a string.
     pub fn number(&self, name: &str) -> Result<f64> {
         match self.get(name)? {
             SettingValue::Number(value) => Ok(*value),
@@ -261,20 +261,20 @@ impl Settings {
         }
     }
 
-    /// A setting that is a number of things: a batch size, units of a layer.
+    /// A setting that is a count: a batch size, the units of a layer.
     ///
     /// # Errors
     /// As [`Settings::number`], and a number that is not whole or is negative.
     pub fn count(&self, name: &str) -> Result<usize> {
         let value = self.number(name)?;
         if value < 0.0 || value.fract() != 0.0 || value > u32::MAX.into() {
-            let problem = format!("{value} is not a whole number from 0 on");
+            let problem = format!("{value} is not a whole number of at least 0");
             return Err(wrong(&format!("setting '{name}'"), &problem));
         }
         Ok(value as usize)
     }
 
-    /// A setting that is a text.
+    /// A setting that is a string.
     ///
     /// # Errors
     /// There is no setting of this name, or it is a number.
@@ -283,7 +283,7 @@ impl Settings {
             SettingValue::Text(text) => Ok(text),
             SettingValue::Number(value) => Err(wrong(
                 &format!("setting '{name}'"),
-                &format!("{value} is not a text"),
+                &format!("{value} is not a string"),
             )),
         }
     }

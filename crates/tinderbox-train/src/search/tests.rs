@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// A bowl with its bottom at x = 1 and depth that shows better with more budget.
+/// A bowl with its minimum at x = 1, and noise that shrinks with the budget.
 fn bowl(trial: &Trial<'_>) -> Result<f64, StepError> {
     let distance = trial.settings.number("x")?.ln().powi(2);
     Ok(distance + 0.01 * trial.seed.rng().normal() / trial.budget as f64)
@@ -15,8 +15,8 @@ fn space() -> Space {
 
 const HALVING: SearchStrategy = SearchStrategy::SuccessiveHalving {
     trials: 27,
-    least: 1,
-    most: 9,
+    min_budget: 1,
+    max_budget: 9,
     factor: 3,
 };
 
@@ -25,7 +25,7 @@ fn halving_gives_more_to_fewer() {
     let report = Search::new(HALVING).run(&space(), bowl).unwrap();
     let of = |budget| report.records.iter().filter(|r| r.budget == budget).count();
     assert_eq!((of(1), of(3), of(9), report.records.len()), (27, 9, 3, 39));
-    // Those that go on are the best of their round.
+    // Those that continue are the best of their round.
     let worst = |budget| {
         let scores = report
             .records
@@ -39,7 +39,7 @@ fn halving_gives_more_to_fewer() {
     assert_eq!(report.ranking().len(), 27);
 }
 
-/// Measured times aside, a result is a pure function of space, strategy and seed.
+/// Except for measured times, a result is a pure function of space, strategy and seed.
 #[test]
 fn threads_change_nothing() {
     let results = [1, 2, 7].map(|threads| {
@@ -150,8 +150,8 @@ fn kept(folder: &std::path::Path) -> Search {
         data: "bowl".into(),
         ..Search::new(SearchStrategy::SuccessiveHalving {
             trials: 6,
-            least: 1,
-            most: 9,
+            min_budget: 1,
+            max_budget: 9,
             factor: 3,
         })
     }
@@ -185,7 +185,7 @@ fn a_search_killed_at_any_byte_ends_as_if_it_never_was() {
             whole,
             "{end}"
         );
-        // The first line says what is searched, every other one saves a run.
+        // The first line describes the search, every other line is a run.
         let missing = runs - lines.saturating_sub(1);
         assert_eq!(trained.into_inner(), missing, "{end}");
         let lines = std::fs::read(&file).unwrap();
@@ -267,7 +267,7 @@ fn a_search_that_is_stopped_says_what_it_has_and_is_resumed() {
     let stop = search.stop.clone();
     let error = search.run(&space(), |trial| {
         if trial.number == 2 {
-            stop.stop(); // in the fifth run, which may be half a training
+            stop.stop(); // in the fifth run, which may be an incomplete training run
         }
         bowl(trial)
     });
@@ -297,10 +297,10 @@ fn a_search_in_which_all_fails_says_why() {
 
 #[test]
 fn counts_that_make_no_search_are_refused() {
-    let halving = |trials, least, most, factor| SearchStrategy::SuccessiveHalving {
+    let halving = |trials, min_budget, max_budget, factor| SearchStrategy::SuccessiveHalving {
         trials,
-        least,
-        most,
+        min_budget,
+        max_budget,
         factor,
     };
     let strategies = [
@@ -354,11 +354,11 @@ fn reports_are_tables_files_and_figures() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]
-    fn budgets_end_at_the_most(trials in 1usize..40, least in 1usize..5, rounds in 0u32..4, factor in 2usize..5) {
-        let most = least * factor.pow(rounds);
-        let strategy = SearchStrategy::SuccessiveHalving { trials, least, most, factor };
+    fn budgets_end_at_the_most(trials in 1usize..40, min_budget in 1usize..5, rounds in 0u32..4, factor in 2usize..5) {
+        let max_budget = min_budget * factor.pow(rounds);
+        let strategy = SearchStrategy::SuccessiveHalving { trials, min_budget, max_budget, factor };
         let report = Search::new(strategy).run(&space(), bowl).unwrap();
-        prop_assert_eq!(report.best().budget, most);
+        prop_assert_eq!(report.best().budget, max_budget);
         prop_assert_eq!(report.ranking().len(), trials);
     }
 }

@@ -113,7 +113,7 @@ fn read_pytorch(path: &Path, expected: &Shapes) -> Result<Tensors> {
         )
     };
     let tensors = |store: PytorchStore| -> Result<Tensors> {
-        // Ours have the numbers that PyTorch's have, with the same gaps.
+        // Our indices are those of PyTorch, with the same gaps.
         let mut store = store.map_indices_contiguous(false);
         let all = store.get_all_tensors();
         Ok(all.map_err(|error| unreadable(&error))?.clone())

@@ -179,7 +179,7 @@ impl Examples for Squares {
     }
 }
 
-/// What turns the outputs of the detector into pixels and names.
+/// The part of the bundle that converts the outputs of the detector to pixels and names.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Labels {
     side: usize,

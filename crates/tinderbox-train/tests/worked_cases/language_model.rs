@@ -117,7 +117,7 @@ impl Streams {
         (self.streams[0].len() - 1) / self.time
     }
 
-    /// `abacabac…`: after an `a` only the token before it tells what comes. Batches of one token
+    /// `abacabac…`: after an `a` only the token before it determines the next one. Batches of one token
     /// have it only in the carried state.
     fn new(length: usize) -> Self {
         let stream = |start: usize| (0..length).map(|i| [0, 1, 0, 2][(start + i) % 4]).collect();
@@ -132,7 +132,7 @@ impl Streams {
 struct StopAfter(usize, StopFlag);
 
 impl<M> Callback<M> for StopAfter {
-    fn on_step_end(&mut self, info: &StepInfo) -> Result<(), StepError> {
+    fn on_step_end(&mut self, info: &StepInfo<M>) -> Result<(), StepError> {
         if info.step == self.0 {
             self.1.stop();
         }

@@ -2,6 +2,7 @@
 //! predictions from the reopened bundle.
 
 mod detection;
+mod generator;
 mod language_model;
 mod translation;
 

@@ -193,7 +193,7 @@ fn padding_counts_nowhere() {
     let last = fitted.history.last().unwrap();
     assert_eq!(last.get("train_token_accuracy"), Some(1.0), "{last:?}");
 
-    // What stands in the padding, and how sentences are batched, changes neither loss nor metric.
+    // The content of the padding, and how sentences are batched, changes neither loss nor metric.
     let measured = |padding, batch_size| {
         let data = Loader::new(Corpus::new(padding), batch_size).unwrap();
         let mut accuracy = TokenAccuracy::default();

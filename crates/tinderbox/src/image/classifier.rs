@@ -12,10 +12,10 @@ use tinderbox_train::Bundle;
 
 use super::ImageError;
 
-/// Pictures that go through the model together.
+/// Images in a batch.
 const PICTURES: usize = 32;
 
-/// The description of a trained image classifier: its model, and how a picture file becomes its input.
+/// The description of a trained image classifier: its model, and how an image file becomes its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImageClassifierConfig {
@@ -25,11 +25,11 @@ pub struct ImageClassifierConfig {
     pub config: ImageConfig,
     /// The names of the classes, in the order of the model's outputs.
     pub classes: Vec<String>,
-    /// The transforms of a picture that has the shape `input`: those of training without the random ones
+    /// The transforms of an image that has the shape `input`: those of training without the random ones
     /// (see [`Transform::is_random`]).
     pub transforms: Vec<Transform>,
-    /// Channels, height and width of a picture before the transforms; picture files are brought to
-    /// it as [`read_image`](tinderbox_data::images::read_image) says.
+    /// Channels, height and width of an image before the transforms; image files are converted to
+    /// it as by [`read_image`](tinderbox_data::images::read_image).
     pub input: [usize; 3],
     /// Red, green and blue behind transparent pixels.
     #[serde(default = "white")]
@@ -41,14 +41,14 @@ fn white() -> [u8; 3] {
 }
 
 impl ImageClassifierConfig {
-    /// The name under which bundles have it.
+    /// The name of the model in bundles.
     pub const NAME: &'static str = "image_classifier";
 
     /// Checks that classes, transforms and input fit the model.
     ///
     /// # Errors
     /// Another number of classes than the model has outputs, a random transform, transforms that do
-    /// not fit the input, pictures of another shape than the model takes.
+    /// not fit the input, images of another shape than the model takes.
     pub fn check(&self, model: &ImageModel) -> Result<(), ImageError> {
         if model.outputs() != self.classes.len() {
             return Err(ImageError::Classes {
@@ -85,7 +85,7 @@ impl ImageClassifierConfig {
         Ok(Bundle::save(folder, Self::NAME, self, model)?)
     }
 
-    /// Pictures of the shape `input` as they go into the model.
+    /// Images of the shape `input` as they go into the model.
     fn images(&self, pixels: Vec<u8>) -> Result<Images, ImageError> {
         let count = pixels.len() / self.input.iter().product::<usize>().max(1);
         // Their classes are to be predicted.
@@ -95,9 +95,9 @@ impl ImageClassifierConfig {
     }
 }
 
-/// A trained classifier with its weights: probabilities for picture files.
+/// A trained classifier with its weights: probabilities for image files.
 ///
-/// It needs nothing but the folder of the bundle.
+/// It needs only the folder of the bundle.
 #[derive(Debug)]
 pub struct ImageClassifier {
     config: ImageClassifierConfig,
@@ -109,7 +109,7 @@ impl ImageClassifier {
     /// The classifier of a bundle folder.
     ///
     /// # Errors
-    /// A folder that is no bundle, one of another kind of model, damaged files, files that do not
+    /// A folder that is not a bundle, one of another kind of model, damaged files, files that do not
     /// belong together.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, ImageError> {
         let bundle = Bundle::open(folder.as_ref())?;
@@ -149,7 +149,7 @@ impl ImageClassifier {
         self.config.save(folder, &self.model)
     }
 
-    /// The description of the model, and of what a picture goes through before it.
+    /// The description of the model and of the preprocessing.
     pub fn config(&self) -> &ImageClassifierConfig {
         &self.config
     }
@@ -159,11 +159,11 @@ impl ImageClassifier {
         &self.model
     }
 
-    /// For each picture file the probability of each class, in the order of
+    /// For each image file the probability of each class, in the order of
     /// [`ImageClassifierConfig::classes`].
     ///
     /// # Errors
-    /// A picture that cannot be read, with its name; see [`read_image_on`].
+    /// An image that cannot be read, with its name; see [`read_image_on`].
     pub fn predict<P: AsRef<Path>>(
         &self,
         files: impl IntoIterator<Item = P>,

@@ -10,7 +10,7 @@ use tinderbox_train::{TrainError, WeightsReport};
 use crate::DeviceError;
 
 /// What to do without a copy of CIFAR-10 that can be read.
-const CIFAR_ADVICE: &str = "CIFAR-10: the copy of the catalog holds lossless WebP pictures, which are not \
+const CIFAR_ADVICE: &str = "CIFAR-10: the copy of the catalog holds lossless WebP images, which are not \
     unpacked here. Get the binary version (cifar-10-binary.tar.gz) from \
     https://www.cs.toronto.edu/~kriz/cifar.html, unpack it, and give the folder that holds \
     data_batch_1.bin to test_batch.bin instead of the name";
@@ -41,7 +41,7 @@ pub enum ImageError {
     },
     /// Weights to start from that are those of another model.
     #[error(
-        "weights {} are not of this model: {report}; only those of the last layer, {head}, may differ", path.display()
+        "weights {} do not fit this model: {report}; only those of the last layer, {head}, may differ", path.display()
     )]
     OtherWeights {
         /// The file.
@@ -63,7 +63,7 @@ pub enum ImageError {
         /// The share.
         share: f64,
     },
-    /// Statistics of other channels.
+    /// Statistics for another number of channels.
     #[error(
         "the mean and deviation of ImageNet are for images of 3 channels, these have {channels}; \
          normalize with the statistics of the training images instead"
@@ -72,12 +72,12 @@ pub enum ImageError {
         /// The channels of the images.
         channels: usize,
     },
-    /// A metric that no epoch has.
+    /// A metric that was not measured.
     #[error("no metric is called '{name}'; there are: {}", available.join(", "))]
     NoMetric {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The metrics there are.
+        /// The available metrics.
         available: Vec<String>,
     },
     /// Neither a data set nor a folder.
@@ -88,7 +88,7 @@ pub enum ImageError {
         /// The error about the data set, with the nearest name.
         source: Box<DataError>,
     },
-    /// Two folders of one meaning.
+    /// Two folders with the same meaning.
     #[error("{} and {} are both there; rename one", first.display(), second.display())]
     TwoFolders {
         /// A folder.
@@ -96,16 +96,16 @@ pub enum ImageError {
         /// The other.
         second: PathBuf,
     },
-    /// CIFAR-10, of which the catalog has no copy that can be read.
+    /// CIFAR-10, whose copy in the catalog cannot be read.
     #[error("{CIFAR_ADVICE}: {0}")]
     Cifar(#[source] DataError),
-    /// A picture, or the transforms.
+    /// An image, or the transforms.
     #[error(transparent)]
     Data(#[from] DataError),
     /// The configuration of the model.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// Pictures that the model does not take.
+    /// Images that the model does not take.
     #[error(transparent)]
     Shape(#[from] ShapeError),
     /// Training, or the bundle.
@@ -114,7 +114,7 @@ pub enum ImageError {
     /// The device.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// A figure.
+    /// A chart.
     #[error(transparent)]
     Plot(#[from] PlotError),
     /// A file that cannot be written.

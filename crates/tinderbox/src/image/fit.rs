@@ -11,10 +11,10 @@ use tinderbox_train::{
 
 use super::{ImageClassifierConfig, ImageError, Note, Training};
 
-/// Optimizer steps of a training run at least.
+/// The smallest number of optimizer steps of a training run.
 const STEPS: usize = 800;
 
-/// Epochs of a training run at least.
+/// The smallest number of epochs of a training run.
 const EPOCHS: usize = 10;
 
 /// More classes than this are measured by the share of images whose class is among the five most
@@ -22,7 +22,7 @@ const EPOCHS: usize = 10;
 const TOP_FIVE: usize = 10;
 
 impl Training {
-    /// What the bundle says about the model.
+    /// The description of the model in the bundle.
     pub(super) fn description(&self, test: &Images) -> Result<ImageClassifierConfig, ImageError> {
         let classes = test.classes().names().to_vec();
         let config = match &self.network {
@@ -99,7 +99,7 @@ impl Training {
         Ok(trainer.fit(model, &task, &loader, Some(&measured))?)
     }
 
-    /// Loads weights; only those of the last layer may be of another shape, and are then drawn anew.
+    /// Loads weights; only those of the last layer may be of another shape, and are then initialized.
     pub(super) fn start_from(
         &mut self,
         model: ImageModel,

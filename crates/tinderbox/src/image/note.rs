@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use tinderbox_train::WeightsReport;
 
-/// Something about a training run that its user should know and that is no error.
+/// Information about a training run that the user should know and that is not an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
@@ -11,10 +11,10 @@ pub enum Note {
     Weights {
         /// The file.
         path: PathBuf,
-        /// Which of them fit.
+        /// The names that fit.
         report: WeightsReport,
     },
-    /// Training begins.
+    /// Training starts.
     Start {
         /// The name of the model.
         model: String,

@@ -16,22 +16,22 @@ use super::{ImageError, at_most, hold_out};
 pub struct Parts {
     /// To train on.
     pub train: Images,
-    /// To choose the best epoch by, where the data set has such a part beside the test images.
+    /// To choose the best epoch by, where the data set has such a part besides the test images.
     pub valid: Option<Images>,
     /// To measure on.
     pub test: Images,
-    /// What the folders held besides images, one note for each folder that was read.
+    /// The contents of the folders besides images, one note for each folder that was read.
     pub notes: Vec<FolderNote>,
 }
 
-/// What a folder held besides the images that were read from it; its `Display` is a line for each point,
-/// and empty where there is nothing to say.
+/// The contents of a folder besides the images that were read from it; its `Display` is a line for each point,
+/// and empty if there is nothing to report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FolderNote {
     /// The folder.
     pub folder: PathBuf,
-    /// What it held.
+    /// Its other contents.
     pub report: FolderReport,
     /// Red, green and blue behind transparent pixels.
     pub background: [u8; 3],
@@ -48,7 +48,7 @@ impl Parts {
     /// and `test` (either of the two may be absent) with such classes.
     ///
     /// # Errors
-    /// An unknown name, no picture, pictures that cannot be decoded, classes that only a held-out part
+    /// An unknown name, no image, images that cannot be decoded, classes that only a held-out part
     /// has.
     pub fn read(source: &str, options: &FolderOptions, seed: Seed) -> Result<Self, ImageError> {
         if IMAGE_SETS.contains(&source) {
@@ -158,7 +158,7 @@ fn part_of(folder: &Path, names: &[&str]) -> Result<Option<PathBuf>, ImageError>
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().and_then(|name| name.to_str());
         let named = name.is_some_and(|name| names.contains(&name.to_lowercase().as_str()));
-        // A class of this name holds pictures, a part of a data set the folders of its classes.
+        // A class of this name holds images, a part of a data set the folders of its classes.
         if !named || !holds_folders(&path) {
             continue;
         }
@@ -200,15 +200,15 @@ impl FolderNote {
             let count = report.passed_over.len();
             let first = first.display();
             lines.push(format!(
-                "{count} files that are no pictures are skipped, the first is {first}"
+                "{count} files that are not images are skipped, the first is {first}"
             ));
         }
         if !report.empty.is_empty() {
             let names = report.empty.join(", ");
-            lines.push(format!("folders without a picture are no classes: {names}"));
+            lines.push(format!("folders without an image are not classes: {names}"));
         }
         if !report.missing.is_empty() {
-            lines.push(format!("no picture of {}", report.missing.join(", ")));
+            lines.push(format!("no image of {}", report.missing.join(", ")));
         }
         for (path, problem) in &report.damaged {
             lines.push(format!("{} is left out: {problem}", path.display()));
@@ -216,7 +216,7 @@ impl FolderNote {
         if report.transparent > 0 {
             let [red, green, blue] = self.background;
             lines.push(format!(
-                "{} pictures with transparent pixels are drawn on #{red:02x}{green:02x}{blue:02x}",
+                "{} images with transparent pixels are drawn on #{red:02x}{green:02x}{blue:02x}",
                 report.transparent
             ));
         }

@@ -7,14 +7,14 @@ use tinderbox_train::{Bundle, ConfusionMatrix, History, Run, prediction_grid};
 
 use super::{ImageClassifier, ImageError, Note, at_most};
 
-/// Pictures in the prediction grid, and in a row of it.
+/// Images in the prediction grid, and in a row of it.
 const SHOWN: (usize, usize) = (40, 10);
 
 /// A trained image classifier with its scores.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Trained {
-    /// The trained model, which predicts for images and picture files.
+    /// The trained model, which predicts for images and image files.
     pub classifier: ImageClassifier,
     /// The metrics of every epoch.
     pub history: History,
@@ -22,7 +22,7 @@ pub struct Trained {
     pub matrix: ConfusionMatrix,
     /// The loss on the test images, without label smoothing.
     pub test_loss: f64,
-    /// What was noted on the way.
+    /// The notes of the training run.
     pub notes: Vec<Note>,
     /// The run folder, if there is one.
     pub run: Option<Run>,

@@ -23,7 +23,7 @@ use crate::session::{Listener, Session, session_setters};
 /// use tinderbox::image::{Normalize, Training, hold_out};
 /// use tinderbox::prelude::*;
 ///
-/// // 8 x 8 grey pixels, dark or bright; a folder of pictures: see `Parts::read`.
+/// // 8 x 8 grey pixels, dark or bright; a folder of images: see `Parts::read`.
 /// let pixels = (0..200).flat_map(|image| [60 + image % 2 * 100 + image / 2 % 40; 64]);
 /// let classes = Classes::new((0..200).map(|image| image % 2).collect(), vec!["dark".into(), "bright".into()])?;
 /// let images = Images::new(pixels.map(|pixel| pixel as u8).collect(), [1, 8, 8], classes)?;
@@ -121,7 +121,7 @@ impl Training {
         self
     }
 
-    /// Red, green and blue behind transparent pixels of the picture files that the bundle predicts for;
+    /// Red, green and blue behind transparent pixels of the image files that the bundle predicts for;
     /// white by default.
     pub fn background(mut self, background: [u8; 3]) -> Self {
         self.background = background;

@@ -37,9 +37,9 @@ pub enum TabularError {
     /// A score that the model does not have.
     #[error("no score is called '{name}'; there are: {}", available.join(", "))]
     NoScore {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The scores there are.
+        /// The available scores.
         available: Vec<&'static str>,
     },
     /// No exact solution was computed.
@@ -67,7 +67,7 @@ pub enum TabularError {
     /// The bundle or the metrics.
     #[error(transparent)]
     Train(#[from] TrainError),
-    /// A figure of the report.
+    /// A chart of the report.
     #[error(transparent)]
     Plot(#[from] PlotError),
     /// The device.

@@ -14,10 +14,10 @@ use super::{
     exact_linear, solve_linear,
 };
 
-/// Rows that are validated on together.
+/// Rows in a validation batch.
 const EVALUATED: usize = 1024;
 
-/// A training run whose rows have become numbers.
+/// A training run on transformed rows.
 pub(super) struct Fit {
     training: Training,
     features: Features,
@@ -27,7 +27,7 @@ pub(super) struct Fit {
     device: Device,
 }
 
-/// What training left: the kept model and the run it comes from.
+/// The result of training: the kept model and its run.
 struct Kept {
     fitted: Fitted<TableNetwork>,
     network: TableNetwork,
@@ -35,7 +35,7 @@ struct Kept {
 }
 
 impl Fit {
-    /// Fits the features on the first frame. `rows` says what the rows of the frames are called in
+    /// Fits the features on the first frame. `rows` maps the rows of the frames to the row numbers in
     /// errors.
     pub fn new(
         mut training: Training,

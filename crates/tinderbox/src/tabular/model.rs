@@ -13,7 +13,7 @@ use super::TabularError;
 const LINEAR: &str = "linear_regression";
 const MLP: &str = "tabular_mlp";
 
-/// Which model predicts from a table, and its shape.
+/// The configuration of a model for tables.
 #[derive(Clone, Debug, PartialEq)]
 pub enum TableConfig {
     /// One layer: a weight for each feature.
@@ -79,10 +79,10 @@ impl TableConfig {
         }
     }
 
-    /// The model with its first weights: a pure function of (config, seed), equal on every backend.
+    /// The model with its initial weights: a pure function of (config, seed), equal on every backend.
     ///
     /// # Errors
-    /// Sizes that no model can have.
+    /// Invalid sizes.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<TableNetwork, TabularError> {
         Ok(match self {
             Self::Linear(config) => TableNetwork::Linear(config.init(seed, device)?),

@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// Something about a training run that its user should know and that is no error.
+/// Information about a training run that the user should know and that is not an error.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Note {
@@ -8,12 +8,12 @@ pub enum Note {
     LeftOut {
         /// The column.
         column: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
     /// Rows without a target were left out.
     NoTarget {
-        /// How many.
+        /// The number of rows.
         rows: usize,
     },
     /// A class has too few rows to be validated on: all of them are trained on.

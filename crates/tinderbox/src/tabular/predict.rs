@@ -13,14 +13,14 @@ use tinderbox_train::Bundle;
 use super::model::outputs;
 use super::{TableConfig, TableNetwork, TabularError};
 
-/// The largest number of rows that go through the model together.
+/// The largest number of rows in a batch.
 const ROWS: usize = 4096;
 /// The largest number of features of those rows.
 const NUMBERS: usize = 1 << 22;
 
 /// A trained model of a table with its features: predicts for frames with the columns of the table.
 ///
-/// The folder of the bundle is all that it needs.
+/// It needs only the folder of the bundle.
 #[derive(Debug)]
 pub struct Predictor {
     features: Features,
@@ -28,7 +28,7 @@ pub struct Predictor {
     device: Device,
 }
 
-/// What is predicted for the rows of a frame.
+/// The predictions for the rows of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Predicted {
     /// Numbers in the units of the table, one column for each target.
@@ -46,7 +46,7 @@ impl Predicted {
     }
 }
 
-/// What was written by [`Predictor::predict_csv`].
+/// The result of [`Predictor::predict_csv`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Written {
@@ -69,7 +69,7 @@ impl Written {
 }
 
 impl Predictor {
-    /// A model and the features that its inputs go through.
+    /// A model and the features that transform its inputs.
     ///
     /// # Errors
     /// Features of another width than the model takes, or another number of targets or classes.
@@ -90,8 +90,8 @@ impl Predictor {
     /// The model of a bundle folder.
     ///
     /// # Errors
-    /// A folder that is no bundle, a bundle of another version, damaged files, files that do not
-    /// belong together, a model that is none of a table.
+    /// A folder that is not a bundle, a bundle of another version, damaged files, files that do not
+    /// belong together, a model that is not for tables.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TabularError> {
         let bundle = Bundle::open(folder.as_ref())?;
         let predictor = Self {
@@ -167,7 +167,7 @@ impl Predictor {
             .transform_parts(frame, |features: Values| each(self.of(&features)?))
     }
 
-    /// Predictions for rows that went through the features already.
+    /// Predictions for transformed rows.
     ///
     /// # Errors
     /// Rows of another width.
@@ -177,7 +177,7 @@ impl Predictor {
 
     /// The outputs of the model for these rows: transformed targets, or a logit for each class.
     pub(super) fn raw(&self, features: &Values) -> Result<Values, TabularError> {
-        // Many one-hot categories make wide rows: fewer of them go through the model together.
+        // Many one-hot categories make wide rows: fewer of them are in a batch.
         let together = (NUMBERS / features.width()).clamp(1, ROWS);
         let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
         for start in (0..features.rows()).step_by(together) {

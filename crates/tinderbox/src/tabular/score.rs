@@ -19,7 +19,7 @@ impl Scores {
         found.map(|&(_, value)| value)
     }
 
-    /// The scores of a model on rows that went through its features; none without targets.
+    /// The scores of a model on transformed rows; none without targets.
     ///
     /// # Errors
     /// Rows of another width than the model takes.
@@ -68,7 +68,7 @@ fn accuracy(scores: &Values, truth: &Classes) -> f64 {
 ///
 /// Numbers are solved by least squares in their transformed form and scored in the units of the
 /// table. Classes are solved by least squares on one indicator for each class (linear discrimination); only
-/// their accuracy is returned, as the indicators are no probabilities.
+/// their accuracy is returned, as the indicators are not probabilities.
 ///
 /// Returns one [`Scores`] for each of `tables`.
 ///

@@ -22,7 +22,7 @@ const MOST_A_PASS: f64 = 1e7;
 const ROUNDS: usize = 10;
 const ITERATIONS: usize = 50;
 
-/// The last round is the first one that lowers the loss by less than this part of it.
+/// The solver stops after a round that lowers the loss by less than this fraction.
 const ENOUGH: f64 = 1e-5;
 
 /// The linear model that fits these rows best, computed without gradient descent.

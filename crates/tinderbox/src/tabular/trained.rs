@@ -20,12 +20,12 @@ pub struct Trained {
     pub train_scores: Scores,
     /// Scores on the validation rows.
     pub valid_scores: Scores,
-    /// Scores of the exact linear solution on the training and the validation rows, where computing it
-    /// takes less than minutes.
+    /// Scores of the exact linear solution on the training and the validation rows, unless computing it
+    /// would take minutes.
     pub exact: Option<[Scores; 2]>,
     /// Number of training and of validation rows.
     pub rows: [usize; 2],
-    /// What was noted on the way.
+    /// The notes of the training run.
     pub notes: Vec<Note>,
     /// The run folder, if there is one.
     pub run: Option<Run>,
@@ -102,10 +102,10 @@ impl Trained {
     }
 }
 
-/// Scores of several models or sets of rows; its `Display` is a table, a line each.
+/// Scores of several models or sets of rows; its `Display` is a table, one line each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ScoreTable {
-    /// What the scores are of: `training`, `validation`, `validation, exact linear`, ….
+    /// The rows or the model of the scores: `training`, `validation`, `validation, exact linear`, ….
     pub lines: Vec<(&'static str, Scores)>,
 }
 

@@ -9,7 +9,7 @@ use super::fit::Fit;
 use super::{Note, TableConfig, TableNetwork, TabularError, Trained};
 use crate::session::{Change, Listener, Session, session_setters};
 
-/// Which model is trained.
+/// The model to train.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Model {
     /// One layer: a weight for each feature. It is solved exactly as well, unless a number of epochs is
@@ -55,10 +55,10 @@ pub struct Training {
     pub(super) notes: Vec<Note>,
 }
 
-/// Optimizer steps of a training run at least: a number of epochs would be too short for a small table.
+/// The smallest number of optimizer steps: a number of epochs would be too short for a small table.
 const STEPS: usize = 3_000;
 
-/// Epochs of a training run at least, for large tables.
+/// The smallest number of epochs, for large tables.
 const EPOCHS: usize = 20;
 
 /// Dropout of an MLP.
@@ -80,7 +80,7 @@ impl Training {
         }
     }
 
-    /// Which model is trained; linear by default.
+    /// The model to train; linear by default.
     pub fn model(mut self, model: Model) -> Self {
         self.model = model;
         self
@@ -242,7 +242,7 @@ impl Training {
         }
     }
 
-    /// How long and with which steps a model is trained on this many rows.
+    /// The length and the optimizer steps of training on this many rows.
     pub(super) fn plan(&mut self, rows: usize) -> Plan {
         let session = &self.session;
         let batch_size = session.batch_size.unwrap_or((rows / 64).clamp(16, 1024));
@@ -287,7 +287,7 @@ impl Training {
     }
 }
 
-/// How long and with which steps a model of a table is trained.
+/// The length and the optimizer steps of training.
 pub(super) struct Plan {
     pub config: TrainConfig,
     pub batch_size: usize,

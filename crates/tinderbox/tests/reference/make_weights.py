@@ -50,7 +50,7 @@ for _ in range(5):
 state = model.state_dict()
 save_file(state, HERE / "lenet.safetensors")
 torch.save(state, HERE / "lenet.pt")
-# As a training with DataParallel and half precision keeps it, among other things.
+# A checkpoint of a training run with DataParallel and half precision.
 half = OrderedDict((f"module.{name}", tensor.half() if tensor.is_floating_point() else tensor)
                    for name, tensor in state.items())
 checkpoint = {"epoch": 5, "arch": "lenet", "optimizer": optimizer.state_dict(), "state_dict": half}

@@ -129,7 +129,7 @@ fn linear_models_of_tables_that_ship() {
 }
 
 #[test]
-fn classes_that_overlap_are_told_apart_as_by_a_converged_logistic_regression() {
+fn classes_that_overlap_are_classified_as_by_a_converged_logistic_regression() {
     let (a, b, noise) = (normals(4, 400), normals(5, 400), normals(6, 400));
     let right = |row: usize| 1.5 * a[row] - b[row] + 0.5 + 2.0 * noise[row] > 0.0;
     let y: Vec<&str> = (0..400)
@@ -191,7 +191,7 @@ fn newton(rows: impl Iterator<Item = ([f64; 3], bool)>) -> [f64; 3] {
 }
 
 #[test]
-fn classes_of_tables_that_ship_are_told_apart() {
+fn classes_of_tables_that_ship_are_classified() {
     for (set, target) in [("iris", "species"), ("penguins", "species")] {
         let file = fetch(set).unwrap().join(format!("{set}.csv"));
         let frame = read(file).unwrap().collect().unwrap();
@@ -205,7 +205,7 @@ fn classes_of_tables_that_ship_are_told_apart() {
 }
 
 #[test]
-fn an_mlp_bends_where_a_line_cannot() {
+fn an_mlp_fits_a_curve_that_a_line_cannot() {
     let (x, noise) = (normals(7, 300), normals(8, 300));
     let y: Vec<f64> = (0..300)
         .map(|row| x[row].abs() + 0.1 * noise[row])
@@ -223,7 +223,7 @@ fn an_mlp_bends_where_a_line_cannot() {
 }
 
 #[test]
-fn a_number_of_epochs_comes_first() {
+fn a_set_number_of_epochs_is_kept() {
     let x = normals(1, 100);
     let y: Vec<f64> = x.iter().map(|x| 2.0 * x).collect();
     let frame = df!("x" => x, "y" => y).unwrap();
@@ -290,7 +290,7 @@ fn readme(frame: &DataFrame, out: &Path) -> Result<(f64, f64), Box<dyn std::erro
         .run(Run::create(out)?)
         .monitor(Monitor::min("valid_loss"))
         .fit(model, &Regression::default(), &train, Some(&valid))?;
-    let (best, _) = fitted.best.ok_or("a figure is watched")?;
+    let (best, _) = fitted.best.ok_or("a metric is monitored")?;
     let got = fitted.history.epochs[best - 1]
         .get("valid_rmse")
         .ok_or("it is measured")?;

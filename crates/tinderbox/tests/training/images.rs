@@ -1,4 +1,4 @@
-//! Training of image classifiers, end to end, on pictures made here.
+//! Training of image classifiers, end to end, on images made here.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use tinderbox::train::{TrainError, evaluate};
 
 use crate::StopAfter;
 
-/// Pictures of one of ten "digits": a bright square at a place of its own, on noise.
+/// Images of one of ten "digits": a bright square at a place of its own, on noise.
 fn digits(count: usize, side: usize, seed: u64) -> Images {
     let mut rng = Seed::new(seed).rng();
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
@@ -183,7 +183,7 @@ fn validation_images_choose_the_best_epoch() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_found_before_training() {
+fn settings_that_do_not_match_are_errors_before_training() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
     let (train, test) = (digits(32, 28, 1), digits(16, 28, 2));
@@ -245,7 +245,7 @@ fn training_starts_from_weights_whose_last_layer_has_other_classes() {
         .unwrap()
         .bundle()
         .join("model.safetensors");
-    // The same pictures, classified by their row only: two classes.
+    // The same images, classified by their row only: two classes.
     let two = digits(64, 28, 3);
     let labels = two.classes().labels().iter().map(|label| label / 5);
     let names = ["above", "below"].map(String::from).to_vec();
@@ -273,7 +273,7 @@ fn training_starts_from_weights_whose_last_layer_has_other_classes() {
         .unwrap_err();
     let text = error.to_string();
     assert!(
-        text.contains("model.safetensors") && text.contains("not of this model"),
+        text.contains("model.safetensors") && text.contains("do not fit this model"),
         "{text}"
     );
     let error = first
@@ -314,7 +314,7 @@ fn normalized_images_have_mean_0_and_deviation_1() {
     assert!(mean(|x| x).abs() < 1e-5 && (mean(|x| x * x) - 1.0).abs() < 1e-5);
 }
 
-/// Pictures of 16 x 16 of which the left, the right or the top half is bright, `each` of each class.
+/// Images of 16 x 16 of which the left, the right or the top half is bright, `each` of each class.
 fn write(folder: &Path, each: u64) {
     for (class, name) in ["left", "right", "top"].into_iter().enumerate() {
         std::fs::create_dir_all(folder.join(name)).unwrap();
@@ -331,7 +331,7 @@ fn write(folder: &Path, each: u64) {
 }
 
 #[test]
-fn a_folder_of_pictures_becomes_a_classifier_of_files() {
+fn a_folder_of_images_becomes_a_classifier_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     write(&data, 20);
@@ -343,10 +343,10 @@ fn a_folder_of_pictures_becomes_a_classifier_of_files() {
     let said = parts.notes[0].to_string();
     let lines: Vec<&str> = said.lines().collect();
     assert!(
-        lines[0].contains("1 files that are no pictures") && lines[0].ends_with("list.txt"),
+        lines[0].contains("1 files that are not images") && lines[0].ends_with("list.txt"),
         "{said}"
     );
-    assert!(lines[1].ends_with("no classes: later"), "{said}");
+    assert!(lines[1].ends_with("not classes: later"), "{said}");
 
     let trained = training("softmax_regression")
         .epochs(10)
@@ -368,18 +368,18 @@ fn a_folder_of_pictures_becomes_a_classifier_of_files() {
 }
 
 #[test]
-fn parts_have_the_names_that_people_give_them() {
+fn parts_have_the_usual_folder_names() {
     let options = FolderOptions::new(Colors::Gray);
     let read = |folder: &Path| Parts::folder(folder, &options, Seed::new(1));
     for (train, held_out) in [("train", "val"), ("Train", "VALIDATION"), ("train", "test")] {
         let folder = tempfile::tempdir().unwrap();
         write(&folder.path().join(train), 4);
         write(&folder.path().join(held_out), 2);
-        // A class without a picture in the held-out part.
+        // A class without an image in the held-out part.
         std::fs::remove_dir_all(folder.path().join(held_out).join("top")).unwrap();
         let parts = read(folder.path()).unwrap();
         assert_eq!((parts.train.len(), parts.test.len()), (12, 4), "{held_out}");
-        assert!(parts.valid.is_none() && parts.notes[1].to_string().ends_with("no picture of top"));
+        assert!(parts.valid.is_none() && parts.notes[1].to_string().ends_with("no image of top"));
         write(&folder.path().join("valid"), 1);
         write(&folder.path().join("testing"), 1);
         match held_out {

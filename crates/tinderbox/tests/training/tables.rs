@@ -97,7 +97,7 @@ fn penguins_are_classified_and_the_bundle_predicts_the_same() {
 }
 
 #[test]
-fn what_is_wrong_with_a_table_to_predict_is_said() {
+fn mistakes_in_a_table_to_predict_are_reported() {
     let folder = tempfile::tempdir().unwrap();
     let trained = penguins(folder.path(), Model::Linear);
     let table = read(fetch("penguins").unwrap().join("penguins.csv")).unwrap();
@@ -167,7 +167,7 @@ fn numbers_come_back_in_the_units_of_the_table() {
     assert_eq!(again, trained.predictor.predict(&frame).unwrap());
     let page = trained.report().unwrap().to_html();
     assert!(page.contains("Predicting sepal_length"), "{page}");
-    // The scores as they are printed: a line each.
+    // The scores as they are printed: one line each.
     let printed = trained.scores().to_string();
     let lines: Vec<&str> = printed.lines().collect();
     let rmse = trained.valid("rmse").unwrap();
@@ -240,7 +240,7 @@ fn classes() -> DataFrame {
 }
 
 #[test]
-fn what_a_user_should_know_becomes_notes() {
+fn information_for_the_user_becomes_notes() {
     use std::sync::{Arc, Mutex};
     let spec = "[target]\ncolumns = [\"class\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n\
                 [[column]]\nname = \"empty\"\nkind = \"numeric\"\nimpute = \"mean\"\n";
@@ -349,7 +349,7 @@ fn an_interrupted_run_resumes_to_the_same_model() {
 }
 
 #[test]
-fn settings_that_make_no_sense_are_refused() {
+fn invalid_settings_are_refused() {
     let frame = penguins_frame();
     let spec = FeatureSpec::infer(&frame, "species").unwrap();
     for share in [0.0, 1.0, f64::NAN] {

@@ -1,4 +1,4 @@
-//! Layers for sequences against PyTorch's: weights load strictly, and outputs and all gradients agree.
+//! Layers for sequences compared with PyTorch's: weights load strictly, and outputs and all gradients agree.
 //!
 //! The files are made by `reference/make_sequences.py`.
 

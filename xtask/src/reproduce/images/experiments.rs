@@ -36,7 +36,7 @@ const fn small(
     })
 }
 
-/// A network that takes a CPU a day and more.
+/// A network that takes a day or more on a CPU.
 const fn large(full: Settings, quick: Settings) -> Work {
     Work::Train(ImageTraining {
         full,

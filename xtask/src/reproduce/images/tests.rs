@@ -68,7 +68,7 @@ fn scratch_and_concise_agree() {
             );
             for name in ["train_accuracy", "valid_accuracy"] {
                 let (a, b) = (a.get(name).unwrap(), b.get(name).unwrap());
-                // An example on the border may fall to the other side.
+                // An example on the decision boundary may change its class.
                 assert!(
                     (a - b).abs() < 0.02,
                     "{concise}, epoch {epoch}, {name}: {a} {b}"

@@ -4,7 +4,7 @@ use super::*;
 
 const BOTH: [Sampling; 2] = [Sampling::Random, Sampling::Sequential];
 
-/// Token `i` of the text is `i`, so that a batch tells where it is from.
+/// Token `i` of the text is `i`, so that a batch shows its position in the text.
 fn loader(tokens: u32, steps: usize, batch_size: usize, sampling: Sampling) -> Result<TextLoader> {
     TextLoader::new((0..tokens).collect::<Vec<_>>(), steps, batch_size, sampling)
 }
@@ -106,7 +106,7 @@ fn evaluation_measures_every_row_once() {
 }
 
 #[test]
-fn what_makes_no_window_or_no_batch_is_refused() {
+fn settings_without_a_window_or_a_batch_are_refused() {
     let error = |tokens, steps, batch_size, sampling| {
         let loader = loader(tokens, steps, batch_size, sampling);
         loader.err().unwrap().to_string()

@@ -1,4 +1,4 @@
-//! What is wrong with a specification, before any data are seen.
+//! Checks of a specification that need no data.
 
 use super::{
     CategorySpec, ColumnSpec, CrossSpec, FeatureSpec, Impute, Step, TargetStep, Task, Unseen,

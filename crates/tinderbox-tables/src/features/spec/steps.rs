@@ -1,4 +1,4 @@
-//! What can be done to the values of a column.
+//! The steps for the values of a column.
 
 use serde::{Deserialize, Serialize};
 

@@ -94,7 +94,7 @@ impl Column<'_> {
         if known.is_some_and(|known| known.percent) && seen & NO_PERCENT != 0 {
             self.refuse::<()>(NO_PERCENT, |cell| {
                 format!(
-                    "\"{cell}\" has no percent sign, as the column had where the model was trained (3.5% is 0.035); write the sign, or state the column's type anew"
+                    "\"{cell}\" has no percent sign, as the column had where the model was trained (3.5% is 0.035); write the sign, or state the column's type again"
                 )
             })?;
         }
@@ -152,7 +152,7 @@ fn likely_decimal(seen: u64, semicolons: bool) -> char {
     }
 }
 
-/// What was chosen for numbers that can be read in two ways, with the reason.
+/// The choice for numbers that can be read in two ways, with the reason.
 fn choice(seen: u64, decimal: char, in_table: bool, semicolons: bool) -> Vec<String> {
     let comma = decimal == ',';
     let why = if in_table {

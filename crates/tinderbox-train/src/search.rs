@@ -22,7 +22,7 @@ use space::wrong;
 
 /// How many settings are tried, and how long.
 ///
-/// A *budget* is what a trial may spend, in a unit of the caller's: epochs, mostly.
+/// A *budget* is what a trial may spend, in a unit that the caller chooses, usually epochs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -30,34 +30,35 @@ pub enum SearchStrategy {
     /// All with the same budget (Bergstra and Bengio 2012, "Random Search for Hyper-Parameter
     /// Optimization").
     Random {
-        /// How many settings.
+        /// Number of settings.
         trials: usize,
-        /// What each may spend.
+        /// The budget of each.
         budget: usize,
     },
     /// Many with a small budget, then the best of them with `factor` times as much, and so on
     /// (Jamieson and Talwalkar 2016, "Non-stochastic Best Arm Identification"). A trial starts
-    /// anew with every budget, so that schedules and checkpoints need no thought.
+    /// from scratch with every budget, so that schedules and checkpoints need no special care.
     SuccessiveHalving {
-        /// How many settings begin.
+        /// Number of settings in the first round.
         trials: usize,
-        /// What each may spend in the first round.
-        least: usize,
-        /// What the last ones may spend.
-        most: usize,
-        /// By how much budgets grow from round to round; one in so many goes on. 3 is usual.
+        /// The budget of each in the first round.
+        min_budget: usize,
+        /// The budget of each in the last round.
+        max_budget: usize,
+        /// The factor by which budgets grow from round to round; the best 1 / factor of the settings
+        /// continue. 3 is usual.
         factor: usize,
     },
 }
 
-/// What a trial is told.
+/// The input of a trial.
 #[derive(Clone, Debug)]
 pub struct Trial<'a> {
     /// Which settings these are, counted from 0.
     pub number: usize,
-    /// What to train with.
+    /// The settings to train with.
     pub settings: &'a Settings,
-    /// How long to train.
+    /// The budget of the run.
     pub budget: usize,
     /// The seed of everything drawn. Run `k` of all settings has the same seed, so that settings are
     /// compared on the same draws.
@@ -80,7 +81,7 @@ pub struct Trial<'a> {
 pub struct Search {
     /// How many settings are tried, and how long.
     pub strategy: SearchStrategy,
-    /// Whether a small or a large score is good.
+    /// Whether a smaller or a larger score is better.
     pub mode: MonitorMode,
     /// Seed of the settings and of the trials.
     pub seed: Seed,
@@ -92,13 +93,13 @@ pub struct Search {
     /// Settings to try before those that are drawn: what an [`LrFinder`](crate::LrFinder) suggests,
     /// or what has been good so far.
     pub first: Vec<Settings>,
-    /// Where every run of a trial is written as soon as it has ended, a line of JSON each.
+    /// Where every run of a trial is written as soon as it has ended, one line of JSON each.
     pub file: Option<PathBuf>,
     /// Whether to take the runs of [`file`](Self::file) instead of training them again. The report is
-    /// that of a search that was never interrupted; more trials than before may be asked for.
+    /// that of a search that was never interrupted; more trials than before may be requested.
     pub resume: bool,
-    /// What the scores depend on beside settings, budget and seed: the name of the data and a digest,
-    /// for instance. A search is not resumed with another text.
+    /// What the scores depend on besides settings, budget and seed: the name of the data and a digest,
+    /// for instance. A search is resumed only with the same text.
     pub data: String,
     /// Ends the search when it is set: no further run begins, and one that ends after that does not
     /// count, because it may have been stopped by the same flag.
@@ -134,7 +135,7 @@ impl Search {
     where
         F: Fn(&Trial<'_>) -> Result<f64, StepError> + Sync,
     {
-        let (trials, mut budget, most, factor) = self.check(space)?;
+        let (trials, mut budget, max_budget, factor) = self.check(space)?;
         let log = Log::open(self, space)?;
         let drawn = (0..trials.saturating_sub(self.first.len()) as u64)
             .map(|number| space.draw(self.seed, number));
@@ -149,10 +150,10 @@ impl Search {
             let keep = (round.len() / factor).clamp(1, passed.max(1));
             alive = round[..keep].iter().map(|record| record.number).collect();
             records.extend(round);
-            if budget >= most || passed == 0 {
+            if budget >= max_budget || passed == 0 {
                 break;
             }
-            budget = budget.saturating_mul(factor).min(most);
+            budget = budget.saturating_mul(factor).min(max_budget);
         }
         if let Some(error) = records.iter().find_map(|record| record.error.as_ref())
             && records.iter().all(|record| record.score.is_none())
@@ -178,29 +179,29 @@ impl Search {
         if self.runs == 0 || self.threads == 0 {
             return Err(wrong("runs and threads", "each must be at least 1"));
         }
-        let (trials, least, most, factor) = match self.strategy {
+        let (trials, min_budget, max_budget, factor) = match self.strategy {
             SearchStrategy::Random { trials, budget } => (trials, budget, budget, 2),
             SearchStrategy::SuccessiveHalving {
                 trials,
-                least,
-                most,
+                min_budget,
+                max_budget,
                 factor,
-            } => (trials, least, most, factor),
+            } => (trials, min_budget, max_budget, factor),
         };
         if trials == 0 {
             return Err(wrong("trials", "try at least one"));
         }
-        if least == 0 || least > most {
-            let what = format!("budgets {least}..{most}");
-            return Err(wrong(&what, "give two from 1 on, the smaller first"));
+        if min_budget == 0 || min_budget > max_budget {
+            let what = format!("budgets {min_budget}..{max_budget}");
+            return Err(wrong(&what, "give two of at least 1, the smaller first"));
         }
         if factor < 2 {
             return Err(wrong("factor", "at least 2; 3 is usual"));
         }
-        Ok((trials.max(self.first.len()), least, most, factor))
+        Ok((trials.max(self.first.len()), min_budget, max_budget, factor))
     }
 
-    /// Every run of every trial that is left, on as many threads as there may be.
+    /// All remaining runs of all remaining trials, on at most the given number of threads.
     fn round<F>(
         &self,
         settings: &[Settings],
@@ -268,7 +269,7 @@ impl Search {
                     }
                     Ok(None) => return,
                     Err(error) => {
-                        // The others end after the runs under way.
+                        // The other threads end after their current runs.
                         next.store(jobs, Ordering::Relaxed);
                         if let Ok(mut failure) = failure.lock() {
                             *failure = Some(error);
@@ -303,7 +304,7 @@ impl Search {
                 number,
                 settings: settings[number].clone(),
                 budget,
-                // Settings that fail with one seed of several are not to be trusted.
+                // Settings that fail with one of several seeds are not reliable.
                 score: error.is_none().then(|| median(&scores)),
                 scores,
                 error,
@@ -315,7 +316,7 @@ impl Search {
     }
 }
 
-/// The runs of earlier rounds counted in.
+/// Adds the runs of earlier rounds.
 fn counted(mut error: TrainError, before: usize) -> TrainError {
     if let TrainError::SearchInterrupted { done, .. } = &mut error {
         *done += before;

@@ -1,4 +1,4 @@
-//! The metrics that a run goes by: the best epoch, early stopping, and metrics that are no numbers.
+//! The metrics that decide about a run: the best weights, early stopping, and metrics that are not finite.
 
 use std::path::Path;
 
@@ -8,21 +8,23 @@ use super::Fit;
 use super::keep::model_bytes;
 use crate::checkpoint::BestState;
 use crate::evaluate::first_not_finite;
-use crate::{EpochRecord, Result, StopReason, Task, TrainError};
+use crate::{EpochRecord, Interval, Result, StopReason, Task, TrainError};
 
 impl<M, O, B, T> Fit<'_, M, O, B, T>
 where
     M: Module,
     T: Task<M, B, Output = O>,
 {
-    /// Remembers the model if this epoch is the best so far.
+    /// Remembers the model if it is the best so far. A record without the metric does not count.
     pub(super) fn compare(&mut self, record: &EpochRecord, model: &M) -> Result<()> {
-        let Some(watch) = &self.trainer.monitor else {
+        let Some(monitor) = &self.setup.monitor else {
             return Ok(());
         };
-        let value = record.get(&watch.metric).unwrap_or(f64::NAN);
+        let Some(value) = record.get(&monitor.metric) else {
+            return Ok(());
+        };
         let best = self.best.as_ref().map(|(state, _)| state.value);
-        if watch.better(value, best) {
+        if monitor.better(value, best) {
             let state = BestState {
                 value,
                 epoch: record.epoch,
@@ -36,21 +38,20 @@ where
         Ok(())
     }
 
-    /// Refuses to go on if a metric that the run goes by was not finite in this epoch and never before.
+    /// Refuses to continue if the monitored metric, or that of the plateau, is not finite and never was.
     pub(super) fn check_metrics(&self, record: &EpochRecord, model: &M) -> Result<()> {
-        let watched = self.trainer.monitor.as_ref().map(|watch| &watch.metric);
-        let plateau = self.trainer.config.plateau.as_ref().map(|on| &on.metric);
+        let monitored = self.setup.monitor.as_ref().map(|monitor| &monitor.metric);
+        let plateau = self.setup.config.plateau.as_ref().map(|on| &on.metric);
         let known = |name: &str| self.history.series(name).iter().any(|(_, v)| v.is_finite());
-        let unknown = watched
+        let unknown = monitored
             .filter(|_| self.best.is_none())
             .or_else(|| plateau.filter(|name| !known(name)));
         let Some(metric) = unknown else {
             return Ok(());
         };
-        let value = record.get(metric).unwrap_or(f64::NAN);
-        if value.is_finite() {
+        let Some(value) = record.get(metric).filter(|value| !value.is_finite()) else {
             return Ok(());
-        }
+        };
         let place = match self.valid {
             Some(valid) if metric.starts_with("valid_") => {
                 Some(first_not_finite(model, self.task, valid, record.epoch)?)
@@ -66,13 +67,17 @@ where
     }
 
     pub(super) fn patience_over(&self) -> Option<StopReason> {
-        let watch = self.trainer.monitor.as_ref()?;
-        let patience = watch.patience?;
+        let monitor = self.setup.monitor.as_ref()?;
+        let patience = monitor.patience?;
         let (best, _) = self.best.as_ref()?;
-        (best.stale >= patience && self.epoch > 0).then(|| {
+        let unit = match self.setup.config.validate {
+            Interval::Epochs(1) => "epochs",
+            _ => "validations",
+        };
+        (best.stale >= patience).then(|| {
             StopReason::Early(format!(
-                "no better {} for {patience} epochs; the best was {} in epoch {}",
-                watch.metric, best.value, best.epoch
+                "no better {} for {patience} {unit}; the best was {} in epoch {}",
+                monitor.metric, best.value, best.epoch
             ))
         })
     }
