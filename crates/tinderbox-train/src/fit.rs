@@ -211,7 +211,11 @@ where
         }
         let epochs = self.setup.config.epochs_to_train();
         self.clock = Instant::now();
-        let mut end = self.patience_over().or_else(|| self.budget_over());
+        // A new run takes at least one step, however small its budget.
+        let mut end = match self.step {
+            0 => None,
+            _ => self.patience_over().or_else(|| self.budget_over()),
+        };
         while end.is_none() && self.epoch < epochs {
             end = self.train_epoch()?.or_else(|| self.budget_over());
             let more = end.is_none() && self.epoch < epochs;

@@ -8,6 +8,7 @@ use burn::tensor::Bytes;
 use tinderbox_nn::{ParameterKind, all_parameters, deep_copy};
 use tinderbox_optim::{Ema, load_state, save_state};
 
+use super::turns::Turns;
 use super::{Fit, at_epoch, identity};
 use crate::checkpoint::{self, Checkpoint, Header};
 use crate::state::{state_bytes, state_from_bytes};
@@ -112,6 +113,8 @@ where
             return Err(foreign(reason));
         }
         self.model = Some(load_model(self.model(), checkpoint.model, path)?);
+        // The loaded parameters have the ids of the checkpoint.
+        self.turns = Turns::new(self.task.turns(), self.model())?;
         let config = &self.setup.config;
         let groups = &config.groups;
         let (optimizer, _) = config.optimizer.build_with_groups(groups, self.model())?;
