@@ -59,6 +59,7 @@ mod step;
 mod task;
 mod tensorboard;
 mod trainer;
+mod translation;
 mod weights;
 
 pub use bundle::Bundle;
@@ -94,4 +95,5 @@ pub use tensorboard::EventWriter;
 pub use trainer::{
     Fitted, Interval, LossReduction, Monitor, MonitorMode, StopReason, TrainConfig, Trainer,
 };
+pub use translation::{Translation, TranslationError};
 pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};
