@@ -3,6 +3,7 @@
 //! [`TextModel`] is a language model with the tokenizer it was trained with. It is saved as one bundle,
 //! and generates text from it. [`TranslationModel`] is the same for a model that translates.
 
+mod pairs;
 mod translation;
 
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use tinderbox_models::{Decoding, DecodingError, LanguageModel, LanguageModelConf
 use tinderbox_nn::LanguageNetwork;
 use tinderbox_train::{Bundle, TrainError, TranslationError};
 
-pub use translation::{AttentionMap, PairTokenizers, Translated, TranslationModel};
+pub use pairs::PairTokenizers;
+pub use translation::{AttentionMap, Translated, TranslationModel};
 
 /// A language model with the tokenizer it was trained with.
 #[derive(Debug)]
