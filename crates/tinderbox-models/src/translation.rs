@@ -88,8 +88,8 @@ impl TranslationConfig {
 
     /// The model with its initial weights: a pure function of (config, seed).
     ///
-    /// As in the course, weights of linear layers and GRUs are Xavier-uniform, embeddings are from
-    /// N(0, 1), and the rest is as in PyTorch.
+    /// Embeddings are from N(0, 1). GRUs and the output layer are Xavier-uniform, as in the course;
+    /// attention and the blocks of the Transformer are as PyTorch has them (the course: Xavier-uniform).
     ///
     /// # Errors
     /// A size of 0, a dropout outside `[0, 1)`, heads that do not divide the size.
