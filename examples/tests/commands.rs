@@ -1,5 +1,8 @@
 //! `tabular` and `predict` as a user starts them, and their errors.
 
+#[path = "commands/translation.rs"]
+mod translation;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -49,6 +49,11 @@ pub const fn reported(metric: &'static str, low: f64, median: f64, high: f64) ->
     }
 }
 
+/// The metric is printed; the course publishes no band for it.
+pub const fn unpublished(metric: &'static str) -> Band {
+    reported(metric, f64::NAN, f64::NAN, f64::NAN)
+}
+
 impl Band {
     /// Whether the band holds for this median; false for NaN.
     pub fn holds(&self, median: f64) -> bool {

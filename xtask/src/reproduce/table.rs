@@ -53,6 +53,9 @@ impl Table {
     }
 
     fn verdict(&self, row: &Row) -> &'static str {
+        if row.band.median.is_nan() {
+            return "no band published";
+        }
         match (&self.quick, row.band.holds(row.median), row.band.check) {
             (Some(_), ..) => "quick: no band applies",
             (None, true, _) => "inside",
@@ -75,9 +78,9 @@ impl Table {
             text += &format!(
                 "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 row.band.metric,
-                number(row.band.low),
-                number(row.band.median),
-                number(row.band.high),
+                published(row.band.low),
+                published(row.band.median),
+                published(row.band.high),
                 number(row.median),
                 number(lowest),
                 number(highest),
@@ -117,6 +120,14 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// A number of a band, which may not exist.
+fn published(value: f64) -> String {
+    match value.is_nan() {
+        true => "-".into(),
+        false => number(value),
+    }
+}
+
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -127,7 +138,7 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{band, reported};
+    use super::super::{band, reported, unpublished};
     use super::*;
 
     static LOSS: Band = band("loss", 0.4, 0.5, 0.6);
@@ -167,6 +178,19 @@ mod tests {
         );
         let text = table.to_markdown();
         assert!(text.contains("| OUTSIDE |") && text.contains("| outside, reported only |"));
+    }
+
+    #[test]
+    fn a_metric_without_a_published_band_is_printed() {
+        static BLEU: Band = unpublished("BLEU");
+        let rows = vec![Row::new(&BLEU, vec![0.25])];
+        let table = Table {
+            rows,
+            ..table(None)
+        };
+        assert!(table.failures().is_empty());
+        let line = "| BLEU | - | - | - | 0.2500 | 0.2500 | 0.2500 | no band published |";
+        assert!(table.to_markdown().contains(line));
     }
 
     #[test]
