@@ -4,6 +4,7 @@
 mod bahdanau;
 mod seq2seq;
 mod transformer;
+mod xavier;
 
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
@@ -88,8 +89,8 @@ impl TranslationConfig {
 
     /// The model with its initial weights: a pure function of (config, seed).
     ///
-    /// Embeddings are from N(0, 1). GRUs and the output layer are Xavier-uniform, as in the course;
-    /// attention and the blocks of the Transformer are as PyTorch has them (the course: Xavier-uniform).
+    /// As in the course, weights of linear layers, attention and GRUs are Xavier-uniform, embeddings are
+    /// from N(0, 1), and the rest is as in PyTorch.
     ///
     /// # Errors
     /// A size of 0, a dropout outside `[0, 1)`, heads that do not divide the size.

@@ -7,6 +7,7 @@ use tinderbox_nn::{Decoded, EncoderDecoder, Layer, Recurrent, RecurrentState};
 
 use super::TranslationConfig;
 use super::seq2seq::{Encoder, RecurrentSizes, uppermost};
+use super::xavier::xavier;
 use crate::ModelError;
 
 #[derive(Module, Debug)]
@@ -53,10 +54,11 @@ impl Bahdanau {
         let [reads, writes] = ["encoder", "decoder"].map(|name| seed.child(name));
         let units = sizes.hidden;
         let seed = writes.child("attention");
+        let attention = AdditiveAttention::new(units, units, units, sizes.dropout, seed, device);
         Ok(Self {
             encoder: Encoder::new(source, sizes, reads, device)?,
             decoder: Decoder {
-                attention: AdditiveAttention::new(units, units, units, sizes.dropout, seed, device),
+                attention: xavier(attention, seed, device),
                 embedding: sizes.embedding(target, writes, device),
                 rnn: sizes.rnn(sizes.embedding + units, writes, device)?,
                 dense: sizes.dense(target, writes, device),

@@ -130,6 +130,67 @@ fn weights_are_a_function_of_config_and_seed_and_a_record_gives_the_same_model()
     }
 }
 
+/// The largest number of each matrix.
+#[derive(Default)]
+struct Largest {
+    path: Vec<String>,
+    found: Vec<(String, f32)>,
+}
+
+impl ModuleVisitor for Largest {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let largest = param.val().abs().max().into_scalar();
+        self.found.push((self.path.join("."), largest));
+    }
+}
+
+#[test]
+fn weights_are_xavier_uniform_as_in_the_course() {
+    // The bound is the root of 6 by inputs and outputs; PyTorch counts the rows of all gates.
+    for (model, path, sum) in [
+        ("gru", "encoder.rnn.weight_ih_l0", 32 + 96),
+        ("gru", "decoder.dense.weight", 32 + 201),
+        ("bahdanau", "decoder.attention.W_q.weight", 32 + 32),
+        ("bahdanau", "decoder.attention.w_v.weight", 32 + 1),
+        (
+            "transformer",
+            "encoder.layers.1.self_attn.in_proj_weight",
+            32 + 32,
+        ),
+        (
+            "transformer",
+            "decoder.layers.0.multihead_attn.out_proj.weight",
+            32 + 32,
+        ),
+        ("transformer", "decoder.layers.1.linear2.weight", 64 + 32),
+        ("transformer", "output.weight", 32 + 201),
+    ] {
+        let config = TranslationConfig::by_name(model, TOKENS[0], TOKENS[1]).unwrap();
+        let mut largest = Largest::default();
+        config
+            .init(SEED, &Device::flex())
+            .unwrap()
+            .visit(&mut largest);
+        let found = largest.found.iter().find(|(name, _)| name == path);
+        let got = found
+            .unwrap_or_else(|| panic!("{path}: {:?}", largest.found))
+            .1;
+        let bound = (6.0 / sum as f32).sqrt();
+        assert!(
+            got <= bound && got > 0.8 * bound,
+            "{path}: {got} of {bound}"
+        );
+    }
+}
+
 #[test]
 fn step_by_step_is_the_whole_sequence() {
     let device = Device::flex();

@@ -8,6 +8,7 @@ use tinderbox_nn::{
     TransformerDecoder, TransformerEncoder, embedding, positional_encoding,
 };
 
+use super::xavier::xavier;
 use super::{TranslationConfig, refused};
 use crate::ModelError;
 
@@ -56,13 +57,14 @@ impl Transformer {
         let init = Init::new(seed, device, Initializer::XavierUniform { gain: 1.0 });
         let init = init.biases(Initializer::PYTORCH);
         let norm = sizes.norm_first;
-        let encoder = sizes.encoder(norm, seed.child("encoder"), device);
-        let decoder = sizes.decoder(norm, seed.child("decoder"), device);
+        let [reads, writes] = ["encoder", "decoder"].map(|name| seed.child(name));
+        let encoder = sizes.encoder(norm, reads, device).map_err(refused)?;
+        let decoder = sizes.decoder(norm, writes, device).map_err(refused)?;
         Ok(Self {
             source: tokens(vocabularies[0], "source"),
             target: tokens(vocabularies[1], "target"),
-            encoder: encoder.map_err(refused)?.activation_dropout(0.0),
-            decoder: decoder.map_err(refused)?.activation_dropout(0.0),
+            encoder: xavier(encoder.activation_dropout(0.0), reads, device),
+            decoder: xavier(decoder.activation_dropout(0.0), writes, device),
             output: init.linear("output", sizes.size, vocabularies[1]),
             dropout: Dropout::new(sizes.dropout),
             vocabularies,
