@@ -10,6 +10,7 @@ mod polynomial;
 mod schedules;
 mod scratch;
 mod sequences;
+mod sine;
 mod table;
 mod weight_decay;
 
@@ -19,7 +20,7 @@ use anyhow::{Result, bail};
 use examples::say;
 use tinderbox::prelude::*;
 
-use band::{Band, at_most, band, reported};
+use band::{Band, at_most, band, reported, unpublished};
 use experiment::{Experiment, SeedRun, Work};
 
 /// `cargo xtask reproduce [NAME…] [--all] [--quick] [--seeds N] [--resume] [--device D]`
@@ -59,6 +60,7 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         schedules::CURVES,
         images::EXPERIMENTS,
         schedules::TRAINING_RUNS,
+        sine::EXPERIMENTS,
         sequences::EXPERIMENTS,
     ]
     .into_iter()
@@ -129,6 +131,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 33);
+        assert_eq!(names.len(), 39);
     }
 }
