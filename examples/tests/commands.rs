@@ -1,4 +1,7 @@
-//! `tabular` and `predict` as a user starts them, and what they say when something is wrong.
+//! Programs as a user starts them, and what they say when something is wrong: here `tabular` and `predict`.
+
+#[path = "commands/sequences.rs"]
+mod sequences;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
