@@ -32,15 +32,12 @@ fn a_noisy_sine_is_learnt_one_step_ahead_and_drawn() {
     assert!(run.join("sequence.svg").is_file());
 }
 
-/// Trains a small model of characters on this text.
-fn language_model(text: &Path, out: &Path) -> Command {
+/// Trains a small model of characters on this text, in batches of this size and windows of so many steps.
+fn language_model(text: &Path, out: &Path, [batch_size, steps]: [&str; 2]) -> Command {
     let mut command = example("language_model");
-    command.args([
-        "--device", "flex", "--epochs", "2", "--hidden", "8", "--steps", "10",
-    ]);
-    command
-        .args(["--batch-size", "4", "--prefix", "the", "--data"])
-        .arg(text);
+    command.args(["--device", "flex", "--epochs", "2", "--hidden", "8"]);
+    command.args(["--batch-size", batch_size, "--steps", steps]);
+    command.args(["--prefix", "the", "--data"]).arg(text);
     command.arg("--out").arg(out);
     command
 }
@@ -50,7 +47,7 @@ fn a_text_is_continued_and_what_cannot_be_is_told() {
     let folder = Folder::new();
     let text = folder.write("text.txt", &"the time traveller came back\n".repeat(40));
     let run = folder.join("run");
-    let printed = works(&mut language_model(&text, &run));
+    let printed = works(&mut language_model(&text, &run, ["4", "10"]));
     assert!(printed.contains("held out"), "{printed}");
     let generate = |options: &[&str]| {
         let mut command = example("generate");
@@ -98,34 +95,33 @@ fn a_text_is_continued_and_what_cannot_be_is_told() {
 fn a_text_that_makes_no_batches_is_told() {
     let folder = Folder::new();
     let run = folder.join("run");
-    let fails_with = |text: &[u8], options: &[&str], parts: &[&str]| {
+    let fails_with = |text: &[u8], sizes: [&str; 2], parts: &[&str]| {
         let file = folder.join("text.txt");
         std::fs::write(&file, text).unwrap();
-        let mut command = language_model(&file, &run);
-        fails(command.args(options), parts);
+        fails(&mut language_model(&file, &run, sizes), parts);
         assert!(!run.join("bundle").exists());
     };
-    fails_with(b"", &[], &["text.txt: the file holds no text"]);
+    fails_with(b"", ["4", "10"], &["text.txt: the file holds no text"]);
     fails_with(
         b"caf\xe9 noir",
-        &[],
+        ["4", "10"],
         &["text.txt: byte 3 (0xe9) is not valid UTF-8", "iconv"],
     );
     fails_with(
         b"too short",
-        &[],
+        ["4", "10"],
         &["too few for a window of 10", "use a longer text"],
     );
     let text = "the time traveller came back\n".repeat(10);
-    fails_with(text.as_bytes(), &["--steps", "0"], &["windows of 0 tokens"]);
+    fails_with(text.as_bytes(), ["4", "0"], &["windows of 0 tokens"]);
     fails_with(
         text.as_bytes(),
-        &["--batch-size", "500"],
+        ["500", "10"],
         &["batch size 500", "from 1 to 26"],
     );
     fails_with(
         text.as_bytes(),
-        &["--batch-size", "0"],
+        ["0", "10"],
         &["batch size 0", "from 1 to 26"],
     );
 }

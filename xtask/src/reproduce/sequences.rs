@@ -129,8 +129,9 @@ pub const EXPERIMENTS: &[Experiment] = &[
                 ..full("deep")
             },
             Settings {
+                hidden: 32,
                 learning_rate: 2.0,
-                ..quick("deep", 160)
+                ..quick("deep", 100)
             },
         ),
     },
@@ -139,7 +140,13 @@ pub const EXPERIMENTS: &[Experiment] = &[
         name: "bi-rnn",
         seeds: (3, 1),
         bands: &[band("train perplexity", 1.05, 1.1, 1.15), HELD_OUT],
-        work: concise(full("bidirectional"), quick("bidirectional", 160)),
+        work: concise(
+            full("bidirectional"),
+            Settings {
+                hidden: 32,
+                ..quick("bidirectional", 50)
+            },
+        ),
     },
 ];
 
