@@ -10,6 +10,7 @@ mod polynomial;
 mod schedules;
 mod scratch;
 mod sequences;
+mod sine;
 mod table;
 mod translation;
 mod weight_decay;
@@ -60,6 +61,7 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         schedules::CURVES,
         images::EXPERIMENTS,
         schedules::TRAINING_RUNS,
+        sine::EXPERIMENTS,
         sequences::EXPERIMENTS,
         translation::EXPERIMENTS,
     ]
@@ -131,6 +133,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 36);
+        assert_eq!(names.len(), 42);
     }
 }

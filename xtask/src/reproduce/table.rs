@@ -53,11 +53,9 @@ impl Table {
     }
 
     fn verdict(&self, row: &Row) -> &'static str {
-        if row.band.median.is_nan() {
-            return "no band published";
-        }
         match (&self.quick, row.band.holds(row.median), row.band.check) {
             (Some(_), ..) => "quick: no band applies",
+            _ if !row.band.is_published() => "not published",
             (None, true, _) => "inside",
             (None, false, Check::ReportOnly) => "outside, reported only",
             (None, false, _) => "OUTSIDE",
@@ -120,7 +118,7 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// A number of a band, which may not exist.
+/// A number of a band; none is NaN.
 fn published(value: f64) -> String {
     match value.is_nan() {
         true => "-".into(),
@@ -181,16 +179,20 @@ mod tests {
     }
 
     #[test]
-    fn a_metric_without_a_published_band_is_printed() {
-        static BLEU: Band = unpublished("BLEU");
-        let rows = vec![Row::new(&BLEU, vec![0.25])];
+    fn a_metric_that_was_not_published_is_only_printed() {
+        static HELD_OUT: Band = unpublished("held-out loss");
+        let rows = vec![Row::new(&HELD_OUT, vec![0.5])];
         let table = Table {
             rows,
             ..table(None)
         };
         assert!(table.failures().is_empty());
-        let line = "| BLEU | - | - | - | 0.2500 | 0.2500 | 0.2500 | no band published |";
-        assert!(table.to_markdown().contains(line));
+        let line = "| held-out loss | - | - | - | 0.5000 | 0.5000 | 0.5000 | not published |";
+        assert!(
+            table.to_markdown().contains(line),
+            "{}",
+            table.to_markdown()
+        );
     }
 
     #[test]
