@@ -85,7 +85,7 @@ fn main() -> Result<()> {
     let normalized = rules.normalize(&text);
     let tokens = rules.split(&normalized);
     let wanted = args.tokens.or(course.then_some(TOKENS));
-    let training = wanted.unwrap_or(tokens.len() / 10 * 9).min(tokens.len());
+    let training = wanted.unwrap_or(tokens.len() * 9 / 10).min(tokens.len());
     let vocab = Vocab::fit(
         tokens[..training].iter().copied(),
         &VocabConfig {

@@ -4,6 +4,7 @@
 
 pub mod lesson;
 pub mod output;
+pub mod pairs;
 #[cfg(feature = "tables")]
 pub mod read_args;
 pub mod vision;

@@ -1,4 +1,9 @@
-//! `tabular` and `predict` as a user starts them, and their errors.
+//! Programs as a user starts them, and what they say when something is wrong: here `tabular` and `predict`.
+
+#[path = "commands/sequences.rs"]
+mod sequences;
+#[path = "commands/translation.rs"]
+mod translation;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

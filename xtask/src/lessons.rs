@@ -9,7 +9,7 @@ use examples::say;
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and their source below `examples`.
-const LESSONS: [(&str, &str); 12] = [
+const LESSONS: [(&str, &str); 23] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
     ("linear_algebra", "lessons/linear_algebra.rs"),
@@ -24,6 +24,20 @@ const LESSONS: [(&str, &str); 12] = [
     ("dropout_demo", "lessons/dropout_demo.rs"),
     ("gradient_descent", "lessons/gradient_descent.rs"),
     ("batch_size", "lessons/batch_size.rs"),
+    ("text_preprocessing", "lessons/text_preprocessing.rs"),
+    ("text_batches", "lessons/text_batches.rs"),
+    ("rnn_from_scratch", "lessons/rnn_from_scratch.rs"),
+    (
+        "backpropagation_through_time",
+        "lessons/backpropagation_through_time.rs",
+    ),
+    ("gated_cells", "lessons/gated_cells.rs"),
+    ("encoder_decoder", "lessons/encoder_decoder.rs"),
+    ("attention_pooling", "lessons/attention_pooling.rs"),
+    ("attention_scores", "lessons/attention_scores.rs"),
+    ("multihead_attention", "lessons/multihead_attention.rs"),
+    ("self_attention", "lessons/self_attention.rs"),
+    ("transformer_blocks", "lessons/transformer_blocks.rs"),
     ("questions", "questions"),
 ];
 

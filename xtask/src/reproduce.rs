@@ -10,7 +10,9 @@ mod polynomial;
 mod schedules;
 mod scratch;
 mod sequences;
+mod sine;
 mod table;
+mod translation;
 mod weight_decay;
 
 use std::path::PathBuf;
@@ -19,7 +21,7 @@ use anyhow::{Result, bail};
 use examples::say;
 use tinderbox::prelude::*;
 
-use band::{Band, at_most, band, reported};
+use band::{Band, at_most, band, reported, unpublished};
 use experiment::{Experiment, SeedRun, Work};
 
 /// `cargo xtask reproduce [NAME…] [--all] [--quick] [--seeds N] [--resume] [--device D]`
@@ -59,7 +61,9 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         schedules::CURVES,
         images::EXPERIMENTS,
         schedules::TRAINING_RUNS,
+        sine::EXPERIMENTS,
         sequences::EXPERIMENTS,
+        translation::EXPERIMENTS,
     ]
     .into_iter()
     .flatten()
@@ -129,6 +133,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 33);
+        assert_eq!(names.len(), 42);
     }
 }

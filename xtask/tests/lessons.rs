@@ -1,10 +1,14 @@
 //! Every lesson runs on both CPU backends and prints the results of the course.
 #![recursion_limit = "256"]
 
+#[path = "lessons/attention.rs"]
+mod attention;
 #[path = "lessons/preliminaries.rs"]
 mod preliminaries;
 #[path = "lessons/regression.rs"]
 mod regression;
+#[path = "lessons/sequences.rs"]
+mod sequences;
 #[path = "lessons/students.rs"]
 mod students;
 
@@ -33,6 +37,17 @@ lessons! {
     "../../examples/lessons/overfitting.rs" overfitting,
     "../../examples/lessons/weight_decay.rs" weight_decay,
     "../../examples/lessons/dropout_demo.rs" dropout_demo,
+    "../../examples/lessons/text_preprocessing.rs" text_preprocessing,
+    "../../examples/lessons/text_batches.rs" text_batches,
+    "../../examples/lessons/rnn_from_scratch.rs" rnn_from_scratch,
+    "../../examples/lessons/backpropagation_through_time.rs" backpropagation_through_time,
+    "../../examples/lessons/gated_cells.rs" gated_cells,
+    "../../examples/lessons/encoder_decoder.rs" encoder_decoder,
+    "../../examples/lessons/attention_pooling.rs" attention_pooling,
+    "../../examples/lessons/attention_scores.rs" attention_scores,
+    "../../examples/lessons/multihead_attention.rs" multihead_attention,
+    "../../examples/lessons/self_attention.rs" self_attention,
+    "../../examples/lessons/transformer_blocks.rs" transformer_blocks,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,
     "../../examples/questions/learning_rate.rs" learning_rate,

@@ -1,5 +1,5 @@
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tinderbox_core::{WriteError, nearest};
 
@@ -202,6 +202,34 @@ pub enum DataError {
         /// What to do.
         advice: &'static str,
     },
+    /// Token ids of another size than was written.
+    #[error(
+        "{}: {found} bytes, but {expected} were written; the file was cut off or replaced: delete the folder {} and write the corpus again",
+        path.display(),
+        folder_of(path)
+    )]
+    CorpusSize {
+        /// The file with the ids.
+        path: PathBuf,
+        /// Bytes that were written.
+        expected: u64,
+        /// Bytes of the file.
+        found: u64,
+    },
+    /// Token ids or a vocabulary that are not those that were written.
+    #[error(
+        "{}: the digest is {found:016x}, but {expected:016x} was written; the file was changed: delete the folder {} and write the corpus again",
+        path.display(),
+        folder_of(path)
+    )]
+    CorpusDigest {
+        /// The file with the ids, or the vocabulary.
+        path: PathBuf,
+        /// Digest of what was written.
+        expected: u64,
+        /// Digest of the file.
+        found: u64,
+    },
     /// A file that could not be downloaded.
     #[error(
         "cannot download {url}: {problem}; what has arrived is kept and the next attempt resumes there; without a network set TINDERBOX_MIRROR to a folder or address that holds <data set>/<file>"
@@ -247,6 +275,10 @@ pub enum DataError {
     /// A file that could not be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+}
+
+fn folder_of(path: &Path) -> String {
+    path.parent().unwrap_or(path).display().to_string()
 }
 
 /// The most names that an error lists.

@@ -19,7 +19,10 @@
 //! ```
 
 mod batches;
+mod buckets;
+mod corpus;
 mod count;
+mod ids;
 mod pairs;
 mod read;
 mod rules;
@@ -27,7 +30,10 @@ mod tokenizer;
 mod vocab;
 
 pub use batches::{Sampling, TextLoader, TokenBatch};
+pub use buckets::PairBuckets;
+pub use corpus::Corpus;
 pub use count::{count_ngrams, count_tokens};
+pub use ids::TokenIds;
 pub use pairs::{
     HostSentences, PaddedSentences, PairBatch, SentenceBatch, SentencePairs, parse_pairs,
 };

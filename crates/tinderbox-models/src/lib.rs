@@ -20,6 +20,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod beam;
 mod decoding;
 mod error;
 pub mod image;
@@ -29,7 +30,9 @@ mod linear_regression;
 mod registry;
 mod summary;
 mod tabular_mlp;
+pub mod translation;
 
+pub use beam::{BeamSearch, Hypothesis, SpecialTokens};
 pub use decoding::{Decoding, DecodingError};
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
@@ -38,3 +41,4 @@ pub use linear_regression::{LinearRegression, LinearRegressionConfig};
 pub use registry::{ModelEntry, find, registry};
 pub use summary::{Summary, SummaryRow, summary};
 pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};
+pub use translation::{TranslationConfig, TranslationNetwork, Translator};

@@ -58,6 +58,7 @@ impl TransformerConfig {
                 norm1: parts.norm(),
                 norm2: parts.norm(),
                 dropout: Dropout::new(self.dropout),
+                activation_dropout: Dropout::new(self.dropout),
                 norm_first: self.norm_first,
             })
         });
@@ -92,6 +93,7 @@ impl TransformerConfig {
                 norm2: parts.norm(),
                 norm3: parts.norm(),
                 dropout: Dropout::new(self.dropout),
+                activation_dropout: Dropout::new(self.dropout),
                 norm_first: self.norm_first,
             })
         });
@@ -135,6 +137,7 @@ pub struct EncoderLayer {
     norm1: LayerNorm,
     norm2: LayerNorm,
     dropout: Dropout,
+    activation_dropout: Dropout,
     #[module(skip)]
     norm_first: bool,
 }
@@ -153,6 +156,7 @@ pub struct DecoderLayer {
     norm2: LayerNorm,
     norm3: LayerNorm,
     dropout: Dropout,
+    activation_dropout: Dropout,
     #[module(skip)]
     norm_first: bool,
 }
@@ -208,7 +212,10 @@ impl EncoderLayer {
             self_attention(&self.self_attn, x, mask, cache)
         });
         let (outputs, ()) = around(hidden, &self.norm2, first, dropout, |x| {
-            (feed_forward(&self.linear1, &self.linear2, dropout, x), ())
+            (
+                feed_forward(&self.linear1, &self.linear2, &self.activation_dropout, x),
+                (),
+            )
         });
         (outputs, weights)
     }
@@ -246,7 +253,10 @@ impl DecoderLayer {
                 .forward(x, memory.clone(), memory, memory_mask)
         });
         let (outputs, ()) = around(hidden, &self.norm3, first, dropout, |x| {
-            (feed_forward(&self.linear1, &self.linear2, dropout, x), ())
+            (
+                feed_forward(&self.linear1, &self.linear2, &self.activation_dropout, x),
+                (),
+            )
         });
         (outputs, [own, cross])
     }
@@ -268,6 +278,15 @@ pub struct TransformerDecoder {
 }
 
 impl TransformerEncoder {
+    /// Sets the dropout between the two layers of every feed-forward part: that of the other parts in
+    /// PyTorch, none in the paper and in the course.
+    pub fn activation_dropout(mut self, probability: f64) -> Self {
+        for layer in &mut self.layers {
+            layer.activation_dropout = Dropout::new(probability);
+        }
+        self
+    }
+
     /// Outputs, and the weights of the attention of every block.
     ///
     /// # Shapes
@@ -311,6 +330,14 @@ impl TransformerEncoder {
 }
 
 impl TransformerDecoder {
+    /// As [`TransformerEncoder::activation_dropout`].
+    pub fn activation_dropout(mut self, probability: f64) -> Self {
+        for layer in &mut self.layers {
+            layer.activation_dropout = Dropout::new(probability);
+        }
+        self
+    }
+
     /// Outputs, and the weights of both attentions of every block.
     ///
     /// # Shapes
@@ -334,7 +361,8 @@ impl TransformerDecoder {
         (finish(&self.norm, hidden), weights)
     }
 
-    /// Outputs of steps that follow those in the caches, one for each block.
+    /// Outputs of steps that follow those in the caches, one for each block, and the weights of both
+    /// attentions of every block.
     ///
     /// # Shapes
     /// Inputs `[batch, new, size]`; a mask of `new` queries and all steps as keys.
@@ -345,15 +373,17 @@ impl TransformerDecoder {
         mask: Option<Tensor<3, Bool>>,
         memory_mask: Option<Tensor<3, Bool>>,
         caches: &mut [KeyValueCache],
-    ) -> Tensor<3> {
+    ) -> (Tensor<3>, Vec<[Tensor<4>; 2]>) {
+        let mut weights = Vec::with_capacity(self.layers.len());
         let mut hidden = inputs;
         for (layer, cache) in self.layers.iter().zip(caches) {
             let (mask, memory_mask) = (mask.clone(), memory_mask.clone());
-            hidden = layer
-                .forward(hidden, memory.clone(), mask, memory_mask, Some(cache))
-                .0;
+            let (outputs, of_layer) =
+                layer.forward(hidden, memory.clone(), mask, memory_mask, Some(cache));
+            hidden = outputs;
+            weights.push(of_layer);
         }
-        finish(&self.norm, hidden)
+        (finish(&self.norm, hidden), weights)
     }
 
     /// Empty caches, one for each block.
@@ -370,73 +400,4 @@ fn finish(norm: &Option<LayerNorm>, hidden: Tensor<3>) -> Tensor<3> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attention::causal_mask;
-
-    fn config() -> TransformerConfig {
-        TransformerConfig {
-            size: 24,
-            heads: 8,
-            feed_forward: 48,
-            layers: 2,
-            dropout: 0.1,
-            norm_first: false,
-        }
-    }
-
-    #[test]
-    fn shapes_of_the_course() {
-        let device = Device::flex();
-        let encoder = config().encoder(false, Seed::new(1), &device).unwrap();
-        let inputs = Tensor::<3>::ones([2, 100, 24], &device);
-        let (outputs, weights) = encoder.forward(inputs, None);
-        assert_eq!(outputs.dims(), [2, 100, 24]);
-        assert_eq!(weights.len(), 2);
-        assert_eq!(weights[0].dims(), [2, 8, 100, 100]);
-    }
-
-    #[test]
-    fn steps_with_caches_are_the_whole_sequence() {
-        let device = Device::flex();
-        for norm_first in [false, true] {
-            let config = TransformerConfig {
-                norm_first,
-                ..config()
-            };
-            let encoder = config.encoder(true, Seed::new(1), &device).unwrap();
-            let decoder = config.decoder(true, Seed::new(2), &device).unwrap();
-            let inputs = Tensor::arange(0..2 * 5 * 24, &device).float();
-            let inputs = inputs.sin().reshape([2, 5, 24]);
-            let memory = Tensor::arange(0..2 * 3 * 24, &device).float();
-            let memory = memory.cos().reshape([2, 3, 24]);
-            let mask = || Some(causal_mask(5, 5, &device));
-            let encoded = encoder.forward(inputs.clone(), mask()).0;
-            let decoded = decoder.forward(inputs.clone(), memory.clone(), mask(), None);
-            let (mut own, mut other) = (encoder.caches(), decoder.caches());
-            for step in 0..5 {
-                let input = inputs.clone().narrow(1, step, 1);
-                let e = encoder.forward_cached(input.clone(), None, &mut own);
-                let d = decoder.forward_cached(input, memory.clone(), None, None, &mut other);
-                let near = |got: Tensor<3>, whole: &Tensor<3>| {
-                    let expected = whole.clone().narrow(1, step, 1);
-                    let distance: f32 = (got - expected).abs().max().into_scalar();
-                    assert!(distance < 1e-4, "step {step}: {distance}");
-                };
-                near(e, &encoded);
-                near(d, &decoded.0);
-            }
-        }
-    }
-
-    #[test]
-    fn heads_that_do_not_divide_the_size_are_refused() {
-        let config = TransformerConfig {
-            heads: 5,
-            ..config()
-        };
-        let device = Device::flex();
-        assert!(config.encoder(false, Seed::new(1), &device).is_err());
-        assert!(config.decoder(false, Seed::new(1), &device).is_err());
-    }
-}
+mod tests;

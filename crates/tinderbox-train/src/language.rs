@@ -1,5 +1,5 @@
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
 use tinderbox_nn::{LanguageNetwork, RecurrentState};
 
@@ -70,14 +70,18 @@ fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
     if inputs != targets {
         return Err(LanguageError::Shape { inputs, targets });
     }
-    for tensor in [&batch.inputs, &batch.targets] {
-        let data = tensor.to_data();
-        let wrong = |id: &i64| *id < 0 || *id as usize >= vocabulary;
-        if let Some(id) = data.iter::<i64>().find(wrong) {
-            return Err(LanguageError::Token { id, vocabulary });
-        }
+    check_ids(&batch.inputs, vocabulary)?;
+    check_ids(&batch.targets, vocabulary)
+}
+
+/// Refuses ids that the model does not have.
+pub(crate) fn check_ids(ids: &Tensor<2, Int>, vocabulary: usize) -> Result<(), LanguageError> {
+    let data = ids.to_data();
+    let wrong = |id: &i64| *id < 0 || *id as usize >= vocabulary;
+    match data.iter::<i64>().find(wrong) {
+        Some(id) => Err(LanguageError::Token { id, vocabulary }),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 impl<M: LanguageNetwork> Task<M, TokenBatch> for LanguageModeling

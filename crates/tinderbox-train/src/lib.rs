@@ -63,6 +63,7 @@ mod step;
 mod task;
 mod tensorboard;
 mod trainer;
+mod translation;
 mod weights;
 
 pub use bundle::Bundle;
@@ -99,4 +100,5 @@ pub use task::{
 };
 pub use tensorboard::EventWriter;
 pub use trainer::Trainer;
+pub use translation::{Translation, TranslationError};
 pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};

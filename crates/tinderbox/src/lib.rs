@@ -14,7 +14,7 @@
 //! | [`train`] | trainer, metrics, checkpoints, run folders, bundles |
 //! | [`plot`] | figures as SVG |
 //! | [`image`] | image classifiers: training runs, bundles, probabilities for image files |
-//! | [`text`] | language models: bundles that write text |
+//! | [`text`] | language models and translation models: bundles that write text |
 //! | [`tabular`] | models of tables: training runs, bundles, predictions, reports |
 //!
 //! ```

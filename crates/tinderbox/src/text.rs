@@ -1,7 +1,10 @@
-//! Language models, from a trained model to text: where tokens, models and bundles meet.
+//! Models of text, from a trained model to text: where tokens, models and bundles meet.
 //!
-//! [`TextModel`] is a model with the tokenizer it was trained with. It is saved as one bundle, and
-//! generates text from it.
+//! [`TextModel`] is a language model with the tokenizer it was trained with. It is saved as one bundle,
+//! and generates text from it. [`TranslationModel`] is the same for a model that translates.
+
+mod pairs;
+mod translation;
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +15,10 @@ use tinderbox_data::DataError;
 use tinderbox_data::text::{Tokenizer, Vocab};
 use tinderbox_models::{Decoding, DecodingError, LanguageModel, LanguageModelConfig, ModelError};
 use tinderbox_nn::LanguageNetwork;
-use tinderbox_train::{Bundle, TrainError};
+use tinderbox_train::{Bundle, TrainError, TranslationError};
+
+pub use pairs::PairTokenizers;
+pub use translation::{AttentionMap, Translated, TranslationModel};
 
 /// A language model with the tokenizer it was trained with.
 #[derive(Debug)]
@@ -222,6 +228,15 @@ pub enum TextError {
         /// The prefix.
         prefix: String,
     },
+    /// Nothing to translate.
+    #[error("the sentence {sentence:?} has no token for this model; give it at least one word")]
+    Sentence {
+        /// The sentence.
+        sentence: String,
+    },
+    /// A vocabulary that is not one of translations.
+    #[error(transparent)]
+    Translation(#[from] TranslationError),
     /// The choice of the next token.
     #[error(transparent)]
     Decoding(#[from] DecodingError),

@@ -49,7 +49,17 @@ pub const fn reported(metric: &'static str, low: f64, median: f64, high: f64) ->
     }
 }
 
+/// The metric has no published band; it is only printed.
+pub const fn unpublished(metric: &'static str) -> Band {
+    reported(metric, f64::NAN, f64::NAN, f64::NAN)
+}
+
 impl Band {
+    /// Whether the course published it.
+    pub fn is_published(&self) -> bool {
+        !self.median.is_nan()
+    }
+
     /// Whether the band holds for this median; false for NaN.
     pub fn holds(&self, median: f64) -> bool {
         let low_enough = median <= self.high;

@@ -11,6 +11,7 @@ use tinderbox::prelude::*;
 use super::images::ImageTraining;
 use super::sequences::TextTraining;
 use super::table::{Row, Table};
+use super::translation::TranslationTraining;
 use super::{Args, Band};
 
 /// One experiment of the course.
@@ -32,6 +33,8 @@ pub enum Work {
     Train(ImageTraining),
     /// Trains a language model, in the same way.
     TrainText(TextTraining),
+    /// Trains a translation model, in the same way.
+    Translate(TranslationTraining),
 }
 
 /// The run of one seed.
@@ -76,6 +79,7 @@ impl Experiment {
             quick: match &self.work {
                 Work::Train(training) if args.quick => Some(training.quick.to_string()),
                 Work::TrainText(training) if args.quick => Some(training.quick.to_string()),
+                Work::Translate(training) if args.quick => Some(training.quick.to_string()),
                 _ => None,
             },
             rows: rows.collect(),
@@ -93,6 +97,7 @@ impl Experiment {
             Work::Measure(_) => format!("{device:?}"),
             Work::Train(training) => format!("{device:?}: {}", training.settings(args.quick)),
             Work::TrainText(training) => format!("{device:?}: {}", training.settings(args.quick)),
+            Work::Translate(training) => format!("{device:?}: {}", training.settings(args.quick)),
         };
         let file = folder.join(format!("seed-{seed}.json"));
         if args.resume
@@ -113,6 +118,7 @@ impl Experiment {
             Work::Measure(measure) => measure(&run)?,
             Work::Train(training) => training.metrics(self.bands, args.quick, &run)?,
             Work::TrainText(training) => training.metrics(args.quick, &run)?,
+            Work::Translate(training) => training.metrics(args.quick, &run)?,
         };
         let outcome = Outcome {
             settings,

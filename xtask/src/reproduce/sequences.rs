@@ -4,19 +4,20 @@
 //! The course prints the perplexity of the training text in the last epoch, with one decimal: bands are half a tenth
 //! wider. The perplexity of the 2,000 characters that follow, which no model has seen, is printed too.
 
+mod by_hand;
+
 use std::fmt;
-use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use examples::unless_interrupted;
 use tinderbox::data::fetch;
 use tinderbox::data::text::{Sampling, TextLoader, TokenRules, Tokenizer, VocabConfig, read_text};
 use tinderbox::models::LanguageModelConfig;
-use tinderbox::nn::lessons::{cross_entropy, softmax};
 use tinderbox::prelude::*;
-use tinderbox::train::{Clip, EpochRecord, History, LanguageModeling, Mean, Perplexity};
+use tinderbox::train::{Clip, History, LanguageModeling, Perplexity};
 
 use super::{Band, Experiment, SeedRun, Work, at_most, band, reported};
+use by_hand::by_hand;
 
 /// A training run on text, in full and small.
 pub struct TextTraining {
@@ -74,14 +75,19 @@ pub const EXPERIMENTS: &[Experiment] = &[
         name: "rnn-scratch",
         seeds: (3, 1),
         bands: &[at_most("train perplexity", 0.95, 1.0, 1.25), HELD_OUT],
-        work: Work::TrainText(TextTraining {
-            full: Settings {
-                hidden: 512,
-                ..full("rnn")
+        work: scratch(rnn_512(Sampling::Sequential), quick("rnn", 40)),
+    },
+    Experiment {
+        name: "rnn-scratch-random",
+        seeds: (3, 1),
+        bands: &[band("train perplexity", 1.25, 1.4, 1.55), HELD_OUT],
+        work: scratch(
+            rnn_512(Sampling::Random),
+            Settings {
+                sampling: Sampling::Random,
+                ..quick("rnn", 40)
             },
-            quick: quick("rnn", 40),
-            train: by_hand,
-        }),
+        ),
     },
     Experiment {
         name: "rnn-concise",
@@ -90,10 +96,22 @@ pub const EXPERIMENTS: &[Experiment] = &[
         work: concise(full("rnn"), quick("rnn", 40)),
     },
     Experiment {
+        name: "gru-scratch",
+        seeds: (3, 1),
+        bands: &[band("train perplexity", 0.95, 1.1, 1.25), HELD_OUT],
+        work: scratch(full("gru"), quick("gru", 60)),
+    },
+    Experiment {
         name: "gru-concise",
         seeds: (3, 1),
         bands: &[band("train perplexity", 0.95, 1.0, 1.15), HELD_OUT],
         work: concise(full("gru"), quick("gru", 60)),
+    },
+    Experiment {
+        name: "lstm-scratch",
+        seeds: (3, 1),
+        bands: &[band("train perplexity", 1.05, 1.1, 1.45), HELD_OUT],
+        work: scratch(full("lstm"), quick("lstm", 120)),
     },
     Experiment {
         name: "lstm-concise",
@@ -101,7 +119,53 @@ pub const EXPERIMENTS: &[Experiment] = &[
         bands: &[band("train perplexity", 0.95, 1.1, 1.35), HELD_OUT],
         work: concise(full("lstm"), quick("lstm", 120)),
     },
+    Experiment {
+        name: "deep-rnn",
+        seeds: (3, 1),
+        bands: &[band("train perplexity", 0.95, 1.0, 1.35), HELD_OUT],
+        work: concise(
+            Settings {
+                learning_rate: 2.0,
+                ..full("deep")
+            },
+            Settings {
+                hidden: 32,
+                learning_rate: 2.0,
+                ..quick("deep", 100)
+            },
+        ),
+    },
+    // It sees what it is to predict: that its perplexity is low says nothing, and what it writes is worthless.
+    Experiment {
+        name: "bi-rnn",
+        seeds: (3, 1),
+        bands: &[band("train perplexity", 1.05, 1.1, 1.15), HELD_OUT],
+        work: concise(
+            full("bidirectional"),
+            Settings {
+                hidden: 32,
+                ..quick("bidirectional", 50)
+            },
+        ),
+    },
 ];
+
+/// The course's network from scratch has twice the units.
+const fn rnn_512(sampling: Sampling) -> Settings {
+    Settings {
+        hidden: 512,
+        sampling,
+        ..full("rnn")
+    }
+}
+
+const fn scratch(full: Settings, quick: Settings) -> Work {
+    Work::TrainText(TextTraining {
+        full,
+        quick,
+        train: by_hand,
+    })
+}
 
 const fn concise(full: Settings, quick: Settings) -> Work {
     Work::TrainText(TextTraining {
@@ -212,105 +276,4 @@ fn with_framework(settings: &Settings, data: &Data, run: &SeedRun) -> Result<His
     let trainer = Trainer::new(config)?.metric(Perplexity::default());
     let fitted = trainer.fit(model, &LanguageModeling, &train, Some(&valid))?;
     Ok(unless_interrupted(fitted.finished())?.history)
-}
-
-/// Section "Implementation of Recurrent Neural Networks from Scratch": weights from N(0, 0.01), biases of 0.
-fn by_hand(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
-    let device = run.device.clone().autodiff();
-    let seed = Seed::new(run.seed);
-    let [train, valid] = data.loaders(settings, seed)?;
-    let (tokens, units) = (data.vocabulary, settings.hidden);
-    let normal = Initializer::Normal { std: 0.01 };
-    let draw = |name: &str, shape: [usize; 2]| {
-        let fans = tinderbox::nn::Fans {
-            fan_in: shape[0],
-            fan_out: shape[1],
-        };
-        let numbers = normal.draw(shape[0] * shape[1], fans, seed.child("weights").child(name));
-        Tensor::<2>::from_data(TensorData::new(numbers, shape), &device).require_grad()
-    };
-    let zeros = |count| Tensor::<2>::zeros([1, count], &device).require_grad();
-    // Inputs to units, units to units, their biases, units to logits, their biases.
-    let mut parameters = [
-        draw("W_xh", [tokens, units]),
-        draw("W_hh", [units, units]),
-        zeros(units),
-        draw("W_hq", [units, tokens]),
-        zeros(tokens),
-    ];
-    let mut history = History::default();
-    for epoch in 0..settings.epochs {
-        let started = Instant::now();
-        let (mut learnt, mut held_out) = (Mean::default(), Mean::default());
-        let mut state = None;
-        for batch in train.epoch(epoch, 0, &device)? {
-            let batch = batch?;
-            let count = batch.inputs.dims().iter().product();
-            let before = state.take().filter(|_| batch.continues);
-            let (logits, after) = network(&parameters, batch.inputs, before);
-            state = Some(after.detach());
-            let loss = cross_entropy(softmax(logits), by_step(batch.targets)).mean();
-            let gradients = loss.backward();
-            let mut moves = Vec::with_capacity(parameters.len());
-            for parameter in &parameters {
-                let gradient = parameter.grad(&gradients);
-                moves.push(gradient.context("every parameter takes part in the loss")?);
-            }
-            // Clipping: the norm of all gradients together is at most 1.
-            let squares = moves.iter().map(|x| x.clone().square().sum());
-            let norm: f64 = Tensor::cat(squares.collect(), 0).sum().sqrt().into_scalar();
-            let scale = settings.learning_rate / norm.max(1.0);
-            for (parameter, gradient) in parameters.iter_mut().zip(moves) {
-                let moved = parameter.clone().inner() - gradient * scale;
-                *parameter = Tensor::from_inner(moved).require_grad();
-            }
-            learnt.add(loss.into_scalar(), count);
-        }
-        let mut state = None;
-        for batch in valid.epoch(0, 0, &device)? {
-            let batch = batch?;
-            let count = batch.inputs.dims().iter().product();
-            let (logits, after) = network(&parameters, batch.inputs, state.take());
-            state = Some(after.detach());
-            let loss = cross_entropy(softmax(logits), by_step(batch.targets)).mean();
-            held_out.add(loss.into_scalar(), count);
-        }
-        history.epochs.push(EpochRecord {
-            epoch: epoch + 1,
-            step: (epoch + 1) * train.num_batches(),
-            learning_rate: settings.learning_rate,
-            metrics: vec![
-                ("train_loss".into(), learnt.value()),
-                ("valid_perplexity".into(), held_out.value().exp()),
-            ],
-            seconds: started.elapsed().as_secs_f64(),
-        });
-    }
-    Ok(history)
-}
-
-/// The recurrent network, step by step: logits `[steps * batch, tokens]` and the last state.
-fn network(
-    [w_xh, w_hh, b_h, w_hq, b_q]: &[Tensor<2>; 5],
-    tokens: Tensor<2, Int>,
-    state: Option<Tensor<2>>,
-) -> (Tensor<2>, Tensor<2>) {
-    let [batch, steps] = tokens.dims();
-    let [vocabulary, units] = w_xh.dims();
-    let mut state = state.unwrap_or_else(|| Tensor::zeros([batch, units], &w_xh.device()));
-    let mut states = Vec::with_capacity(steps);
-    for step in 0..steps {
-        let token = tokens.clone().narrow(1, step, 1).reshape([batch]);
-        let input = token.one_hot::<2>(vocabulary).float();
-        let sum = input.matmul(w_xh.clone()) + state.matmul(w_hh.clone());
-        state = (sum + b_h.clone()).tanh();
-        states.push(state.clone());
-    }
-    let logits = Tensor::cat(states, 0).matmul(w_hq.clone()) + b_q.clone();
-    (logits, state)
-}
-
-/// Targets in the order of the logits: all rows of a step, then those of the next.
-fn by_step(targets: Tensor<2, Int>) -> Tensor<1, Int> {
-    targets.swap_dims(0, 1).flatten(0, 1)
 }

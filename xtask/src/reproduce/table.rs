@@ -55,6 +55,7 @@ impl Table {
     fn verdict(&self, row: &Row) -> &'static str {
         match (&self.quick, row.band.holds(row.median), row.band.check) {
             (Some(_), ..) => "quick: no band applies",
+            _ if !row.band.is_published() => "not published",
             (None, true, _) => "inside",
             (None, false, Check::ReportOnly) => "outside, reported only",
             (None, false, _) => "OUTSIDE",
@@ -75,9 +76,9 @@ impl Table {
             text += &format!(
                 "| {} | {} | {} | {} | {} | {} | {} | {} |\n",
                 row.band.metric,
-                number(row.band.low),
-                number(row.band.median),
-                number(row.band.high),
+                published(row.band.low),
+                published(row.band.median),
+                published(row.band.high),
                 number(row.median),
                 number(lowest),
                 number(highest),
@@ -117,6 +118,14 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
+/// A number of a band; none is NaN.
+fn published(value: f64) -> String {
+    match value.is_nan() {
+        true => "-".into(),
+        false => number(value),
+    }
+}
+
 fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -127,7 +136,7 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{band, reported};
+    use super::super::{band, reported, unpublished};
     use super::*;
 
     static LOSS: Band = band("loss", 0.4, 0.5, 0.6);
@@ -167,6 +176,23 @@ mod tests {
         );
         let text = table.to_markdown();
         assert!(text.contains("| OUTSIDE |") && text.contains("| outside, reported only |"));
+    }
+
+    #[test]
+    fn a_metric_that_was_not_published_is_only_printed() {
+        static HELD_OUT: Band = unpublished("held-out loss");
+        let rows = vec![Row::new(&HELD_OUT, vec![0.5])];
+        let table = Table {
+            rows,
+            ..table(None)
+        };
+        assert!(table.failures().is_empty());
+        let line = "| held-out loss | - | - | - | 0.5000 | 0.5000 | 0.5000 | not published |";
+        assert!(
+            table.to_markdown().contains(line),
+            "{}",
+            table.to_markdown()
+        );
     }
 
     #[test]

@@ -1,9 +1,8 @@
-use std::sync::Arc;
-
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use tinderbox_core::{Digest, Seed};
+use tinderbox_core::Seed;
 
+use super::TokenIds;
 use crate::{BatchIterator, Batches, BatchesIdentity, DataError, LastBatch, Result};
 
 /// How a text is cut into the batches of a language model.
@@ -39,7 +38,7 @@ pub struct TokenBatch {
 /// batches.
 #[derive(Clone, Debug)]
 pub struct TextLoader {
-    ids: Arc<[u32]>,
+    ids: TokenIds,
     steps: usize,
     batch_size: usize,
     sampling: Sampling,
@@ -55,7 +54,7 @@ impl TextLoader {
     /// No tokens, a window or batch of 0, a text that is shorter than a window and the token that
     /// follows it, more windows in a batch than the text has.
     pub fn new(
-        ids: impl Into<Arc<[u32]>>,
+        ids: impl Into<TokenIds>,
         steps: usize,
         batch_size: usize,
         sampling: Sampling,
@@ -101,11 +100,7 @@ impl TextLoader {
     ///
     /// # Errors
     /// No tokens, a window of 0, a text that is too short for one.
-    pub fn for_evaluation(
-        ids: impl Into<Arc<[u32]>>,
-        steps: usize,
-        at_most: usize,
-    ) -> Result<Self> {
+    pub fn for_evaluation(ids: impl Into<TokenIds>, steps: usize, at_most: usize) -> Result<Self> {
         let ids = ids.into();
         let windows = ids.len().saturating_sub(1) / steps.max(1);
         let rows = at_most.clamp(1, windows.max(1));
@@ -228,7 +223,7 @@ impl TextLoader {
             }
         };
         // Only a wrapped batch goes beyond the end of the text.
-        let id = |place: usize| self.ids[place % self.ids.len()] as i32;
+        let id = |place: usize| self.ids.get(place % self.ids.len()) as i32;
         let tensor = |shift: usize| {
             let ids = starts
                 .iter()
@@ -275,11 +270,6 @@ impl Batches for TextLoader {
     }
 
     fn identity(&self) -> Result<BatchesIdentity> {
-        let start = Digest::new().word(self.ids.len() as u64);
-        let digest = self
-            .ids
-            .iter()
-            .fold(start, |digest, &id| digest.word(id.into()));
         let way = match self.sampling {
             Sampling::Random => "random",
             Sampling::Sequential => "sequential",
@@ -288,7 +278,7 @@ impl Batches for TextLoader {
             data: Some(format!(
                 "{} tokens with the digest {:016x} in {way} windows of {}",
                 self.ids.len(),
-                digest.value(),
+                self.ids.digest(),
                 self.steps
             )),
             order_seed: self.seed.map(Seed::value),

@@ -106,16 +106,29 @@ impl PaddedSentences {
         self.lengths.is_empty()
     }
 
-    fn gather(&self, indices: &[usize]) -> HostSentences {
-        let ids = indices.iter().flat_map(|&index| self.sentence(index));
+    /// Ids of a sentence that are no padding.
+    pub(super) fn length(&self, index: usize) -> usize {
+        self.lengths[index] as usize
+    }
+
+    /// These sentences, each with `steps` ids, which must not be more than it has.
+    fn gather(&self, indices: &[usize], steps: usize) -> HostSentences {
+        let ids = indices.iter();
+        let ids = ids.flat_map(|&index| &self.sentence(index)[..steps]);
         HostSentences {
             ids: ids.map(|&id| id as i32).collect(),
             lengths: indices
                 .iter()
                 .map(|&index| self.lengths[index] as i32)
                 .collect(),
-            steps: self.steps,
+            steps,
         }
+    }
+
+    /// The same without the padding that all of them have.
+    fn gather_trimmed(&self, indices: &[usize]) -> HostSentences {
+        let longest = indices.iter().map(|&index| self.length(index)).max();
+        self.gather(indices, longest.unwrap_or(0))
     }
 }
 
@@ -148,6 +161,17 @@ impl SentencePairs {
             });
         }
         Ok(Self { source, target })
+    }
+
+    /// Tokens of both sentences of a pair.
+    pub(super) fn lengths(&self, index: usize) -> [usize; 2] {
+        [self.source.length(index), self.target.length(index)]
+    }
+
+    /// These pairs, padded to the longest sentences among them.
+    pub(super) fn batch(&self, indices: &[usize], device: &Device) -> PairBatch {
+        let both = [&self.source, &self.target].map(|side| side.gather_trimmed(indices));
+        self.upload(both, device)
     }
 }
 
@@ -196,7 +220,11 @@ impl Examples for SentencePairs {
     }
 
     fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self::Host> {
-        Ok([self.source.gather(indices), self.target.gather(indices)])
+        let [source, target] = [&self.source, &self.target];
+        Ok([
+            source.gather(indices, source.steps),
+            target.gather(indices, target.steps),
+        ])
     }
 
     fn upload(&self, [source, target]: Self::Host, device: &Device) -> PairBatch {

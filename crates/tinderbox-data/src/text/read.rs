@@ -1,5 +1,8 @@
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
+use super::TokenRules;
 use crate::{DataError, Result};
 
 /// Reads a file of text; a byte order mark at its start is left out.
@@ -9,29 +12,86 @@ use crate::{DataError, Result};
 /// byte that is not.
 pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
-    let format = |problem: String| DataError::Format {
-        path: path.to_owned(),
-        problem,
-    };
-    let bytes = std::fs::read(path).map_err(|source| DataError::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    let mut text = String::from_utf8(bytes).map_err(|error| {
-        let offset = error.utf8_error().valid_up_to();
-        let byte = error.as_bytes()[offset];
-        format(format!(
-            "byte {offset} (0x{byte:02x}) is not valid UTF-8; convert the file, for example with \
-             `iconv -f latin1 -t utf-8`"
-        ))
-    })?;
-    if text.starts_with('\u{feff}') {
+    let bytes = std::fs::read(path).map_err(|source| cannot_read(path, source))?;
+    let mut text = checked(bytes, 0, path)?;
+    if text.starts_with(BYTE_ORDER_MARK) {
         text.remove(0);
     }
     if text.trim().is_empty() {
-        return Err(format("the file holds no text".into()));
+        return Err(no_text(path));
     }
     Ok(text)
+}
+
+/// Gives a file of text to a function piece by piece, in bounded memory: the text as these rules normalize
+/// it, cut where no token goes across.
+///
+/// A piece is a line, so that the longest line has to fit in memory.
+///
+/// # Errors
+/// Those of [`read_text`], and of the function.
+pub(super) fn read_pieces(
+    path: &Path,
+    rules: TokenRules,
+    mut each: impl FnMut(&str) -> Result<()>,
+) -> Result<()> {
+    let file = File::open(path).map_err(|source| cannot_read(path, source))?;
+    let mut file = BufReader::with_capacity(1 << 20, file);
+    let (mut offset, mut any) = (0, false);
+    // What a normalization does depends on the character before.
+    let mut last = None;
+    loop {
+        let mut line = Vec::new();
+        let read = file.read_until(b'\n', &mut line);
+        let read = read.map_err(|source| cannot_read(path, source))?;
+        if read == 0 {
+            break;
+        }
+        let mut line = checked(line, offset, path)?;
+        if offset == 0 && line.starts_with(BYTE_ORDER_MARK) {
+            line.remove(0);
+        }
+        offset += read;
+        any |= !line.trim().is_empty();
+        let piece = rules.normalize_after(last, &line);
+        last = piece.chars().next_back().or(last);
+        each(&piece)?;
+    }
+    match any {
+        true => Ok(()),
+        false => Err(no_text(path)),
+    }
+}
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+fn cannot_read(path: &Path, source: std::io::Error) -> DataError {
+    DataError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn no_text(path: &Path) -> DataError {
+    DataError::Format {
+        path: path.to_owned(),
+        problem: "the file holds no text".into(),
+    }
+}
+
+/// The bytes as text; `before` bytes of the file stand before them.
+fn checked(bytes: Vec<u8>, before: usize, path: &Path) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| {
+        let place = error.utf8_error().valid_up_to();
+        let (byte, offset) = (error.as_bytes()[place], before + place);
+        DataError::Format {
+            path: path.to_owned(),
+            problem: format!(
+                "byte {offset} (0x{byte:02x}) is not valid UTF-8; convert the file, for example with \
+                 `iconv -f latin1 -t utf-8`"
+            ),
+        }
+    })
 }
 
 #[cfg(test)]

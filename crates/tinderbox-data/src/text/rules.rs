@@ -87,6 +87,19 @@ impl TokenRules {
         }
     }
 
+    /// A line of a text as [`normalize`](Self::normalize) makes it of the whole text, given the last
+    /// character that came out before it.
+    pub(super) fn normalize_after<'a>(&self, last: Option<char>, line: &'a str) -> Cow<'a, str> {
+        match (self.normalization, last) {
+            (Normalization::Letters | Normalization::Sentences, Some(last)) => {
+                let mut normalized = self.normalize(&format!("{last}{line}")).into_owned();
+                normalized.drain(..last.len_utf8());
+                Cow::Owned(normalized)
+            }
+            _ => self.normalize(line),
+        }
+    }
+
     /// The tokens of a text that [`normalize`](Self::normalize) gave.
     pub fn split<'a>(&self, normalized: &'a str) -> Vec<&'a str> {
         match self.unit {

@@ -1,5 +1,9 @@
+use std::collections::HashMap;
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
+use super::read::read_pieces;
 use super::{TokenRules, Vocab, VocabConfig};
 use crate::Result;
 
@@ -28,11 +32,44 @@ impl Tokenizer {
         Ok(Self { rules, vocab })
     }
 
+    /// The same of a file that is read line by line: one that is larger than memory.
+    ///
+    /// # Errors
+    /// A file that cannot be read, that holds no text or is not UTF-8; those of [`fit`](Self::fit).
+    pub fn fit_file(
+        rules: TokenRules,
+        training_file: impl AsRef<Path>,
+        config: &VocabConfig,
+    ) -> Result<Self> {
+        let mut counts: HashMap<String, (usize, usize)> = HashMap::new();
+        read_pieces(training_file.as_ref(), rules, |piece| {
+            for token in rules.split(piece) {
+                match counts.get_mut(token) {
+                    Some((_, count)) => *count += 1,
+                    None => {
+                        counts.insert(token.to_owned(), (counts.len(), 1));
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, (first, count))| (std::cmp::Reverse(*count), *first));
+        let counts = counts.into_iter().map(|(token, (_, count))| (token, count));
+        let vocab = Vocab::of_counts(counts, config)?;
+        Ok(Self { rules, vocab })
+    }
+
     /// The ids of a text's tokens; 0 for those that the vocabulary does not have.
     pub fn encode(&self, text: &str) -> Vec<u32> {
         let normalized = self.rules.normalize(text);
-        let tokens = self.rules.split(&normalized);
-        tokens.iter().map(|token| self.vocab.id(token)).collect()
+        self.ids(&normalized).collect()
+    }
+
+    /// The ids of a text that the rules have normalized.
+    pub(super) fn ids(&self, normalized: &str) -> impl Iterator<Item = u32> {
+        let tokens = self.rules.split(normalized).into_iter();
+        tokens.map(|token| self.vocab.id(token))
     }
 
     /// The tokens of a text that the vocabulary does not have, each once.

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,23 +62,39 @@ impl Vocab {
         tokens: impl IntoIterator<Item = &'a str>,
         config: &VocabConfig,
     ) -> Result<Self> {
-        let counted = count_tokens(tokens);
-        if counted.is_empty() {
+        let counted = count_tokens(tokens).into_iter();
+        Self::of_counts(
+            counted.map(|(token, count)| (token.to_owned(), count)),
+            config,
+        )
+    }
+
+    /// The vocabulary of tokens that were counted, the most frequent first.
+    pub(super) fn of_counts(
+        counted: impl IntoIterator<Item = (String, usize)>,
+        config: &VocabConfig,
+    ) -> Result<Self> {
+        let mut special: HashMap<&str, usize> = std::iter::once(&config.unknown)
+            .chain(&config.reserved)
+            .map(|token| (token.as_str(), 0))
+            .collect();
+        let mut rest = Vec::new();
+        let mut any = false;
+        for (token, count) in counted {
+            any = true;
+            match special.get_mut(token.as_str()) {
+                Some(times) => *times = count,
+                None if count >= config.min_frequency => rest.push((token, count)),
+                None => {}
+            }
+        }
+        if !any {
             return Err(text_error(
                 "there are no tokens to make a vocabulary of; give it the training text",
             ));
         }
-        let count_of: HashMap<&str, usize> = counted.iter().copied().collect();
-        let special = || std::iter::once(&config.unknown).chain(&config.reserved);
-        let first = special().map(|token| {
-            let count = count_of.get(token.as_str()).copied();
-            (token.clone(), count.unwrap_or(0))
-        });
-        let known: HashSet<&str> = special().map(String::as_str).collect();
-        let rest = counted
-            .iter()
-            .filter(|(token, count)| *count >= config.min_frequency && !known.contains(token))
-            .map(|&(token, count)| (token.to_owned(), count));
+        let first = std::iter::once(&config.unknown).chain(&config.reserved);
+        let first = first.map(|token| (token.clone(), special[token.as_str()]));
         let (tokens, counts) = first.chain(rest).unzip();
         Stored { tokens, counts }.try_into()
     }

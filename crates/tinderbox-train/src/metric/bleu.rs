@@ -109,6 +109,15 @@ mod tests {
         // The course's example: A B B C D for A B C D E F, p1 = 4/5, p2 = 3/4, two tokens short.
         let expected = (1.0 - 6.0 / 5.0f64).exp() * 0.8f64.powf(0.5) * 0.75f64.powf(0.25);
         assert!((score("A B B C D", "A B C D E F") - expected).abs() < 1e-12);
+        // What it prints of its translations, where the text shows them.
+        for (predicted, reference, expected) in [
+            ("va !", "va !", 1.0),
+            ("j'ai perdu .", "j'ai perdu .", 1.0),
+            ("il est paresseux .", "il est calme .", 0.658),
+        ] {
+            let got = score(predicted, reference);
+            assert!((got - expected).abs() < 5e-4, "{predicted}: {got}");
+        }
         assert_eq!(score("a b", "c d"), 0.0);
         assert_eq!(score("a", "a"), 0.0);
         assert_eq!(sentence_bleu::<&str>(&[], &["a"], 2), 0.0);

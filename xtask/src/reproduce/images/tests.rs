@@ -37,7 +37,9 @@ fn training(name: &str) -> &'static ImageTraining {
     let found = experiments().find(|one| one.name == name).unwrap();
     match &found.work {
         Work::Train(training) => training,
-        Work::Measure(_) | Work::TrainText(_) => panic!("{name} trains no image model"),
+        Work::Measure(_) | Work::TrainText(_) | Work::Translate(_) => {
+            panic!("{name} trains no image model")
+        }
     }
 }
 
