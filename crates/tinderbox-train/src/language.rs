@@ -1,7 +1,6 @@
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
-use tinderbox_nn::{LanguageNetwork, RecurrentState};
+use tinderbox_nn::{LanguageNetwork, RecurrentState, check_labels, cross_entropy};
 
 use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 
@@ -71,11 +70,10 @@ fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
         return Err(LanguageError::Shape { inputs, targets });
     }
     for tensor in [&batch.inputs, &batch.targets] {
-        let data = tensor.to_data();
-        let wrong = |id: &i64| *id < 0 || *id as usize >= vocabulary;
-        if let Some(id) = data.iter::<i64>().find(wrong) {
-            return Err(LanguageError::Token { id, vocabulary });
-        }
+        check_labels(tensor, vocabulary).map_err(|wrong| LanguageError::Token {
+            id: wrong.label,
+            vocabulary,
+        })?;
     }
     Ok(())
 }
@@ -103,9 +101,7 @@ where
             logits: logits.reshape([tokens, vocabulary]),
             targets: batch.targets.reshape([tokens]),
         };
-        let mean = CrossEntropyLossConfig::new()
-            .init(&output.logits.device())
-            .forward(output.logits.clone(), output.targets.clone());
+        let mean = cross_entropy(output.logits.clone(), output.targets.clone(), 0.0);
         Ok(Step::mean(mean, tokens).with_output(output))
     }
 }

@@ -2,12 +2,8 @@
 
 use tinderbox_kernels::slices::*;
 
-use crate::numbers::{Numbers, assert_close};
+use crate::numbers::{Numbers, assert_close, wide};
 use crate::reference;
-
-fn wide(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().map(|&number| number.into()).collect()
-}
 
 /// A random convolution: now and then one image, one channel, depthwise, a 1 x 1 kernel.
 pub fn random_conv(numbers: &mut Numbers) -> ConvShape {
