@@ -1,22 +1,27 @@
 //! Products of matrices whose sums have a fixed order.
 //!
-//! The right factor is packed once into panels of neighboring columns, the left one eight rows at a
-//! time; sums of four or eight rows and a panel stay in registers. A row of the product does not depend
+//! The right factor is packed once into panels of neighboring columns, the left one some rows at a time;
+//! the sums of six rows (eight with AVX-512) and a panel stay in registers. A row of the product does not depend
 //! on the rows that are computed with it, so work may be cut by rows in any way.
 
 use std::ops::Range;
 
-use crate::memory;
+use crate::memory::Scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
 /// Terms of a sum that stay in registers before they are added to memory: a panel of so many rows
 /// fits into the first cache.
 const TERMS: usize = 256;
-/// Rows of the left factor that are packed together.
+/// Numbers between two terms of packed rows of the left factor.
 const GROUP: usize = 8;
-/// Rows of a product that are one piece of work.
-const ROWS: usize = 32;
+/// Numbers between two groups of packed rows: a line more than a power of two, so that the groups of a term
+/// do not lie in the same set of the cache.
+const GROUPS: usize = GROUP * TERMS + 16;
+/// Vectors of a panel.
+const VECTORS: usize = 2;
+/// Rows of a product that are one piece of work; six and eight divide it.
+const ROWS: usize = 48;
 
 /// A view: number `(row, column)` lies at `row * strides[0] + column * strides[1]`.
 #[derive(Clone, Copy)]
@@ -81,9 +86,9 @@ impl<'a> Matrix<'a> {
     }
 }
 
-/// The right factor of a product, packed: `[columns / width][terms][width]`, filled up with zeros.
+/// The right factor of a product, packed: `[columns / width][terms][width]`.
 pub(crate) struct Panels {
-    numbers: Vec<f32>,
+    numbers: Scratch,
     terms: usize,
     columns: usize,
     width: usize,
@@ -98,9 +103,9 @@ impl Panels {
         let columns = parts[0].columns;
         assert!(parts.iter().all(|part| part.columns == columns));
         let terms = parts.iter().map(|part| part.rows).sum();
-        let width = level.lanes() * if level.lanes() == 16 { 2 } else { 3 };
+        let width = VECTORS * level.lanes();
         let panel = terms * width;
-        let mut numbers = memory::buffer(panel * columns.div_ceil(width));
+        let mut numbers = Scratch::new(panel * columns.div_ceil(width));
         let cost = numbers.len();
         for_each_chunk(&mut numbers, panel, cost, |index, numbers| {
             let first = index * width;
@@ -127,7 +132,7 @@ impl Panels {
     }
 }
 
-/// Writes a matrix row after row, rows filled up to `width` with zeros.
+/// Writes a matrix row after row, rows filled up to `width` with any numbers.
 struct Pack<'a> {
     from: Matrix<'a>,
     width: usize,
@@ -148,23 +153,35 @@ impl Kernel for Pack<'_> {
         match from.strides {
             [_, 1] => {
                 for (row, to) in to.chunks_exact_mut(width).enumerate() {
-                    to[..columns].copy_from_slice(&from.from(row, 0)[..columns]);
-                    to[columns..].fill(0.0);
+                    let numbers = from.from(row, 0);
+                    if numbers.len() >= width && width.is_multiple_of(GROUP) {
+                        // Copies of a fixed length are not calls; what stands beside the columns
+                        // does no harm.
+                        let eights = to.as_chunks_mut::<GROUP>().0.iter_mut();
+                        for (to, from) in eights.zip(numbers.as_chunks::<GROUP>().0) {
+                            *to = *from;
+                        }
+                    } else {
+                        to[..columns].copy_from_slice(&numbers[..columns]);
+                        to[columns..].fill(0.0);
+                    }
                 }
             }
             [1, right] => {
+                assert!(width.is_multiple_of(GROUP));
                 for first in (0..columns).step_by(GROUP) {
                     let count = GROUP.min(columns - first);
                     let mut row = 0;
-                    while count == GROUP && row + GROUP <= rows {
-                        let last = from.from(row, first + GROUP - 1);
+                    while row + GROUP <= rows {
+                        let last = from.from(row, first + count - 1);
                         assert!(last.len() >= GROUP && (row + 7) * width + first + 8 <= to.len());
                         let start = from.from(row, first).as_ptr();
-                        // SAFETY: the last of the eight runs of eight numbers lies in the matrix,
-                        // those before it start at lower places; the block lies in `to`.
+                        // SAFETY: the last of the runs of eight numbers lies in the matrix, those
+                        // before it start at lower places (the last one stands for those that are
+                        // missing); the block of eight by eight lies in `to`.
                         unsafe {
                             let block: [*const f32; GROUP] =
-                                std::array::from_fn(|column| start.add(column * right));
+                                std::array::from_fn(|at| start.add(at.min(count - 1) * right));
                             let to = to.as_mut_ptr().add(row * width + first);
                             S::transpose8(block, to, width);
                         }
@@ -227,7 +244,7 @@ pub(crate) fn product(
             }
         }
         let left = left.rows(first..first + count);
-        multiply_add(level, left, right, to, row, &mut Vec::new());
+        multiply_add(level, left, right, to, row);
     });
 }
 
@@ -241,14 +258,12 @@ pub(crate) fn multiply_add(
     right: &Panels,
     to: &mut [f32],
     row: usize,
-    scratch: &mut Vec<f32>,
 ) {
     let multiply = Multiply {
         left,
         right,
         to,
         row,
-        scratch,
     };
     run(level, multiply);
 }
@@ -258,7 +273,6 @@ struct Multiply<'a> {
     right: &'a Panels,
     to: &'a mut [f32],
     row: usize,
-    scratch: &'a mut Vec<f32>,
 }
 
 impl Kernel for Multiply<'_> {
@@ -271,7 +285,6 @@ impl Kernel for Multiply<'_> {
             right,
             to,
             row,
-            scratch,
         } = self;
         let rows = left.rows;
         assert_eq!(left.columns, right.terms);
@@ -279,43 +292,30 @@ impl Kernel for Multiply<'_> {
             return;
         }
         assert!(to.len() >= (rows - 1) * row + right.columns);
-        let groups = rows.div_ceil(GROUP);
+        let groups = Groups::new::<S>(rows);
+        let mut scratch = Scratch::new(groups.count * GROUPS);
         for first in (0..right.terms).step_by(TERMS) {
             let terms = TERMS.min(right.terms - first);
-            scratch.resize(groups * GROUP * TERMS, 0.0);
-            let block = left.columns(first..first + terms);
-            for (group, packed) in scratch.chunks_exact_mut(GROUP * TERMS).enumerate() {
-                let end = rows.min((group + 1) * GROUP);
-                let pack = Pack {
-                    from: block.rows(group * GROUP..end).transposed(),
-                    width: GROUP,
-                    to: &mut packed[..terms * GROUP],
-                };
-                pack.call::<S>();
-            }
+            groups.pack::<S>(left.columns(first..first + terms), &mut scratch);
             for panel in 0..right.columns.div_ceil(right.width) {
                 let at = panel * right.width;
                 let columns = right.width.min(right.columns - at);
                 let factors = &right.numbers[(panel * right.terms + first) * right.width..];
                 let factors = &factors[..terms * right.width];
-                for (group, packed) in scratch.chunks_exact(GROUP * TERMS).enumerate() {
+                for (group, packed) in scratch.chunks_exact(GROUPS).enumerate() {
                     let mut tile = Tile {
                         packed,
                         factors,
                         terms,
-                        to: &mut to[group * GROUP * row + at..],
+                        to: &mut to[groups.start(group) * row + at..],
                         row,
                         columns,
                     };
-                    let count = GROUP.min(rows - group * GROUP);
-                    match S::LANES {
-                        16 => tile.add::<S, 2, 8>(0, count),
-                        _ => {
-                            tile.add::<S, 3, 4>(0, count.min(4));
-                            if count > 4 {
-                                tile.add::<S, 3, 4>(4, count - 4);
-                            }
-                        }
+                    match groups.start(group + 1) - groups.start(group) {
+                        count @ ..=2 => tile.add::<S, 2>(count),
+                        count @ ..=4 => tile.add::<S, 4>(count),
+                        count if S::LANES == 16 => tile.add::<S, 8>(count),
+                        count => tile.add::<S, 6>(count),
                     }
                 }
             }
@@ -323,7 +323,67 @@ impl Kernel for Multiply<'_> {
     }
 }
 
-/// Eight packed rows times a panel.
+/// The rows of a left factor that are packed together: six (eight with AVX-512), but no one or two at the
+/// end, where four and four take less time than six and two.
+struct Groups {
+    rows: usize,
+    together: usize,
+    count: usize,
+}
+
+impl Groups {
+    fn new<S: Simd>(rows: usize) -> Self {
+        let together = if S::LANES == 16 { 8 } else { 6 };
+        Self {
+            rows,
+            together,
+            count: rows.div_ceil(together),
+        }
+    }
+
+    /// The first row of a group.
+    fn start(&self, group: usize) -> usize {
+        let start = group * self.together;
+        let last = (1..=2).contains(&(self.rows % self.together)) && self.count > 1;
+        match last && group + 1 == self.count {
+            true => start - 2,
+            false => start.min(self.rows),
+        }
+    }
+
+    /// Packs every group into `[terms][GROUP]`.
+    #[inline(always)]
+    fn pack<S: Simd>(&self, block: Matrix<'_>, scratch: &mut [f32]) {
+        let terms = block.columns;
+        if block.strides[0] == 1 {
+            // Of a transposed matrix a term is one run of numbers: go through it once.
+            for term in 0..terms {
+                let numbers = block.from(0, term);
+                for (group, packed) in scratch.chunks_exact_mut(GROUPS).enumerate() {
+                    let (start, end) = (self.start(group), self.start(group + 1));
+                    let to = &mut packed.as_chunks_mut::<GROUP>().0[term];
+                    match numbers[start..].first_chunk::<GROUP>() {
+                        Some(numbers) => *to = *numbers,
+                        None => to[..end - start].copy_from_slice(&numbers[start..end]),
+                    }
+                }
+            }
+            return;
+        }
+        for (group, packed) in scratch.chunks_exact_mut(GROUPS).enumerate() {
+            let pack = Pack {
+                from: block
+                    .rows(self.start(group)..self.start(group + 1))
+                    .transposed(),
+                width: GROUP,
+                to: &mut packed[..terms * GROUP],
+            };
+            pack.call::<S>();
+        }
+    }
+}
+
+/// Packed rows times a panel.
 struct Tile<'a> {
     /// `[terms][GROUP]`.
     packed: &'a [f32],
@@ -336,29 +396,29 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Adds the products of `count` rows from `first` on, at most `J`; `V` vectors are a panel.
+    /// Adds the products of the first `count` rows, at most `J`.
     #[inline(always)]
-    fn add<S: Simd, const V: usize, const J: usize>(&mut self, first: usize, count: usize) {
-        let width = V * S::LANES;
-        assert!(first + J <= GROUP && count <= J && self.columns <= width);
+    fn add<S: Simd, const J: usize>(&mut self, count: usize) {
+        let width = VECTORS * S::LANES;
+        assert!(J <= GROUP && count <= J && self.columns <= width);
         assert!(self.packed.len() >= self.terms * GROUP);
         assert!(self.factors.len() >= self.terms * width);
-        let mut packed = self.packed[first..].as_ptr();
+        let mut packed = self.packed.as_ptr();
         let mut factors = self.factors.as_ptr();
         // SAFETY: register operations; `terms` rows of `GROUP` numbers and of `width` factors lie in
-        // the slices, checked above, and `J` numbers from `first` on in a row of `GROUP`. The
-        // pointers are moved behind the last row at the most.
-        let mut sums = unsafe { [[S::splat(0.0); V]; J] };
+        // the slices, checked above, and `J` numbers in a row of `GROUP`. The pointers are moved behind
+        // the last row at the most.
+        let mut sums = unsafe { [[S::splat(0.0); VECTORS]; J] };
         for _ in 0..self.terms {
             // SAFETY: as above.
             unsafe {
-                let mut vectors = [S::splat(0.0); V];
+                let mut vectors = [S::splat(0.0); VECTORS];
                 for (v, vector) in vectors.iter_mut().enumerate() {
                     *vector = S::load(factors.add(v * S::LANES));
                 }
                 for j in 0..J {
                     let number = S::splat(*packed.add(j));
-                    for v in 0..V {
+                    for v in 0..VECTORS {
                         sums[j][v] = S::fma(vectors[v], number, sums[j][v]);
                     }
                 }
@@ -370,7 +430,7 @@ impl Tile<'_> {
             if j >= count {
                 continue;
             }
-            let to = &mut self.to[(first + j) * self.row..][..self.columns];
+            let to = &mut self.to[j * self.row..][..self.columns];
             if self.columns == width {
                 for (v, sum) in sums.iter().enumerate() {
                     // SAFETY: `width` numbers were sliced.
@@ -438,6 +498,76 @@ impl Kernel for Sums<'_> {
             let numbers = self.matrix.from(row, 0);
             for (sum, number) in self.sums.iter_mut().zip(numbers) {
                 *sum += number;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        let number = |at: usize| ((at * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
+        (0..count).map(number).collect()
+    }
+
+    #[test]
+    fn products_of_views_equal_their_sums_at_every_level() {
+        for (index, [rows, terms, columns]) in [
+            [1, 1, 1],
+            [2, 3, 40],
+            [7, 300, 5],
+            [13, 8, 16],
+            [32, 257, 33],
+            [50, 24, 31],
+            [100, 513, 47],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            // With a row and a column around, or lying on its side.
+            let (left, right) = (
+                numbers((rows + 2) * (terms + 2), index),
+                numbers(terms * columns, 5),
+            );
+            for (sideways, right_sideways) in [(false, false), (true, false), (false, true)] {
+                let left = match sideways {
+                    false => Matrix::new(&left, rows + 2, terms + 2),
+                    true => Matrix::new(&left, terms + 2, rows + 2).transposed(),
+                };
+                let left = left.rows(1..rows + 1).columns(1..terms + 1);
+                let right = match right_sideways {
+                    false => Matrix::new(&right, terms, columns),
+                    true => Matrix::new(&right, columns, terms).transposed(),
+                };
+                let start = numbers(columns, 3);
+                let row = columns + 3;
+                for level in Level::available() {
+                    let cut = terms / 3;
+                    let parts = [right.rows(0..cut), right.rows(cut..terms)];
+                    let panels = Panels::new(level, &parts);
+                    let mut product = vec![9.0; rows * row];
+                    super::product(level, left, &panels, Start::Row(&start), &mut product, row);
+                    for (place, &actual) in product.iter().enumerate() {
+                        let (at, column) = (place / row, place % row);
+                        if column >= columns {
+                            // The gaps are left as they are.
+                            assert_eq!(actual, 9.0);
+                            continue;
+                        }
+                        let term = |term: usize| {
+                            f64::from(left.from(at, term)[0])
+                                * f64::from(right.from(term, column)[0])
+                        };
+                        let expected = (0..terms).map(term).sum::<f64>() + f64::from(start[column]);
+                        let error = (f64::from(actual) - expected).abs();
+                        assert!(
+                            error < 1e-6 * terms as f64 + 1e-5,
+                            "{level:?} {rows} {terms} {columns}: {error}"
+                        );
+                    }
+                }
             }
         }
     }

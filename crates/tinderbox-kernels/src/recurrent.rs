@@ -11,7 +11,7 @@ use gates::Forward;
 pub use gradient::{RecurrentGradients, recurrent_gradient};
 
 use crate::matrix::{Matrix, Panels, Start, multiply_add, product};
-use crate::memory;
+use crate::memory::{self, Scratch};
 use crate::parallel::for_each;
 use crate::simd::{Level, run};
 
@@ -71,9 +71,10 @@ impl RecurrentShape {
         self.batch * self.hidden
     }
 
-    /// Kept numbers of a step of a sequence.
+    /// Numbers between what is kept of two sequences: a line more than there are, since rows that lie a
+    /// power of two apart would share a few sets of the cache.
     fn kept(&self) -> usize {
-        self.cell.kept() * self.hidden
+        self.cell.kept() * self.hidden + 16
     }
 
     /// Rows of the weights.
@@ -167,10 +168,10 @@ pub struct RecurrentInputs<'a> {
 /// What the gradient needs of the forward pass.
 #[derive(Clone, Debug)]
 pub struct RecurrentKept {
-    /// `[steps, batch, kept * hidden]`.
-    gates: Vec<f32>,
+    /// `[steps, batch, kept * hidden]`, with a gap behind every row.
+    gates: Scratch,
     /// Of an LSTM, `[steps, batch, hidden]`.
-    memory: Vec<f32>,
+    memory: Scratch,
 }
 
 /// The outputs `[steps, batch, hidden]`, of an LSTM followed by the memory `[batch, hidden]` behind the
@@ -191,7 +192,7 @@ pub fn recurrent(
     let input = Matrix::new(given.input, steps * batch, shape.inputs);
     let ih = Matrix::new(weights.ih, shape.rows(), shape.inputs);
     let panels = Panels::new(level, &[ih.transposed()]);
-    let mut gates = memory::buffer(steps * batch * kept);
+    let mut gates = Scratch::new(steps * batch * kept);
     let start = start(shape, weights);
     product(level, input, &panels, Start::Row(&start), &mut gates, kept);
 
@@ -203,7 +204,7 @@ pub fn recurrent(
     let blocks: Vec<_> = blocks.collect();
     let mut output = memory::buffer((steps + usize::from(shape.is_lstm())) * state);
     let memories = if shape.is_lstm() { steps * state } else { 0 };
-    let mut memory = memory::buffer(memories);
+    let mut memory = Scratch::new(memories);
     let piece = shape.piece();
     let pieces = (shape.cut(&mut gates, kept, piece).into_iter())
         .zip(shape.cut(&mut output[..steps * state], hidden, piece))
@@ -212,16 +213,16 @@ pub fn recurrent(
         .collect();
     for_each(pieces, shape.cost(), |pieces| {
         let (((mut gates, mut outputs), mut memories), mut state) = pieces;
-        let mut scratch = Vec::new();
         for step in shape.order() {
             let before = Matrix::new(&state.hidden, state.hidden.len() / hidden, hidden);
             for (panels, at) in &blocks {
                 let to = &mut gates[step][*at..];
-                multiply_add(level, before, panels, to, kept, &mut scratch);
+                multiply_add(level, before, panels, to, kept);
             }
             let forward = Forward {
                 cell: shape.cell,
                 units: hidden,
+                row: kept,
                 gates: gates[step],
                 state: &mut state,
             };

@@ -11,7 +11,9 @@ use crate::simd::{Kernel, Simd};
 pub(super) struct Forward<'a> {
     pub cell: RecurrentCell,
     pub units: usize,
-    /// `[sequences, kept * units]`.
+    /// Numbers between the gates of two sequences.
+    pub row: usize,
+    /// The gates of every sequence, side by side.
     pub gates: &'a mut [f32],
     pub state: &'a mut State,
 }
@@ -24,11 +26,13 @@ impl Kernel for Forward<'_> {
         let Self {
             cell,
             units,
+            row,
             gates,
             state,
         } = self;
         let hidden = state.hidden.chunks_exact_mut(units);
-        let gates = gates.chunks_exact_mut(cell.kept() * units);
+        let gates = gates.chunks_exact_mut(row);
+        let gates = gates.map(|gates| &mut gates[..cell.kept() * units]);
         match cell {
             RecurrentCell::Tanh => {
                 for (gates, hidden) in gates.zip(hidden) {
@@ -81,7 +85,9 @@ impl Kernel for Forward<'_> {
 pub(super) struct Backward<'a> {
     pub cell: RecurrentCell,
     pub units: usize,
-    /// `[sequences, kept * units]`.
+    /// Numbers between the gates of two sequences.
+    pub row: usize,
+    /// The gates of every sequence, side by side.
     pub gates: &'a mut [f32],
     /// The state before the step: hidden, memory.
     pub before: [&'a [f32]; 2],
@@ -100,6 +106,7 @@ impl Kernel for Backward<'_> {
         let Self {
             cell,
             units,
+            row,
             gates,
             before: [hidden_before, memory_before],
             memory,
@@ -107,7 +114,8 @@ impl Kernel for Backward<'_> {
             scratch,
         } = self;
         let of_hidden = gradient.hidden.chunks_exact_mut(units);
-        let gates = gates.chunks_exact_mut(cell.kept() * units);
+        let gates = gates.chunks_exact_mut(row);
+        let gates = gates.map(|gates| &mut gates[..cell.kept() * units]);
         match cell {
             RecurrentCell::Tanh => {
                 for (gates, of_hidden) in gates.zip(of_hidden) {

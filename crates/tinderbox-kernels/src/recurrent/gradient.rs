@@ -101,7 +101,7 @@ pub fn recurrent_gradient(
         let to = &mut of_hh[rows.start * hidden..rows.end * hidden];
         product(level, gates, &before, Start::Zero, to, hidden);
     }
-    let mut sums = column_sums(level, all);
+    let mut sums = column_sums(level, all.columns(0..shape.cell.kept() * hidden));
     let bias_ih = sums[..shape.rows()].to_vec();
     if shape.cell == RecurrentCell::Gru {
         sums.copy_within(3 * hidden.., 2 * hidden);
@@ -161,7 +161,7 @@ fn through_time(
                     false => start..start + count,
                 }
             };
-            let (mut scratch, mut row) = (Vec::new(), vec![0.0; hidden]);
+            let mut row = vec![0.0; hidden];
             for step in shape.order().rev() {
                 let now = &gradient[part(gradient, step)];
                 for (sum, number) in gradients.hidden.iter_mut().zip(now) {
@@ -174,6 +174,7 @@ fn through_time(
                 let backward = Backward {
                     cell: shape.cell,
                     units: hidden,
+                    row: kept,
                     gates: gates[step],
                     before: states.map(|numbers| &numbers[part(numbers, before)]),
                     memory: &memory[part(memory, step)],
@@ -185,7 +186,7 @@ fn through_time(
                 for (panels, columns) in &blocks {
                     let of_gates = all.columns(columns.clone());
                     let to = &mut gradients.hidden;
-                    multiply_add(level, of_gates, panels, to, hidden, &mut scratch);
+                    multiply_add(level, of_gates, panels, to, hidden);
                 }
             }
         },

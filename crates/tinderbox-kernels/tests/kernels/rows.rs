@@ -75,7 +75,7 @@ fn softmax_and_cross_entropy_of_random_rows_equal_their_sums() {
 fn layer_norm_equals_its_definition() {
     let mut numbers = Numbers::new(33);
     let epsilon = 1e-5;
-    for (rows, columns) in [(1, 2), (7, 5), (3, 16), (70, 37), (2, 5000)] {
+    for (rows, columns) in [(1, 3), (7, 5), (3, 16), (70, 37), (2, 5000)] {
         let input: Vec<f32> = numbers
             .many(rows * columns)
             .iter()

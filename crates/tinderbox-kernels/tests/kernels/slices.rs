@@ -246,6 +246,11 @@ fn activations_equal_their_formulas_far_from_zero_too() {
                 inside(0.0, f64::MAX),
             );
             check(
+                Function::Tanh,
+                expected(&f64::tanh),
+                expected(&|x| 1.0 - x.tanh().powi(2)),
+            );
+            check(
                 Function::Relu6,
                 expected(&|x| x.clamp(0.0, 6.0)),
                 inside(0.0, 6.0),
