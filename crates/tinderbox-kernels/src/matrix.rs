@@ -403,6 +403,12 @@ impl Tile<'_> {
         assert!(J <= GROUP && count <= J && self.columns <= width);
         assert!(self.packed.len() >= self.terms * GROUP);
         assert!(self.factors.len() >= self.terms * width);
+        // What the sums are added to: it takes as long to come as many a product.
+        for row in self.to.chunks(self.row).take(count) {
+            for column in (0..self.columns).step_by(16) {
+                S::prefetch(&row[column]);
+            }
+        }
         let mut packed = self.packed.as_ptr();
         let mut factors = self.factors.as_ptr();
         // SAFETY: register operations; `terms` rows of `GROUP` numbers and of `width` factors lie in
