@@ -2,16 +2,16 @@
 //! cross-entropy, embedding and whole recurrent layers, with their gradients.
 //!
 //! The functions that take tensors ([`conv2d`], [`max_pool2d`], [`activation`], [`batch_norm`],
-//! [`layer_norm`], [`softmax`], [`cross_entropy`], …) compute on Flex devices with 32-bit floats, with
-//! and without autodiff, and call Burn's own operation on every other device and type. ([`recurrent`]
+//! [`layer_norm()`], [`softmax()`], [`cross_entropy()`], …) compute on Flex devices with 32-bit floats, with
+//! and without autodiff, and call Burn's own operation on every other device and type. ([`recurrent()`]
 //! gives `None` there: the layer has a form of its own, written with tensors.) The layers of
 //! `tinderbox-nn` call them; a model of your own can do the same instead of `Conv2d::forward`.
 //! `TINDERBOX_KERNELS=stock` turns the kernels off, `TINDERBOX_KERNELS=portable` takes the ones
 //! without vector instructions; the variable is read once.
 //!
 //! [`slices`] has the same kernels over slices. They use all threads of the current rayon pool, and
-//! give the same bits whatever their number: work is cut into pieces that depend on shapes alone,
-//! and sums are added in a fixed order. Bits differ between processors with other vector widths.
+//! give the same bits whatever their number: what a sum is made of depends on shapes alone, and sums
+//! are added in a fixed order. Bits differ between processors with other vector widths.
 
 // Loops over arrays of fixed length by index: they unroll, and read like the formulas.
 #![allow(clippy::needless_range_loop)]

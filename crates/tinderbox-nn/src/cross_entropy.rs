@@ -68,7 +68,7 @@ mod tests {
             let gradient = logits.grad(&gradients).unwrap().to_data();
             let expected = burn::tensor::TensorData::from([
                 [0.028_348_6f32, 0.105_697_6, -0.134_046_2],
-                [-0.300_917_2, 0.044_309_1, 0.256_608_0],
+                [-0.300_917_2, 0.044_309_1, 0.256_608],
             ]);
             gradient.assert_approx_eq(&expected, tolerance);
         }
