@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: speed, compared with PyTorch on request, and build times.
 
 mod build;
+mod kernels;
 mod pytorch;
 mod speed;
 
@@ -10,7 +11,7 @@ use anyhow::{Context, Result};
 use examples::say;
 use xshell::{Shell, cmd};
 
-/// `cargo xtask bench [--against-pytorch] [--filter TEXT] [--build [PART…]] [--save]`
+/// `cargo xtask bench [--against-pytorch] [--filter TEXT] [--kernels] [--build [PART…]] [--save]`
 #[derive(clap::Args)]
 pub struct Args {
     /// Run the PyTorch versions too, with the Python of the variable TINDERBOX_PYTHON, else in a virtual environment
@@ -23,6 +24,10 @@ pub struct Args {
     /// Run the benches whose name contains this.
     #[arg(long, default_value = "")]
     filter: String,
+    /// Measure convolutions and image models with the CPU kernels, with Burn's own operations, and in PyTorch if the
+    /// Python of the variable TINDERBOX_PYTHON (else python3) has it.
+    #[arg(long, conflicts_with_all = ["against_pytorch", "build"])]
+    kernels: bool,
     /// Measure build times instead of speed: all of them, or only these. All of them together take half an hour.
     #[arg(long, value_enum, value_name = "PART", num_args = 0.., conflicts_with_all = ["against_pytorch", "filter"])]
     build: Option<Vec<build::Part>>,
@@ -42,6 +47,20 @@ pub fn run(args: Args) -> Result<()> {
             let command = format!("bench --build{}", names.collect::<String>());
             let rust = cmd!(shell, "rustc --version").read()?;
             (tables, "build".to_string(), rust, command)
+        }
+        None if args.kernels => {
+            let python = pytorch::installed(&shell);
+            let tables = kernels::measure(&shell, &target, python.as_deref(), &args.filter)?;
+            let software = match &python {
+                Some(python) => pytorch::pytorch_version(&shell, python)?,
+                None => String::new(),
+            };
+            let mut command = String::from("bench --kernels");
+            if !args.filter.is_empty() {
+                command += &format!(" --filter {}", args.filter);
+            }
+            let name = format!("kernels {}", args.filter);
+            (tables, name.trim_end().to_string(), software, command)
         }
         None => {
             let python = match args.against_pytorch {

@@ -7,33 +7,16 @@ restricts it to the names that contain it.
 import json
 import sys
 import time
+from pathlib import Path
 
 import torch
 from torch.nn.functional import conv2d
 
 FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
 
-# Name, batch, channels in and out, side of the input, kernel, stride, padding, groups.
-LAYERS = [
-    ("lenet 1->6 k5", 256, 1, 6, 28, 5, 1, 2, 1),
-    ("lenet 6->16 k5", 256, 6, 16, 14, 5, 1, 0, 1),
-    ("resnet 1->64 k7 s2", 32, 1, 64, 96, 7, 2, 3, 1),
-    ("resnet 64->64 k3", 32, 64, 64, 24, 3, 1, 1, 1),
-    ("resnet 64->128 k3 s2", 32, 64, 128, 24, 3, 2, 1, 1),
-    ("resnet 64->128 k1 s2", 32, 64, 128, 24, 1, 2, 0, 1),
-    ("resnet 128->128 k3", 32, 128, 128, 12, 3, 1, 1, 1),
-    ("resnet 256->256 k3", 32, 256, 256, 6, 3, 1, 1, 1),
-    ("resnet 512->512 k3", 32, 512, 512, 3, 3, 1, 1, 1),
-    ("resnet 64->64 k3 b1", 1, 64, 64, 24, 3, 1, 1, 1),
-    ("vgg 3->64 k3", 4, 3, 64, 112, 3, 1, 1, 1),
-    ("vgg 128->128 k3", 4, 128, 128, 56, 3, 1, 1, 1),
-    ("vgg 256->512 k3", 4, 256, 512, 28, 3, 1, 1, 1),
-    ("mobilenet 3->32 k3 s2", 4, 3, 32, 112, 3, 2, 1, 1),
-    ("mobilenet 96->96 k3 depthwise", 8, 96, 96, 56, 3, 1, 1, 96),
-    ("mobilenet 144->144 k3 s2 depthwise", 8, 144, 144, 56, 3, 2, 1, 144),
-    ("mobilenet 32->192 k1", 8, 32, 192, 28, 1, 1, 0, 1),
-    ("mobilenet 960->320 k1", 8, 960, 320, 7, 1, 1, 0, 1),
-]
+# Batch, channels in and out, side of the input, kernel, stride, padding, groups, name.
+lines = (Path(__file__).parent / "layers.txt").read_text().splitlines()
+LAYERS = [line.split(" ", 8) for line in lines if not line.startswith("#")]
 
 
 def seconds(work):
@@ -42,7 +25,8 @@ def seconds(work):
     return time.perf_counter() - start
 
 
-for name, batch, inputs, outputs, side, kernel, stride, padding, groups in LAYERS:
+for *sizes, name in LAYERS:
+    batch, inputs, outputs, side, kernel, stride, padding, groups = map(int, sizes)
     if FILTER not in name:
         continue
     x = torch.full((batch, inputs, side, side), 0.5)

@@ -11,33 +11,22 @@ use burn::tensor::{Device, Tensor, module};
 use tinderbox_kernels::slices::Level;
 use tinderbox_kernels::{conv2d, peak_flops};
 
-/// Name, batch, channels in and out, side of the input, kernel, stride, padding, groups.
-const LAYERS: [(&str, [usize; 8]); 18] = [
-    ("lenet 1->6 k5", [256, 1, 6, 28, 5, 1, 2, 1]),
-    ("lenet 6->16 k5", [256, 6, 16, 14, 5, 1, 0, 1]),
-    ("resnet 1->64 k7 s2", [32, 1, 64, 96, 7, 2, 3, 1]),
-    ("resnet 64->64 k3", [32, 64, 64, 24, 3, 1, 1, 1]),
-    ("resnet 64->128 k3 s2", [32, 64, 128, 24, 3, 2, 1, 1]),
-    ("resnet 64->128 k1 s2", [32, 64, 128, 24, 1, 2, 0, 1]),
-    ("resnet 128->128 k3", [32, 128, 128, 12, 3, 1, 1, 1]),
-    ("resnet 256->256 k3", [32, 256, 256, 6, 3, 1, 1, 1]),
-    ("resnet 512->512 k3", [32, 512, 512, 3, 3, 1, 1, 1]),
-    ("resnet 64->64 k3 b1", [1, 64, 64, 24, 3, 1, 1, 1]),
-    ("vgg 3->64 k3", [4, 3, 64, 112, 3, 1, 1, 1]),
-    ("vgg 128->128 k3", [4, 128, 128, 56, 3, 1, 1, 1]),
-    ("vgg 256->512 k3", [4, 256, 512, 28, 3, 1, 1, 1]),
-    ("mobilenet 3->32 k3 s2", [4, 3, 32, 112, 3, 2, 1, 1]),
-    (
-        "mobilenet 96->96 k3 depthwise",
-        [8, 96, 96, 56, 3, 1, 1, 96],
-    ),
-    (
-        "mobilenet 144->144 k3 s2 depthwise",
-        [8, 144, 144, 56, 3, 2, 1, 144],
-    ),
-    ("mobilenet 32->192 k1", [8, 32, 192, 28, 1, 1, 0, 1]),
-    ("mobilenet 960->320 k1", [8, 960, 320, 7, 1, 1, 0, 1]),
-];
+/// A layer on each line: batch, channels in and out, side of the input, kernel, stride, padding, groups, name.
+const LAYERS: &str = include_str!("layers.txt");
+
+/// The sizes and the names of the layers.
+fn read() -> impl Iterator<Item = ([usize; 8], &'static str)> {
+    let lines = LAYERS.lines().filter(|line| !line.starts_with('#'));
+    lines.map(|line| {
+        let mut rest = line;
+        let sizes = std::array::from_fn(|_| {
+            let (number, behind) = rest.split_once(' ').expect("eight numbers and a name");
+            rest = behind;
+            number.parse().expect("a number")
+        });
+        (sizes, rest)
+    })
+}
 
 type Conv = fn(Tensor<4>, Tensor<4>, ConvOptions<2>) -> Tensor<4>;
 
@@ -57,7 +46,7 @@ fn seconds(work: impl FnOnce()) -> f64 {
 
 fn layers(filter: &str) {
     let peak = peak_flops(Level::detect(), 20);
-    for (name, sizes) in LAYERS {
+    for (sizes, name) in read() {
         if !name.contains(filter) {
             continue;
         }

@@ -1,5 +1,6 @@
 //! Element-wise functions, one pass over memory each.
 
+use crate::math::{exp, normal, sigmoid, tanh};
 use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
@@ -16,6 +17,8 @@ pub enum Function {
     Relu6,
     /// 1 / (1 + exp(-x)).
     Sigmoid,
+    /// The hyperbolic tangent.
+    Tanh,
     /// x sigmoid(x).
     Silu,
     /// x times the normal distribution function at x.
@@ -25,7 +28,7 @@ pub enum Function {
 impl Function {
     /// Whether the gradient is computed from the output, so that the input need not be kept.
     pub fn uses_output(self) -> bool {
-        matches!(self, Self::Relu | Self::Relu6 | Self::Sigmoid)
+        matches!(self, Self::Relu | Self::Relu6 | Self::Sigmoid | Self::Tanh)
     }
 }
 
@@ -85,6 +88,7 @@ impl Kernel for Forward<'_> {
                 *x = if positive > 6.0 { 6.0 } else { positive };
             }),
             Function::Sigmoid => numbers.for_each(|x| *x = sigmoid::<S>(*x)),
+            Function::Tanh => numbers.for_each(|x| *x = tanh::<S>(*x)),
             Function::Silu => numbers.for_each(|x| *x *= sigmoid::<S>(*x)),
             Function::Gelu => numbers.for_each(|x| *x *= normal::<S>(*x)),
         }
@@ -114,6 +118,9 @@ impl Kernel for Backward<'_> {
             Function::Sigmoid => pairs.for_each(|(gradient, output)| {
                 *gradient *= output * (1.0 - output);
             }),
+            Function::Tanh => pairs.for_each(|(gradient, output)| {
+                *gradient *= 1.0 - output * output;
+            }),
             Function::Silu => pairs.for_each(|(gradient, input)| {
                 let sigmoid = sigmoid::<S>(*input);
                 *gradient *= S::mul_add(input * sigmoid, 1.0 - sigmoid, sigmoid);
@@ -125,75 +132,4 @@ impl Kernel for Backward<'_> {
             }),
         }
     }
-}
-
-#[inline(always)]
-fn sigmoid<S: Simd>(x: f32) -> f32 {
-    1.0 / (1.0 + exp::<S>(-x))
-}
-
-/// The normal distribution function.
-#[inline(always)]
-fn normal<S: Simd>(x: f32) -> f32 {
-    S::mul_add(0.5, erf::<S>(x * std::f32::consts::FRAC_1_SQRT_2), 0.5)
-}
-
-/// e to the x, to two units in the last place: powers of two by shifting bits, the rest by a
-/// polynomial (Cephes, `expf`). Values below the smallest normal number become zero.
-#[inline(always)]
-fn exp<S: Simd>(x: f32) -> f32 {
-    // Adding and subtracting 1.5 x 2^23 rounds to the nearest integer.
-    const ROUND: f32 = 12_582_912.0;
-    let bounded = if x > 88.0 { 88.0 } else { x };
-    let bounded = if bounded < -87.0 { -87.0 } else { bounded };
-    let shifted = S::mul_add(bounded, std::f32::consts::LOG2_E, ROUND);
-    let whole = shifted - ROUND;
-    let rest = S::mul_add(whole, -0.693_359_4, bounded);
-    let rest = S::mul_add(whole, 2.121_944_4e-4, rest);
-    let mut sum = 1.987_569_1e-4;
-    for term in [
-        1.398_199_9e-3,
-        8.333_452e-3,
-        4.166_579_6e-2,
-        1.666_666_5e-1,
-        0.5,
-    ] {
-        sum = S::mul_add(sum, rest, term);
-    }
-    let sum = S::mul_add(sum, rest * rest, rest + 1.0);
-    // The integer lies in the low bits of `shifted`.
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    let result = sum * power;
-    let result = if x > 88.0 { f32::INFINITY } else { result };
-    let result = if x < -87.0 { 0.0 } else { result };
-    if x.is_nan() { x } else { result }
-}
-
-/// The error function as a ratio of polynomials, as in Eigen.
-#[inline(always)]
-fn erf<S: Simd>(x: f32) -> f32 {
-    let x = if x > 4.0 { 4.0 } else { x };
-    let x = if x < -4.0 { -4.0 } else { x };
-    let square = x * x;
-    let mut above = -2.726_142_3e-10;
-    for term in [
-        2.770_681_4e-8,
-        -2.101_024e-6,
-        -5.692_506_5e-5,
-        -7.349_906e-4,
-        -2.954_6e-3,
-        -1.609_603_3e-2,
-    ] {
-        above = S::mul_add(above, square, term);
-    }
-    let mut below = -1.456_607_2e-5;
-    for term in [
-        -2.133_740_6e-4,
-        -1.682_827e-3,
-        -7.373_329e-3,
-        -1.426_473_9e-2,
-    ] {
-        below = S::mul_add(below, square, term);
-    }
-    x * above / below
 }

@@ -2,21 +2,25 @@
 
 mod autodiff;
 mod flex;
+mod recurrent;
+mod rows;
 
 use std::sync::OnceLock;
 
-use burn::backend::tensor::FloatTensor;
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{
-    Backend, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind, TensorMetadata,
-    backend_extension,
+    Backend, BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind,
+    TensorMetadata, backend_extension,
 };
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, GradientCheckpointingStrategy};
 
-use crate::Function;
+use crate::adaptive::AdaptiveShape;
 use crate::conv::ConvShape;
 use crate::pool::PoolShape;
 use crate::simd::Level;
+use crate::{Function, RecurrentCell};
 
 /// The operations, on Flex and on Flex with autodiff. [`is_ours`] must hold for the arguments.
 #[backend_extension(Autodiff, Flex)]
@@ -58,6 +62,49 @@ pub(crate) trait Kernels: Backend {
         variance: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self>;
+
+    /// Of the last dimension, or its logarithm.
+    fn tinder_softmax(input: FloatTensor<Self>, log: bool) -> FloatTensor<Self>;
+
+    /// The mean over the rows, `[1]`; the targets are classes.
+    fn tinder_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f32,
+    ) -> FloatTensor<Self>;
+
+    /// Over the last dimension.
+    fn tinder_layer_norm(
+        input: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self>;
+
+    /// The rows of the weight with these numbers, `[.., columns]`.
+    fn tinder_embedding(weight: FloatTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self>;
+
+    /// Height and width of the output.
+    fn tinder_adaptive_avg_pool2d(
+        input: FloatTensor<Self>,
+        output: [usize; 2],
+    ) -> FloatTensor<Self>;
+
+    /// A recurrent layer in one direction, backwards if `reverse`; weights and biases of inputs, then of
+    /// the state. Outputs `[steps, batch, hidden]`, of an LSTM followed by the last memory. Cells without
+    /// a memory ignore `memory`.
+    #[allow(clippy::too_many_arguments)]
+    fn tinder_recurrent(
+        input: FloatTensor<Self>,
+        hidden: FloatTensor<Self>,
+        memory: FloatTensor<Self>,
+        weight_ih: FloatTensor<Self>,
+        weight_hh: FloatTensor<Self>,
+        bias_ih: FloatTensor<Self>,
+        bias_hh: FloatTensor<Self>,
+        cell: RecurrentCell,
+        reverse: bool,
+    ) -> FloatTensor<Self>;
 }
 
 /// The level to compute with; `None` if the kernels are turned off. Read once.
@@ -87,6 +134,31 @@ pub(crate) fn is_ours<const N: usize>(tensors: [Option<&DispatchTensor>; N]) -> 
         flex && tensor.dtype() == DType::F32
     };
     level().is_some() && tensors.into_iter().flatten().all(on_flex)
+}
+
+/// The tensor of whole numbers if it lies in host memory.
+pub(crate) fn on_host(tensor: &DispatchTensor) -> Option<&FlexTensor> {
+    let kind = match &tensor.kind {
+        DispatchTensorKind::Autodiff(inner) => inner,
+        kind => kind,
+    };
+    match kind {
+        DispatchTensorKind::Flex(BackendTensor::Int(tensor))
+            if [DType::I32, DType::I64].contains(&tensor.dtype()) =>
+        {
+            Some(tensor)
+        }
+        #[allow(unreachable_patterns)]
+        _ => None,
+    }
+}
+
+/// The first number that is not in `0..limit`, and its place.
+pub(crate) fn first_outside(tensor: &FlexTensor, limit: usize) -> Option<(usize, i64)> {
+    let outside = |number: i64| usize::try_from(number).map_or(true, |at| at >= limit);
+    flex::with_whole(tensor, |numbers| {
+        numbers.enumerate().find(|(_, number)| outside(*number))
+    })
 }
 
 /// Whether Burn should recompute values in the backward pass to save memory.
@@ -125,6 +197,18 @@ pub(crate) fn pool_shape(
         window: [window; 2],
         stride: [stride; 2],
         padding: [padding; 2],
+    }
+}
+
+/// The shape of an adaptive pooling of a tensor.
+pub(crate) fn adaptive_shape(
+    [batch, channels, height, width]: [usize; 4],
+    output: [usize; 2],
+) -> AdaptiveShape {
+    AdaptiveShape {
+        planes: batch * channels,
+        input: [height, width],
+        output,
     }
 }
 

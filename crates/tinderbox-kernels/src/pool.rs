@@ -103,23 +103,33 @@ impl PoolShape {
 /// # Panics
 /// If `shape` is not supported or does not match the length of `input`.
 pub fn avg_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> Vec<f32> {
+    let lengths = shape.lengths();
+    for_each_plane(shape, input, lengths, |input, output| {
+        let average = Average {
+            shape,
+            input,
+            output,
+        };
+        run(level, average);
+    })
+}
+
+/// The results of `work` from every plane of `numbers`, of the input or of the output, to a plane of the
+/// other; `lengths` are those of all planes.
+fn for_each_plane(
+    shape: &PoolShape,
+    numbers: &[f32],
+    [from, to]: [usize; 2],
+    work: impl Fn(&[f32], &mut [f32]) + Sync,
+) -> Vec<f32> {
     assert!(shape.is_supported());
-    let [inputs, outputs] = shape.lengths();
-    assert_eq!(input.len(), inputs);
-    let (from, to) = (inputs / shape.planes, outputs / shape.planes);
-    let mut output = memory::buffer(outputs);
-    for_each_chunk(&mut output, to, inputs, |plane, output| {
-        let input = &input[plane * from..][..from];
-        run(
-            level,
-            Average {
-                shape,
-                input,
-                output,
-            },
-        );
+    assert_eq!(numbers.len(), from);
+    let mut results = memory::buffer(to);
+    let (from_plane, to_plane) = (from / shape.planes, to / shape.planes);
+    for_each_chunk(&mut results, to_plane, from.max(to), |plane, results| {
+        work(&numbers[plane * from_plane..][..from_plane], results);
     });
-    output
+    results
 }
 
 struct Average<'a> {
@@ -171,23 +181,15 @@ impl Kernel for Average<'_> {
 /// # Panics
 /// As [`avg_pool2d`].
 pub fn avg_pool2d_gradient(level: Level, shape: &PoolShape, gradient: &[f32]) -> Vec<f32> {
-    assert!(shape.is_supported());
     let [inputs, outputs] = shape.lengths();
-    assert_eq!(gradient.len(), outputs);
-    let (to, from) = (inputs / shape.planes, outputs / shape.planes);
-    let mut output = memory::buffer(inputs);
-    for_each_chunk(&mut output, to, inputs, |plane, output| {
-        let gradient = &gradient[plane * from..][..from];
-        run(
-            level,
-            AverageGradient {
-                shape,
-                gradient,
-                output,
-            },
-        );
-    });
-    output
+    for_each_plane(shape, gradient, [outputs, inputs], |gradient, output| {
+        let gradients = AverageGradient {
+            shape,
+            gradient,
+            output,
+        };
+        run(level, gradients);
+    })
 }
 
 struct AverageGradient<'a> {

@@ -70,6 +70,9 @@ pub(crate) unsafe trait Simd: Copy {
     unsafe fn store(to: *mut f32, value: Self::V);
     /// a b + c.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Asks for the line of a place that will be read soon; any pointer will do.
+    #[inline(always)]
+    fn prefetch(_: *const f32) {}
     /// Writes the transpose of eight rows of eight numbers to rows that begin `to_row` apart.
     unsafe fn transpose8(from: [*const f32; 8], to: *mut f32, to_row: usize);
 

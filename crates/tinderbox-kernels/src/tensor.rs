@@ -5,6 +5,12 @@ use burn::tensor::{Tensor, activation as stock, module};
 
 use crate::Function;
 
+mod recurrent;
+mod rows;
+
+pub use recurrent::{RecurrentOutput, RecurrentTensors, recurrent};
+pub use rows::{cross_entropy, embedding, first_outside, layer_norm, log_softmax, softmax};
+
 #[cfg(feature = "flex")]
 use crate::extension::{self, Kernels, is_ours};
 #[cfg(feature = "flex")]
@@ -92,6 +98,23 @@ pub fn max_pool2d(input: Tensor<4>, window: usize, stride: usize, padding: usize
     module::max_pool2d(input, options)
 }
 
+/// The mean of each of `output[0]` x `output[1]` windows that cover the input (PyTorch's
+/// `AdaptiveAvgPool2d`).
+///
+/// # Shapes
+/// `[batch, channels, height, width]` to `[batch, channels, output[0], output[1]]`.
+pub fn adaptive_avg_pool2d(input: Tensor<4>, output: [usize; 2]) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    if extension::adaptive_shape(input.dims(), output).is_supported() {
+        let input = input.into_dispatch();
+        if is_ours([Some(&input)]) {
+            return Tensor::from_dispatch(Dispatch::tinder_adaptive_avg_pool2d(input, output));
+        }
+        return module::adaptive_avg_pool2d(Tensor::from_dispatch(input), output);
+    }
+    module::adaptive_avg_pool2d(input, output)
+}
+
 /// The function of every number.
 ///
 /// # Shapes
@@ -111,6 +134,7 @@ pub fn activation<const D: usize>(input: Tensor<D>, function: Function) -> Tenso
         // Not Burn's `relu6`: this one is a single pass.
         Function::Relu6 => input.clamp(0.0, 6.0),
         Function::Sigmoid => stock::sigmoid(input),
+        Function::Tanh => input.tanh(),
         Function::Silu => stock::silu(input),
         Function::Gelu => stock::gelu(input),
     }

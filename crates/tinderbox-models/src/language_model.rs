@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::{Seed, nearest};
 use tinderbox_nn::{
     Cell, Init, Initializer, LanguageNetwork, Layer, Recurrent, RecurrentConfig, RecurrentState,
-    embedding,
+    embed, embedding,
 };
 
 use crate::ModelError;
@@ -165,7 +165,7 @@ impl LanguageNetwork for LanguageModel {
         // Steps first: then a step is one block of memory.
         let tokens = tokens.swap_dims(0, 1);
         let inputs = match &self.embedding {
-            Some(embedding) => embedding.forward(tokens),
+            Some(embedding) => embed(embedding, tokens),
             None => tokens.one_hot::<3>(self.vocabulary).float(),
         };
         let (outputs, state) = self.rnn.forward(inputs, state);

@@ -33,6 +33,11 @@ impl Activation {
         Self::of(Function::Sigmoid)
     }
 
+    /// The hyperbolic tangent.
+    pub fn tanh() -> Self {
+        Self::of(Function::Tanh)
+    }
+
     /// x sigmoid(x) (Elfwing, Uchibe, Doya 2017).
     pub fn silu() -> Self {
         Self::of(Function::Silu)
@@ -59,6 +64,7 @@ impl<const D: usize> Layer<D> for Activation {
             Function::Relu => "ReLU",
             Function::Relu6 => "ReLU6",
             Function::Sigmoid => "Sigmoid",
+            Function::Tanh => "Tanh",
             Function::Silu => "SiLU",
             Function::Gelu => "GELU",
         };
@@ -78,6 +84,11 @@ pub fn sigmoid<const D: usize>(input: Tensor<D>) -> Tensor<D> {
     Activation::sigmoid().apply(input)
 }
 
+/// [`Activation::tanh`] as a function.
+pub fn tanh<const D: usize>(input: Tensor<D>) -> Tensor<D> {
+    Activation::tanh().apply(input)
+}
+
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData, Tolerance};
@@ -95,6 +106,7 @@ mod tests {
                 Activation::sigmoid(),
                 [0.119_202_92, 0.5, 0.731_058_6, 0.999_876_6],
             ),
+            (Activation::tanh(), [-0.964_027_6, 0.0, 0.761_594_2, 1.0]),
             (
                 Activation::silu(),
                 [-0.238_405_84, 0.0, 0.731_058_6, 8.998_889],

@@ -1,7 +1,7 @@
 //! Attention: weighted means of values, whose weights measure how well a query matches each key.
 
-use burn::tensor::activation::softmax;
 use burn::tensor::{Bool, Device, Int, Tensor};
+use tinderbox_kernels::softmax;
 
 mod additive;
 mod multihead;
@@ -28,7 +28,7 @@ pub fn masked_softmax(scores: Tensor<3>, mask: Option<Tensor<3, Bool>>) -> Tenso
         }
         None => scores,
     };
-    softmax(scores, 2)
+    softmax(scores)
 }
 
 /// The mask of keys beyond the length of each sequence: `true` for padding.

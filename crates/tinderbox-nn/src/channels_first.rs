@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
-use burn::tensor::module::layer_norm;
 use burn::tensor::{Device, Tensor};
+use tinderbox_kernels::layer_norm;
 
 use crate::layer::ids;
 use crate::{Fans, Initializer, Layer, trace};

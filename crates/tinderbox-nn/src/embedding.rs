@@ -1,5 +1,5 @@
 use burn::nn::Embedding;
-use burn::tensor::Device;
+use burn::tensor::{Device, Int, Tensor};
 use tinderbox_core::Seed;
 
 use crate::{Fans, Initializer};
@@ -26,10 +26,19 @@ pub fn embedding(
     }
 }
 
+/// `Embedding::forward` with the kernels of `tinderbox-kernels`: the row of each id.
+///
+/// # Shapes
+/// Ids `[batch, steps]` to `[batch, steps, size]`.
+///
+/// # Panics
+/// If an id has no row.
+pub fn embed(embedding: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
+    tinderbox_kernels::embedding(embedding.weight.val(), ids)
+}
+
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Tensor;
-
     use super::*;
 
     #[test]
@@ -43,7 +52,7 @@ mod tests {
             &device,
         );
         let ids = Tensor::from_data([[4, 0], [4, 2]], &device);
-        let output = layer.forward(ids);
+        let output = embed(&layer, ids);
         assert_eq!(output.dims(), [2, 2, 3]);
         let rows = layer.weight.val();
         let row = |tensor: Tensor<2>, at: usize| -> Vec<f32> {

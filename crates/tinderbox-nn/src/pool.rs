@@ -1,7 +1,6 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::module::adaptive_avg_pool2d;
-use tinderbox_kernels::{avg_pool2d, max_pool2d};
+use tinderbox_kernels::{adaptive_avg_pool2d, avg_pool2d, max_pool2d};
 
 use crate::{Layer, trace};
 
@@ -75,11 +74,8 @@ impl Layer<4> for Pool {
 /// # Shapes
 /// `[batch, channels, height, width]` to `[batch, channels]`.
 pub fn global_avg_pool(input: Tensor<4>) -> Tensor<2> {
-    let [batch, channels, height, width] = input.dims();
-    let output = input
-        .reshape([batch, channels, height * width])
-        .mean_dim(2)
-        .reshape([batch, channels]);
+    let [batch, channels, _, _] = input.dims();
+    let output = adaptive_avg_pool2d(input, [1, 1]).reshape([batch, channels]);
     trace::step("GlobalAvgPool", Vec::new, &output.dims(), || 0);
     output
 }

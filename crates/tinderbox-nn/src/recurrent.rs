@@ -1,6 +1,7 @@
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
+use tinderbox_kernels::RecurrentCell;
 
 use crate::{Dropout, Fans, Initializer, trace};
 
@@ -33,6 +34,15 @@ impl Cell {
             Self::Rnn | Self::RnnRelu => 1,
             Self::Gru => 3,
             Self::Lstm => 4,
+        }
+    }
+
+    fn kernel(self) -> RecurrentCell {
+        match self {
+            Self::Rnn => RecurrentCell::Tanh,
+            Self::RnnRelu => RecurrentCell::Relu,
+            Self::Gru => RecurrentCell::Gru,
+            Self::Lstm => RecurrentCell::Lstm,
         }
     }
 

@@ -1,7 +1,6 @@
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
-use tinderbox_nn::{LanguageNetwork, RecurrentState};
+use tinderbox_nn::{LanguageNetwork, RecurrentState, check_labels, cross_entropy};
 
 use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 
@@ -76,12 +75,10 @@ fn check(batch: &TokenBatch, vocabulary: usize) -> Result<(), LanguageError> {
 
 /// Refuses ids that the model does not have.
 pub(crate) fn check_ids(ids: &Tensor<2, Int>, vocabulary: usize) -> Result<(), LanguageError> {
-    let data = ids.to_data();
-    let wrong = |id: &i64| *id < 0 || *id as usize >= vocabulary;
-    match data.iter::<i64>().find(wrong) {
-        Some(id) => Err(LanguageError::Token { id, vocabulary }),
-        None => Ok(()),
-    }
+    check_labels(ids, vocabulary).map_err(|wrong| LanguageError::Token {
+        id: wrong.label,
+        vocabulary,
+    })
 }
 
 impl<M: LanguageNetwork> Task<M, TokenBatch> for LanguageModeling
@@ -107,9 +104,7 @@ where
             logits: logits.reshape([tokens, vocabulary]),
             targets: batch.targets.reshape([tokens]),
         };
-        let mean = CrossEntropyLossConfig::new()
-            .init(&output.logits.device())
-            .forward(output.logits.clone(), output.targets.clone());
+        let mean = cross_entropy(output.logits.clone(), output.targets.clone(), 0.0);
         Ok(Step::mean(mean, tokens).with_output(output))
     }
 }

@@ -1,8 +1,7 @@
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batch;
-use tinderbox_nn::Network;
+use tinderbox_nn::{Network, check_labels, cross_entropy};
 use tinderbox_optim::{Loss, Reduction};
 
 use crate::{Step, StepError, StepLoss, TaskState};
@@ -290,19 +289,11 @@ impl Logits {
         if labels != examples {
             return Err(ClassificationError::Count { labels, examples });
         }
-        let targets = self.targets.to_data();
-        let wrong = targets
-            .iter::<i64>()
-            .enumerate()
-            .find(|(_, label)| *label < 0 || *label as usize >= classes);
-        match wrong {
-            None => Ok(()),
-            Some((place, label)) => Err(ClassificationError::Label {
-                example: place + 1,
-                label,
-                classes,
-            }),
-        }
+        check_labels(&self.targets, classes).map_err(|wrong| ClassificationError::Label {
+            example: wrong.place + 1,
+            label: wrong.label,
+            classes,
+        })
     }
 }
 
@@ -326,11 +317,8 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<1, Int>>> fo
         };
         output.check()?;
         let count = output.logits.dims()[0];
-        let smoothing = (self.label_smoothing > 0.0).then_some(self.label_smoothing);
-        let mean = CrossEntropyLossConfig::new()
-            .with_smoothing(smoothing)
-            .init(&output.logits.device())
-            .forward(output.logits.clone(), output.targets.clone());
+        let (logits, targets) = (output.logits.clone(), output.targets.clone());
+        let mean = cross_entropy(logits, targets, self.label_smoothing);
         Ok(Step::mean(mean, count).with_output(output))
     }
 

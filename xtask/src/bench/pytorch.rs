@@ -31,6 +31,14 @@ pub fn python(shell: &Shell, target: &Path) -> Result<PathBuf> {
     Ok(python)
 }
 
+/// A Python that can import torch, the one in [`PYTHON_VARIABLE`] or `python3`; nothing is installed.
+pub fn installed(shell: &Shell) -> Option<PathBuf> {
+    let named = std::env::var_os(PYTHON_VARIABLE).filter(|name| !name.is_empty());
+    let python = PathBuf::from(named.unwrap_or_else(|| "python3".into()));
+    let found = cmd!(shell, "{python} -c 'import torch'").quiet();
+    found.ignore_stderr().run().is_ok().then_some(python)
+}
+
 /// `PyTorch 2.9.0, 2 threads`
 pub fn pytorch_version(shell: &Shell, python: &Path) -> Result<String> {
     let print =

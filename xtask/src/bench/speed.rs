@@ -84,6 +84,26 @@ pub fn measure(
 }
 
 impl Measured {
+    /// Median seconds of our benches, by name.
+    pub fn seconds(&self) -> &BTreeMap<String, f64> {
+        &self.ours.seconds
+    }
+
+    /// Median seconds of PyTorch's versions, by name.
+    pub fn pytorch_seconds(&self) -> &BTreeMap<String, f64> {
+        &self.pytorch.seconds
+    }
+
+    /// One bench that was measured, for tests.
+    #[cfg(test)]
+    pub fn of(name: &str, ours: f64, theirs: Option<f64>) -> Self {
+        let mut measured = Self::default();
+        measured.ours.seconds.insert(name.to_string(), ours);
+        let theirs = theirs.map(|theirs| (name.to_string(), theirs));
+        measured.pytorch.seconds.extend(theirs);
+        measured
+    }
+
     /// The results as Markdown tables.
     pub fn tables(&self) -> String {
         let seconds = &self.ours.seconds;

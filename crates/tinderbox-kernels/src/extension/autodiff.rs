@@ -15,10 +15,11 @@ use burn::tensor::Shape;
 use burn::tensor::ops::ConvOptions;
 
 use super::flex::{in_order, modify, norm_shape, numbers, pooled, shape_of, tensor};
-use super::{Kernels, chosen, flex, pool_shape};
+use super::{Kernels, adaptive_shape, chosen, flex, pool_shape, recurrent, rows};
+use crate::adaptive::{self, AdaptiveShape};
 use crate::conv::{self, ConvShape};
 use crate::pool::{self, PoolShape};
-use crate::{Function, activation, batch_norm};
+use crate::{Function, RecurrentCell, activation, batch_norm};
 
 type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
 
@@ -113,6 +114,59 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         // Rare: training with frozen statistics.
         <Self as ModuleOps<Self>>::batch_norm(input, gamma, beta, mean, variance, epsilon)
     }
+
+    fn tinder_softmax(input: Tracked<C>, log: bool) -> Tracked<C> {
+        rows::softmax_tracked::<C>(input, log)
+    }
+
+    fn tinder_cross_entropy(logits: Tracked<C>, targets: FlexTensor, smoothing: f32) -> Tracked<C> {
+        rows::cross_entropy_tracked::<C>(logits, targets, smoothing)
+    }
+
+    fn tinder_layer_norm(
+        input: Tracked<C>,
+        gamma: Tracked<C>,
+        beta: Tracked<C>,
+        epsilon: f64,
+    ) -> Tracked<C> {
+        rows::layer_norm_tracked::<C>(input, gamma, beta, epsilon)
+    }
+
+    fn tinder_embedding(weight: Tracked<C>, ids: FlexTensor) -> Tracked<C> {
+        rows::embedding_tracked::<C>(weight, ids)
+    }
+
+    fn tinder_adaptive_avg_pool2d(input: Tracked<C>, output: [usize; 2]) -> Tracked<C> {
+        let (input, node) = input.into_parts();
+        let shape = adaptive_shape(input.shape().dims(), output);
+        let state = (shape, input.shape());
+        let means = Flex::tinder_adaptive_avg_pool2d(input, output);
+        match AdaptiveAveragePool
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prepared) => prepared.finish(state, means),
+            OpsKind::UnTracked(prepared) => prepared.finish(means),
+        }
+    }
+
+    fn tinder_recurrent(
+        input: Tracked<C>,
+        hidden: Tracked<C>,
+        memory: Tracked<C>,
+        weight_ih: Tracked<C>,
+        weight_hh: Tracked<C>,
+        bias_ih: Tracked<C>,
+        bias_hh: Tracked<C>,
+        cell: RecurrentCell,
+        reverse: bool,
+    ) -> Tracked<C> {
+        let parents = [
+            input, hidden, memory, weight_ih, weight_hh, bias_ih, bias_hh,
+        ];
+        recurrent::tracked::<C>(parents, cell, reverse)
+    }
 }
 
 /// Of input, weight and, with three, bias.
@@ -204,6 +258,15 @@ backward!(
         tensor(gradient, input)
     }
 );
+
+backward!(AdaptiveAveragePool, (AdaptiveShape, Shape), |gradient,
+                                                        (
+    shape,
+    input,
+)| {
+    let gradient = adaptive::adaptive_avg_pool2d_gradient(&shape, numbers(&gradient));
+    tensor(gradient, input)
+});
 
 backward!(MaxPool, (PoolShape, Shape, Arc<Vec<u8>>), |gradient,
                                                       (

@@ -6,10 +6,10 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Bytes, DType, Shape};
 
-use super::{Kernels, chosen, conv_shape, pool_shape};
+use super::{Kernels, adaptive_shape, chosen, conv_shape, pool_shape, recurrent, rows};
 use crate::batch_norm::NormShape;
 use crate::conv::ConvShape;
-use crate::{Function, activation, batch_norm, conv, pool};
+use crate::{Function, RecurrentCell, activation, adaptive, batch_norm, conv, pool};
 
 /// The tensor with its numbers in order.
 pub(super) fn in_order(tensor: FlexTensor) -> FlexTensor {
@@ -22,6 +22,30 @@ pub(super) fn in_order(tensor: FlexTensor) -> FlexTensor {
 /// The numbers of a tensor that is [`in_order`].
 pub(super) fn numbers(tensor: &FlexTensor) -> &[f32] {
     tensor.as_slice().unwrap_or(&[])
+}
+
+/// Calls `work` with the whole numbers of a tensor, `i32` or `i64`.
+pub(super) fn with_whole<R>(
+    tensor: &FlexTensor,
+    work: impl FnOnce(&mut dyn Iterator<Item = i64>) -> R,
+) -> R {
+    let narrow = tensor.dtype() == DType::I32;
+    let tensor = match tensor.layout().is_contiguous() {
+        true => tensor.clone(),
+        false => tensor.to_contiguous(),
+    };
+    match narrow {
+        true => {
+            let numbers = tensor.as_slice::<i32>().unwrap_or(&[]);
+            work(&mut numbers.iter().map(|&number| number.into()))
+        }
+        false => work(&mut tensor.as_slice::<i64>().unwrap_or(&[]).iter().copied()),
+    }
+}
+
+/// Whole numbers that are not negative.
+pub(super) fn ids(tensor: &FlexTensor) -> Vec<u32> {
+    with_whole(tensor, |numbers| numbers.map(|id| id as u32).collect())
 }
 
 pub(super) fn tensor(numbers: Vec<f32>, shape: Shape) -> FlexTensor {
@@ -165,5 +189,53 @@ impl Kernels for Flex {
         let shape = norm_shape(&input);
         let output = batch_norm::batch_norm(chosen(), &shape, numbers(&input), parameters, epsilon);
         tensor(output, input.shape())
+    }
+
+    fn tinder_softmax(input: FlexTensor, log: bool) -> FlexTensor {
+        rows::softmax(input, log)
+    }
+
+    fn tinder_cross_entropy(logits: FlexTensor, targets: FlexTensor, smoothing: f32) -> FlexTensor {
+        rows::cross_entropy(logits, targets, smoothing).0
+    }
+
+    fn tinder_layer_norm(
+        input: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        epsilon: f64,
+    ) -> FlexTensor {
+        rows::layer_norm(&in_order(input), &in_order(gamma), beta, epsilon).0
+    }
+
+    fn tinder_embedding(weight: FlexTensor, ids: FlexTensor) -> FlexTensor {
+        let mut shape = ids.shape();
+        shape.push(weight.shape()[1]);
+        rows::embedding(weight, &self::ids(&ids), shape)
+    }
+
+    fn tinder_adaptive_avg_pool2d(input: FlexTensor, output: [usize; 2]) -> FlexTensor {
+        let input = in_order(input);
+        let [batch, channels, height, width] = input.shape().dims();
+        let shape = adaptive_shape([batch, channels, height, width], output);
+        let means = adaptive::adaptive_avg_pool2d(chosen(), &shape, numbers(&input));
+        tensor(means, [batch, channels, output[0], output[1]].into())
+    }
+
+    fn tinder_recurrent(
+        input: FlexTensor,
+        hidden: FlexTensor,
+        memory: FlexTensor,
+        weight_ih: FlexTensor,
+        weight_hh: FlexTensor,
+        bias_ih: FlexTensor,
+        bias_hh: FlexTensor,
+        cell: RecurrentCell,
+        reverse: bool,
+    ) -> FlexTensor {
+        let given = [
+            input, hidden, memory, weight_ih, weight_hh, bias_ih, bias_hh,
+        ];
+        recurrent::forward(&given.map(in_order), cell, reverse).0
     }
 }

@@ -42,6 +42,12 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn prefetch(from: *const f32) {
+        // SAFETY: a hint, which reads nothing; part of every x86-64 processor.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
     unsafe fn transpose8(from: [*const f32; 8], to: *mut f32, to_row: usize) {
         // SAFETY: the caller passes pointers to eight rows of eight numbers each.
         unsafe { transpose8(from, to, to_row) }

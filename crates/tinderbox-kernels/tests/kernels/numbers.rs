@@ -40,3 +40,8 @@ pub fn assert_close(actual: &[f32], expected: &[f64], what: &dyn std::fmt::Debug
         );
     }
 }
+
+/// The same numbers in 64 bits.
+pub fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().map(|&number| number.into()).collect()
+}

@@ -2,12 +2,8 @@
 
 use tinderbox_kernels::slices::*;
 
-use crate::numbers::{Numbers, assert_close};
+use crate::numbers::{Numbers, assert_close, wide};
 use crate::reference;
-
-fn wide(numbers: &[f32]) -> Vec<f64> {
-    numbers.iter().map(|&number| number.into()).collect()
-}
 
 /// A random convolution: now and then one image, one channel, depthwise, a 1 x 1 kernel.
 pub fn random_conv(numbers: &mut Numbers) -> ConvShape {
@@ -248,6 +244,11 @@ fn activations_equal_their_formulas_far_from_zero_too() {
                 Function::Relu,
                 expected(&|x| x.max(0.0)),
                 inside(0.0, f64::MAX),
+            );
+            check(
+                Function::Tanh,
+                expected(&f64::tanh),
+                expected(&|x| 1.0 - x.tanh().powi(2)),
             );
             check(
                 Function::Relu6,

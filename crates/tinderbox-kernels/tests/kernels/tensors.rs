@@ -1,10 +1,13 @@
 //! The operations on tensors compared with Burn's own, forward and backward.
 
+use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{DType, Device, Tensor, TensorData, activation as stock, module};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation as stock, module};
 use tinderbox_kernels::slices::ConvShape;
 use tinderbox_kernels::{
-    Function, activation, avg_pool2d, batch_norm, batch_norm_train, conv2d, max_pool2d,
+    Function, RecurrentCell, RecurrentTensors, activation, adaptive_avg_pool2d, avg_pool2d,
+    batch_norm, batch_norm_train, conv2d, cross_entropy, embedding, first_outside, layer_norm,
+    log_softmax, max_pool2d, recurrent, softmax,
 };
 
 use crate::numbers::{Numbers, assert_close};
@@ -139,7 +142,8 @@ fn pools_and_their_gradients_equal_burns() {
 #[test]
 fn activations_and_their_gradients_equal_burns() {
     type Stock = fn(Tensor<3>) -> Tensor<3>;
-    let cases: [(Function, Stock); 5] = [
+    let cases: [(Function, Stock); 6] = [
+        (Function::Tanh, Tensor::tanh),
         (Function::Relu, stock::relu),
         (Function::Relu6, |x| x.clamp(0.0, 6.0)),
         (Function::Sigmoid, stock::sigmoid),
@@ -214,6 +218,121 @@ fn batch_norm_and_its_gradients_equal_burns() {
     }
 }
 
+/// A view of rows in another order, every other one of them.
+fn view(numbers: &mut Numbers, [rows, columns]: [usize; 2], device: &Device) -> Tensor<2> {
+    random(numbers, [columns, 2 * rows], device)
+        .transpose()
+        .narrow(0, rows / 2, rows)
+}
+
+#[test]
+fn operations_on_rows_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(14);
+    for (rows, columns) in [(1, 1), (7, 10), (33, 28), (3, 5000)] {
+        let what = &(rows, columns);
+        let inputs = [
+            view(&mut numbers, [rows, columns], &device) * 5.0,
+            random(&mut numbers, [1, columns], &device),
+            random(&mut numbers, [1, columns], &device),
+        ];
+        let labels: Vec<i32> = (0..rows)
+            .map(|_| numbers.within(0..=columns - 1) as i32)
+            .collect();
+        let labels = Tensor::<1, Int>::from_data(labels.as_slice(), &device);
+        let same = |ours: &dyn Fn(&[Tensor<2>]) -> Tensor<2>,
+                    burns: &dyn Fn(&[Tensor<2>]) -> Tensor<2>,
+                    inputs: &[Tensor<2>]| {
+            let (ours, our_grads) = differentiate(inputs, ours);
+            let (burns, burns_grads) = differentiate(inputs, burns);
+            assert_same(ours, burns, what);
+            for (ours, burns) in our_grads.into_iter().zip(burns_grads) {
+                assert_same(ours, burns, what);
+            }
+        };
+        let first = &inputs[..1];
+        same(
+            &|x| softmax(x[0].clone()),
+            &|x| stock::softmax(x[0].clone(), 1),
+            first,
+        );
+        same(
+            &|x| log_softmax(x[0].clone()),
+            &|x| stock::log_softmax(x[0].clone(), 1),
+            first,
+        );
+        for smoothing in [None, Some(0.1)] {
+            let ours = |x: &[Tensor<2>]| {
+                // The gradient that comes back is not 1.
+                let loss = cross_entropy(x[0].clone(), labels.clone(), smoothing.unwrap_or(0.0));
+                loss.unsqueeze() * 3.0
+            };
+            let burns = |x: &[Tensor<2>]| {
+                let loss = CrossEntropyLossConfig::new()
+                    .with_smoothing(smoothing)
+                    .init(&device);
+                loss.forward(x[0].clone(), labels.clone()).unsqueeze() * 3.0
+            };
+            same(&ours, &burns, first);
+        }
+        if columns > 1 {
+            let parameters = |x: &[Tensor<2>]| [1, 2].map(|at| x[at].clone().reshape([columns]));
+            let ours = |x: &[Tensor<2>]| {
+                let [gamma, beta] = parameters(x);
+                layer_norm(x[0].clone(), gamma, Some(beta), 1e-5)
+            };
+            let burns = |x: &[Tensor<2>]| {
+                let [gamma, beta] = parameters(x);
+                module::layer_norm(x[0].clone(), gamma, Some(beta), 1e-5)
+            };
+            same(&ours, &burns, &inputs);
+        }
+        let ids: Vec<i32> = (0..12)
+            .map(|_| numbers.within(0..=rows - 1) as i32)
+            .collect();
+        let ids = Tensor::<2, Int>::from_data(TensorData::new(ids, [4, 3]), &device).transpose();
+        let flat = |rows: Tensor<3>| rows.reshape([12, columns]);
+        same(
+            &|x| flat(embedding(x[0].clone(), ids.clone())),
+            &|x| flat(module::embedding(x[0].clone(), ids.clone())),
+            first,
+        );
+    }
+}
+
+#[test]
+fn adaptive_pools_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(16);
+    for (dims, output) in [
+        ([2, 3, 7, 5], [1, 1]),
+        ([1, 2, 6, 9], [4, 3]),
+        ([2, 1, 2, 3], [5, 3]),
+    ] {
+        let inputs = [random(&mut numbers, dims, &device).permute([0, 1, 3, 2])];
+        let (ours, our_grads) =
+            differentiate(&inputs, |x| adaptive_avg_pool2d(x[0].clone(), output));
+        let (burns, burns_grads) = differentiate(&inputs, |x| {
+            module::adaptive_avg_pool2d(x[0].clone(), output)
+        });
+        assert_same(ours, burns, &output);
+        assert_same(our_grads[0].clone(), burns_grads[0].clone(), &output);
+    }
+}
+
+#[test]
+fn the_first_number_outside_is_found_on_every_device_and_in_every_order() {
+    #[allow(deprecated)]
+    for device in [Device::flex(), Device::flex().autodiff(), Device::ndarray()] {
+        let ids = Tensor::<2, Int>::from_data([[0, 5, 1], [2, -1, 3]], &device);
+        assert_eq!(first_outside(&ids, 6), Some((4, -1)));
+        assert_eq!(first_outside(&ids, 3), Some((1, 5)));
+        // Rows become columns: 0 2, 5 -1, 1 3.
+        assert_eq!(first_outside(&ids.clone().transpose(), 5), Some((2, 5)));
+        assert_eq!(first_outside(&ids.narrow(0, 0, 1), 6), None);
+    }
+}
+
 #[test]
 fn other_types_devices_and_empty_tensors_are_burns() {
     let flex = Device::flex();
@@ -255,4 +374,36 @@ fn other_types_devices_and_empty_tensors_are_burns() {
         [0, 4, 4, 4]
     );
     assert_eq!(activation(empty, Function::Relu).dims(), [0, 3, 6, 6]);
+    assert_eq!(softmax(Tensor::<2>::zeros([0, 3], &flex)).dims(), [0, 3]);
+    let rows = random(&mut numbers, [5, 6], &flex);
+    let labels = Tensor::<1, Int>::from_data([0, 5, 2, 2, 1], &flex);
+    let doubles = rows.clone().cast(DType::F64);
+    let loss = cross_entropy(doubles.clone(), labels.clone(), 0.0);
+    assert_eq!(loss.dtype(), DType::F64);
+    let expected: Vec<f64> = loss.into_data().try_to_vec().unwrap();
+    let ours = values(cross_entropy(rows, labels, 0.0));
+    assert_close(&ours, &expected, &"cross-entropy");
+    assert_eq!(softmax(doubles).dtype(), DType::F64);
+    // Recurrent layers have their own form there.
+    let tensors = |device: &Device, batch: usize, dtype: DType| RecurrentTensors {
+        input: Tensor::<3>::zeros([2, batch, 3], device).cast(dtype),
+        hidden: Tensor::<2>::zeros([batch, 4], device).cast(dtype),
+        memory: None,
+        weight_ih: Tensor::<2>::zeros([4, 3], device).cast(dtype),
+        weight_hh: Tensor::<2>::zeros([4, 4], device).cast(dtype),
+        bias_ih: Tensor::<1>::zeros([4], device).cast(dtype),
+        bias_hh: Tensor::<1>::zeros([4], device).cast(dtype),
+    };
+    let done = |tensors, cell| recurrent(cell, false, &tensors).is_some();
+    assert!(done(tensors(&flex, 2, DType::F32), RecurrentCell::Tanh));
+    for (tensors, cell) in [
+        (tensors(&flex, 2, DType::F64), RecurrentCell::Tanh),
+        (tensors(&other, 2, DType::F32), RecurrentCell::Tanh),
+        (tensors(&flex, 0, DType::F32), RecurrentCell::Tanh),
+        // Without a memory, and with weights of another cell.
+        (tensors(&flex, 2, DType::F32), RecurrentCell::Lstm),
+        (tensors(&flex, 2, DType::F32), RecurrentCell::Gru),
+    ] {
+        assert!(!done(tensors, cell), "{cell:?}");
+    }
 }

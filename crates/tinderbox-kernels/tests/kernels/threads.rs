@@ -3,6 +3,7 @@
 use tinderbox_kernels::slices::*;
 
 use crate::numbers::Numbers;
+use crate::recurrent::{both, random};
 
 #[test]
 fn one_two_and_five_threads_give_the_same_bits() {
@@ -29,6 +30,22 @@ fn one_two_and_five_threads_give_the_same_bits() {
     };
     let shapes = [conv, depthwise];
     let data = shapes.map(|shape| shape.lengths().map(|length| numbers.many(length)));
+    let layers = [(RecurrentCell::Gru, false), (RecurrentCell::Lstm, true)];
+    let layers = layers.map(|(cell, reverse)| {
+        let shape = RecurrentShape {
+            cell,
+            reverse,
+            steps: 4,
+            batch: 21,
+            inputs: 30,
+            hidden: 40,
+        };
+        let output = (4 + usize::from(cell == RecurrentCell::Lstm)) * 21 * 40;
+        (shape, random(&mut numbers, &shape), numbers.many(output))
+    });
+    let targets: Vec<u32> = (0..data[0][0].len() / 33)
+        .map(|row| row as u32 % 33)
+        .collect();
     let level = Level::detect();
     let all = || {
         let mut results = Vec::new();
@@ -43,6 +60,23 @@ fn one_two_and_five_threads_give_the_same_bits() {
         let ones = vec![1.0; 6];
         let parameters = [&ones, &mean, &variance].map(Vec::as_slice);
         let gradients = batch_norm_gradient(level, &norm, input, parameters, 1e-5, input);
+        for (shape, given, gradient) in &layers {
+            results.extend(both(level, shape, given, gradient));
+        }
+        // 33 columns of the same numbers.
+        let rows = &input[..targets.len() * 33];
+        let (loss, of_logits) = cross_entropy(level, 33, rows, &targets, 0.1);
+        results.extend([vec![loss], of_logits, softmax(level, 33, true, rows)]);
+        let (output, statistics) = layer_norm(level, rows, &rows[..33], &rows[..33], 1e-5);
+        results.push(output);
+        results.extend(layer_norm_gradient(
+            level,
+            rows,
+            &rows[..33],
+            &statistics,
+            rows,
+        ));
+        results.push(embedding_gradient(33, 33, &targets, rows));
         results.extend([mean, variance]);
         results.extend(gradients);
         results

@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use tinderbox_core::Seed;
 
 use super::masked_softmax;
-use crate::{Dropout, Init, Initializer};
+use crate::{Dropout, Init, Initializer, tanh};
 
 /// Additive attention, for queries and keys of different sizes: scores `wᵀ tanh(W q + U k)`
 /// (Bahdanau, Cho, Bengio 2015).
@@ -54,7 +54,7 @@ impl AdditiveAttention {
     ) -> (Tensor<3>, Tensor<3>) {
         let queries = self.W_q.forward(queries).unsqueeze_dim::<4>(2);
         let keys = self.W_k.forward(keys).unsqueeze_dim::<4>(1);
-        let scores = self.w_v.forward((queries + keys).tanh()).squeeze_dim(3);
+        let scores = self.w_v.forward(tanh(queries + keys)).squeeze_dim(3);
         let weights = masked_softmax(scores, mask);
         let means = self.dropout.forward(weights.clone()).matmul(values);
         (means, weights)

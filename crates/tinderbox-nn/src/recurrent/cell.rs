@@ -1,7 +1,7 @@
 use burn::tensor::Tensor;
 
 use super::Cell;
-use crate::sigmoid;
+use crate::{sigmoid, tanh};
 
 /// The state of one layer in one direction, each `[batch, hidden]`.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl Step {
         });
         let mut next = || gates.next().expect("a product for every gate");
         match self.cell {
-            Cell::Rnn => State::of(next().tanh()),
+            Cell::Rnn => State::of(tanh(next())),
             Cell::RnnRelu => State::of(crate::relu(next())),
             Cell::Gru => {
                 let reset = sigmoid(next());
@@ -42,14 +42,14 @@ impl Step {
                 if let Some(bias) = &self.candidate_bias {
                     from_state = from_state + bias.clone();
                 }
-                let candidate = (candidate + reset * from_state).tanh();
+                let candidate = tanh(candidate + reset * from_state);
                 // (1 - z) n + z h
                 State::of(candidate.clone() + update * (state.hidden.clone() - candidate))
             }
             Cell::Lstm => {
                 let input = sigmoid(next());
                 let forget = sigmoid(next());
-                let candidate = next().tanh();
+                let candidate = tanh(next());
                 let output = sigmoid(next());
                 let written = input * candidate;
                 let memory = match &state.memory {
@@ -57,7 +57,7 @@ impl Step {
                     None => written,
                 };
                 State {
-                    hidden: output * memory.clone().tanh(),
+                    hidden: output * tanh(memory.clone()),
                     memory: Some(memory),
                 }
             }

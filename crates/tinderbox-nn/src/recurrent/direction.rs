@@ -1,6 +1,8 @@
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::Tensor;
 
+use tinderbox_kernels::{RecurrentTensors, recurrent};
+
 use super::Cell;
 use super::cell::{State, Step, unstack};
 
@@ -17,8 +19,39 @@ pub struct Direction {
 }
 
 impl Direction {
-    /// Outputs `[steps, batch, hidden]` of a sequence `[steps, batch, inputs]`, and the last state.
+    /// Outputs `[steps, batch, hidden]` of a sequence `[steps, batch, inputs]`, and the last state: in one
+    /// operation where there is one.
     pub fn run(
+        &self,
+        cell: Cell,
+        inputs: Tensor<3>,
+        state: State,
+        reverse: bool,
+    ) -> (Tensor<3>, State) {
+        let tensors = RecurrentTensors {
+            input: inputs,
+            hidden: state.hidden,
+            memory: state.memory,
+            weight_ih: self.weight_ih.val(),
+            weight_hh: self.weight_hh.val(),
+            bias_ih: self.bias_ih.val(),
+            bias_hh: self.bias_hh.val(),
+        };
+        if let Some(done) = recurrent(cell.kernel(), reverse, &tensors) {
+            let (hidden, memory) = (done.hidden, done.memory);
+            return (done.output, State { hidden, memory });
+        }
+        let RecurrentTensors {
+            input,
+            hidden,
+            memory,
+            ..
+        } = tensors;
+        self.run_steps(cell, input, State { hidden, memory }, reverse)
+    }
+
+    /// [`run`](Self::run) step by step.
+    pub fn run_steps(
         &self,
         cell: Cell,
         inputs: Tensor<3>,

@@ -368,3 +368,85 @@ fn sizes_of_0_are_refused() {
         assert!(error.to_string().starts_with(field), "{error}");
     }
 }
+
+/// Outputs and the last state with weights of their own in a sum, and what the gradients of that are.
+fn all_of(
+    direction: &Direction,
+    whole: bool,
+    cell: Cell,
+    inputs: &Tensor<3>,
+    start: &cell::State,
+    reverse: bool,
+) -> Vec<Vec<f64>> {
+    let state = start.clone();
+    let (output, end) = match whole {
+        true => direction.run(cell, inputs.clone(), state, reverse),
+        false => direction.run_steps(cell, inputs.clone(), state, reverse),
+    };
+    let loss = tensor_loss(
+        output.clone(),
+        RecurrentState {
+            hidden: end.hidden.unsqueeze(),
+            memory: end.memory.map(|memory| memory.unsqueeze()),
+        },
+    );
+    let gradients = loss.backward();
+    let mut all = vec![
+        numbers(output),
+        numbers(inputs.grad(&gradients).unwrap()),
+        numbers(start.hidden.grad(&gradients).unwrap()),
+        numbers(direction.weight_ih.grad(&gradients).unwrap()),
+        numbers(direction.weight_hh.grad(&gradients).unwrap()),
+        numbers(direction.bias_ih.grad(&gradients).unwrap()),
+        numbers(direction.bias_hh.grad(&gradients).unwrap()),
+    ];
+    let memory = start.memory.as_ref();
+    all.extend(memory.map(|memory| numbers(memory.grad(&gradients).unwrap())));
+    all
+}
+
+#[test]
+fn a_whole_sequence_in_one_operation_equals_its_steps() {
+    let device = Device::flex().autodiff();
+    let mut rng = Seed::new(17).rng();
+    for round in 0..16 {
+        let cell = CELLS[round % 4];
+        // Now and then larger than what the kernels hold together.
+        let mut size = |small: u64, large: u64| match rng.below(3) {
+            0 => large as usize,
+            _ => 1 + rng.below(small) as usize,
+        };
+        let (steps, batch, inputs, hidden) = (size(5, 12), size(9, 33), size(9, 40), size(9, 270));
+        let config = RecurrentConfig::new(cell, inputs, hidden);
+        let layer = config.init(Seed::new(round as u64), &device).unwrap();
+        let tensor = |numbers: Vec<f64>, shape: &[usize]| {
+            let numbers: Vec<f32> = numbers.into_iter().map(|x| x as f32).collect();
+            TensorData::new(numbers, shape)
+        };
+        let state = |seed| {
+            let data = tensor(random(batch * hidden, seed), &[batch, hidden]);
+            Tensor::<2>::from_data(data, &device).require_grad()
+        };
+        let start = cell::State {
+            hidden: state(1),
+            memory: (cell == Cell::Lstm).then(|| state(2)),
+        };
+        // Stored batch first.
+        let data = tensor(random(steps * batch * inputs, 3), &[batch, steps, inputs]);
+        let inputs = Tensor::<3>::from_data(data, &device).swap_dims(0, 1);
+        let inputs = inputs.detach().require_grad();
+        for reverse in [false, true] {
+            let of = |whole| all_of(&layer.directions[0], whole, cell, &inputs, &start, reverse);
+            for (part, (whole, steps)) in of(true).into_iter().zip(of(false)).enumerate() {
+                let largest = steps.iter().fold(1e-3f64, |all, x| all.max(x.abs()));
+                for (got, expected) in whole.into_iter().zip(steps) {
+                    let error = (got - expected).abs() / largest;
+                    assert!(
+                        error < 1e-4,
+                        "{config:?} {reverse} {part}: {got} {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
