@@ -117,7 +117,9 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
             target.clone().narrow(1, step, 1),
             causal_mask(1, step + 1, device),
         );
-        steps.push(decoder.forward_cached(input, memory.clone(), Some(mask), None, &mut caches));
+        let (step, _) =
+            decoder.forward_cached(input, memory.clone(), Some(mask), None, &mut caches);
+        steps.push(step);
     }
     let off: f64 = (Tensor::cat(steps, 1) - whole.clone())
         .abs()

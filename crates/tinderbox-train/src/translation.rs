@@ -1,7 +1,6 @@
-use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Int, Tensor, TensorData};
 use tinderbox_data::text::{PaddedSentences, PairBatch, SentenceBatch, Vocab};
-use tinderbox_nn::EncoderDecoder;
+use tinderbox_nn::{EncoderDecoder, cross_entropy};
 
 use crate::language::check_ids;
 use crate::{LanguageError, Logits, Step, StepError, Task};
@@ -114,9 +113,7 @@ impl<M: EncoderDecoder> Task<M, PairBatch> for Translation {
             logits: (logits.reshape([rows * steps, vocabulary])).select(0, places.clone()),
             targets: target.ids.reshape([rows * steps]).select(0, places),
         };
-        let mean = CrossEntropyLossConfig::new()
-            .init(&output.logits.device())
-            .forward(output.logits.clone(), output.targets.clone());
+        let mean = cross_entropy(output.logits.clone(), output.targets.clone(), 0.0);
         Ok(Step::mean(mean, count).with_output(output))
     }
 }

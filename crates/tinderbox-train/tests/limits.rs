@@ -240,9 +240,11 @@ fn one_batch_is_overfitted() {
     assert!(loss < 1e-3, "{loss}");
 }
 
-/// The values that a callback records for every step: loss, gradient norm, and the weights after it.
+/// What a callback saw of a step: its loss, the norm of its gradients, and the weights after it.
+type SeenStep = (f64, f64, Vec<f32>);
+
 #[derive(Clone, Default)]
-struct Seen(Arc<Mutex<Vec<(f64, f64, Vec<f32>)>>>);
+struct Seen(Arc<Mutex<Vec<SeenStep>>>);
 
 impl Callback<Line> for Seen {
     fn on_gradients(&mut self, gradients: &StepGradients<Line>) -> Result<(), StepError> {
