@@ -63,7 +63,7 @@ fn a_text_is_continued_and_what_cannot_be_is_told() {
         "{printed}"
     );
     for (options, part) in [
-        (["--length", "0"], "length = 0: ask for at least 1 token"),
+        (["--length", "0"], "length = 0: give at least 1 token"),
         (
             ["--temperature", "0"],
             "temperature = 0: it must be above 0",
