@@ -12,8 +12,9 @@ use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use tinderbox::models::{ImageConfig, find};
+use tinderbox::optim::Per;
 use tinderbox::prelude::*;
-use tinderbox::train::History;
+use tinderbox::train::{Clip, History};
 
 use super::{Band, SeedRun};
 
@@ -45,8 +46,12 @@ pub struct Settings {
     /// A name that [`OptimizerConfig::by_name`] knows.
     pub optimizer: &'static str,
     pub learning_rate: f64,
-    /// How the learning rate changes from epoch to epoch.
+    /// How the learning rate changes.
     pub schedule: fn() -> Schedule,
+    /// What the schedule counts.
+    pub per: Per,
+    /// Clipping of the gradients.
+    pub clip: Option<Clip>,
 }
 
 /// The source of a model.
@@ -75,6 +80,8 @@ pub const fn full(model: Model, learning_rate: f64) -> Settings {
         optimizer: "sgd",
         learning_rate,
         schedule: || Schedule::Constant,
+        per: Per::Epoch,
+        clip: None,
     }
 }
 

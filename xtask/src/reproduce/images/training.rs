@@ -59,7 +59,11 @@ pub fn train(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History>
         learning_rate: settings.learning_rate,
         optimizer: OptimizerConfig::by_name(settings.optimizer)?,
         seed: run.seed,
-        schedule: RateSchedule::per_epoch((settings.schedule)()),
+        schedule: RateSchedule {
+            schedule: (settings.schedule)(),
+            per: settings.per,
+        },
+        clip: settings.clip,
         ..TrainConfig::default()
     };
     let mut trainer = Trainer::new(config)?.metric(Accuracy::default());
