@@ -19,7 +19,7 @@ pub struct Batch<I = Tensor<2>, T = Tensor<2>> {
     pub targets: T,
 }
 
-/// A source of batches, one epoch at a time: a [`Loader`] in memory, or a stream from a file.
+/// A source of batches, one epoch at a time: a [`Loader`](crate::Loader) in memory, or a stream from a file.
 pub trait Batches: Send {
     /// One batch on a device.
     type Batch;
