@@ -136,7 +136,7 @@ fn main() -> Result<()> {
     for steps in [1, 4, 16, 64] {
         let (predicted, first) = (ahead(&model, &points, steps, &device)?, SEEN - 1 + steps);
         let error = error(&predicted, &points, first);
-        say!("squared error {steps} ahead, on points that were not learnt: {error:.4}");
+        say!("squared error {steps} ahead, held out: {error:.4}");
         let places = (first..).zip(predicted).map(|(t, x)| (t as f64, x));
         lines.push(Series::new(format!("{steps} ahead"), places));
     }
@@ -153,7 +153,7 @@ fn main() -> Result<()> {
     );
     let behind = (TRAIN + SEEN..POINTS).map(|t| (t as f64, free[t]));
     lines.push(Series::new("predictions alone", behind));
-    let plot = Plot::new("A noisy sine, 604 points learnt").labels("t", "x");
+    let plot = Plot::new("A noisy sine, 604 points learned").labels("t", "x");
     let file = run.folder().join("sequence.svg");
     tinderbox::write_atomic(&file, plot::line(&plot, &lines)?)?;
     say!("figure: {}", file.display());

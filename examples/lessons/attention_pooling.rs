@@ -82,19 +82,19 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.show("each query's weights sum to 1", &(off < 1e-5))?;
     page.show("near: squared error", &format!("{:.3}", error(&near)))?;
 
-    page.section("A width that is learnt")?;
+    page.section("A width that is learned")?;
     page.text(
-        "softmax(-((query - key) w)^2 / 2): a large w looks at the nearest examples only. It is learnt\n\
+        "softmax(-((query - key) w)^2 / 2): a large w looks at the nearest examples only. It is learned\n\
          by predicting each example from the others. The pitfall is an example that may look at\n\
-         itself: then the best w is infinite, and the noise is learnt by heart.",
+         itself: then the best w is infinite, and the noise is learned by heart.",
     )?;
-    let (w, losses) = learnt(&column(&keys, device), &column(&values, device), true)?;
+    let (w, losses) = learned(&column(&keys, device), &column(&values, device), true)?;
     let (narrow, narrow_weights) = answer(w)?;
     page.show("w", &format!("{w:.1}"))?;
     page.show("loss before", &format!("{:.3}", losses[0]))?;
     page.show("loss after", &format!("{:.3}", losses[losses.len() - 1]))?;
-    page.show("learnt: squared error", &format!("{:.3}", error(&narrow)))?;
-    let (itself, _) = learnt(&column(&keys, device), &column(&values, device), false)?;
+    page.show("learned: squared error", &format!("{:.3}", error(&narrow)))?;
+    let (itself, _) = learned(&column(&keys, device), &column(&values, device), false)?;
     let (heart, _) = answer(itself)?;
     page.show("w, examples see themselves", &format!("{itself:.1}"))?;
     page.show(
@@ -109,14 +109,14 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         Series::function("truth", (0.0, 5.0), 101, truth),
         line("mean", &average),
         line("near", &near),
-        line("learnt", &narrow),
+        line("learned", &narrow),
     ];
     let examples = Series::new("examples", keys.iter().copied().zip(values.iter().copied()));
     let plot = Plot::new("Attention pooling").labels("x", "y");
     page.figure("pooling", plot::scatter(&plot, &[examples], &lines)?)?;
     for (name, title, values) in [
         ("weights_near", "w = 1", weights),
-        ("weights_learnt", "w learnt", narrow_weights),
+        ("weights_learnt", "w learned", narrow_weights),
     ] {
         let name_of = |x: &f64| format!("{x:.1}");
         let matrix = Matrix {
@@ -141,7 +141,7 @@ fn kernel(queries: Tensor<3>, keys: Tensor<3>, w: Tensor<3>) -> Tensor<3> {
 }
 
 /// The width that predicts each example best from the others, and the loss of every step.
-fn learnt(keys: &Tensor<3>, values: &Tensor<3>, without_itself: bool) -> Result<(f64, Vec<f64>)> {
+fn learned(keys: &Tensor<3>, values: &Tensor<3>, without_itself: bool) -> Result<(f64, Vec<f64>)> {
     let graph = keys.device().autodiff();
     let [keys, values] = [keys, values].map(|one| Tensor::from_inner(one.clone()));
     let mut w = Tensor::<3>::ones([1, 1, 1], &graph).require_grad();

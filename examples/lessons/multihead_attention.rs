@@ -64,7 +64,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
 
     page.section("The layer")?;
     page.text(
-        "The layer multiplies queries, keys and values by learnt matrices before, and the joined result\n\
+        "The layer multiplies queries, keys and values by learned matrices before, and the joined result\n\
          after. Lengths 3 and 2 mask the keys that are padding.",
     )?;
     let layer = MultiheadAttentionConfig::new(size, heads).init(seed.child("layer"), device)?;

@@ -117,7 +117,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed, epochs: usize) -> Re
     let curve = Series::by_epoch("training text", curve);
     page.figure("perplexity", plot::curves(&plot, &[curve])?)?;
     page.text(
-        "The pitfall: this is the perplexity of the text that was learnt. A model that knows it by\n\
+        "The pitfall: this is the perplexity of the text that was learned. A model that knows it by\n\
          heart has 1. How well it knows the language is measured on text that it has not seen: the\n\
          example `language_model` prints both.",
     )

@@ -5,7 +5,7 @@ use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrSchedu
 use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use serde::{Deserialize, Serialize};
-use tinderbox_nn::{Parameter, ParameterKind, all_parameters};
+use tinderbox_nn::{Parameter, ParameterKind, all_parameters, parameters};
 
 /// Which parameters belong to a group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,35 +44,37 @@ fn is_below(path: &str, prefix: &str) -> bool {
 /// # Errors
 /// A part that the module does not have, and parts that leave no parameter to train.
 pub fn frozen_group<M: Module>(module: &M, parts: &[String]) -> Result<ParamGroup> {
-    let all = all_parameters(module);
-    let is_part = |parameter: &&Parameter| {
-        matches!(parameter.kind, ParameterKind::Float | ParameterKind::Flag)
-    };
-    let (flags, floats): (Vec<_>, Vec<_>) = all
-        .iter()
-        .filter(is_part)
-        .partition(|parameter| parameter.kind == ParameterKind::Flag);
-    for part in parts {
-        if !floats
-            .iter()
-            .any(|parameter| is_below(&parameter.path, part))
-        {
-            let known: Vec<&str> = floats.iter().map(|p| p.path.as_str()).collect();
-            return Err(OptimError::EmptyGroup {
-                selection: format!("{part:?}"),
-                known: known.join(", "),
-            });
-        }
-    }
-    let below = |parameter: &&Parameter| parts.iter().any(|part| is_below(&parameter.path, part));
-    if !parts.is_empty() && floats.iter().all(below) {
+    let selected = select_parts(module, parts)?;
+    let floats = |parameter: &&Parameter| parameter.kind == ParameterKind::Float;
+    if !parts.is_empty() && selected.iter().filter(floats).count() == parameters(module).len() {
         return Err(OptimError::AllFrozen {
             parts: parts.join(", "),
         });
     }
-    let frozen = floats.into_iter().chain(flags).filter(below);
-    let paths = frozen.map(|parameter| parameter.path.clone());
+    let paths = selected.into_iter().map(|parameter| parameter.path);
     Ok(ParamGroup::from_paths(paths.collect()))
+}
+
+/// The parameters, running statistics and flags of these parts of a module, in the order of its fields.
+///
+/// Parts are named as in [`Select::Prefix`].
+///
+/// # Errors
+/// A part without a floating-point parameter, for example one that the module does not have.
+pub fn select_parts<M: Module>(module: &M, parts: &[String]) -> Result<Vec<Parameter>> {
+    let mut all = all_parameters(module);
+    all.retain(|parameter| matches!(parameter.kind, ParameterKind::Float | ParameterKind::Flag));
+    let floats = || (all.iter()).filter(|parameter| parameter.kind == ParameterKind::Float);
+    let missing = |part: &&String| !floats().any(|parameter| is_below(&parameter.path, part));
+    if let Some(part) = parts.iter().find(missing) {
+        let known: Vec<&str> = floats().map(|parameter| parameter.path.as_str()).collect();
+        return Err(OptimError::EmptyGroup {
+            selection: format!("{part:?}"),
+            known: known.join(", "),
+        });
+    }
+    all.retain(|parameter| parts.iter().any(|part| is_below(&parameter.path, part)));
+    Ok(all)
 }
 
 /// Parameters with a learning rate, weight decay or optimizer of their own (PyTorch's parameter

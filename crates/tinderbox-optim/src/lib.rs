@@ -54,7 +54,7 @@ pub use config::OptimizerConfig;
 pub use ema::Ema;
 pub use error::{OptimError, Result};
 pub use gradients::{GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients};
-pub use groups::{GroupRates, ParameterGroup, Select, frozen_group};
+pub use groups::{GroupRates, ParameterGroup, Select, frozen_group, select_parts};
 pub use host::is_host;
 pub use lbfgs::{Lbfgs, LbfgsConfig};
 pub use least_squares::{

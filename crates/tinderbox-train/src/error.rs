@@ -33,9 +33,8 @@ pub enum TrainError {
     },
     /// The loss is NaN or infinite.
     #[error(
-        "the loss is {loss} in epoch {epoch}, step {step} (learning rate {learning_rate}); the weights before \
-         this step were kept. Lower the learning rate, clip the gradients, or look for NaN and very large \
-         numbers in the data{}",
+        "the loss is {loss} in epoch {epoch}, step {step} (learning rate {learning_rate}). Lower the learning \
+         rate, clip the gradients, or look for NaN and very large numbers in the data{}",
         last_good(checkpoint)
     )]
     NotFinite {

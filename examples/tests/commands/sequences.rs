@@ -21,11 +21,11 @@ fn a_noisy_sine_is_learnt_one_step_ahead_and_drawn() {
             .args(["--device", "flex", "--out"])
             .arg(&run),
     );
-    let learnt = number(
+    let learned = number(
         &printed,
         "expected 0.047 to 0.060 (the noise alone: 0.040), got",
     );
-    assert!((0.04..0.065).contains(&learnt), "{printed}");
+    assert!((0.04..0.065).contains(&learned), "{printed}");
     let ahead = |steps: usize| number(&printed, &format!("error {steps} ahead, "));
     assert!((0.04..0.08).contains(&ahead(1)), "{printed}");
     assert!(ahead(64) > ahead(1), "{printed}");

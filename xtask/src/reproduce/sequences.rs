@@ -236,8 +236,8 @@ impl Data {
         let normalized = rules.normalize(&text);
         // ASCII letters and spaces: a character is a byte.
         let [train, valid] = TOKENS;
-        let learnt = &normalized[..train];
-        let tokenizer = Tokenizer::fit(rules, learnt, &VocabConfig::default())?;
+        let learned = &normalized[..train];
+        let tokenizer = Tokenizer::fit(rules, learned, &VocabConfig::default())?;
         let ids: Vec<u32> = tokenizer.encode(&normalized[..train + valid]);
         Ok(Self {
             train: ids[..train].to_vec(),

@@ -120,12 +120,12 @@ impl TranslationTraining {
         let settings = self.settings(quick);
         let seed = Seed::new(run.seed);
         let all = pairs::read("fra-eng")?;
-        let (learnt, rest) = all.split_at(pairs::COURSE_PAIRS);
+        let (learned, rest) = all.split_at(pairs::COURSE_PAIRS);
         let rules = TokenRules::COURSE_SENTENCES;
-        let tokenizers = PairTokenizers::fit(learnt, rules, 2)?;
+        let tokenizers = PairTokenizers::fit(learned, rules, 2)?;
         let [source, target] = [&tokenizers.source, &tokenizers.target].map(|one| one.vocab());
         let network = TranslationConfig::by_name(settings.model, source.len(), target.len())?;
-        let train = Loader::new(tokenizers.encode(learnt, STEPS)?, BATCH_SIZE)?;
+        let train = Loader::new(tokenizers.encode(learned, STEPS)?, BATCH_SIZE)?;
         let train = train.shuffle(seed.child("order"));
         let valid = tokenizers.encode(&rest[..HELD_OUT], STEPS)?;
         let valid = Loader::for_evaluation(valid, BATCH_SIZE)?;

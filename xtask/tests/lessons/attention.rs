@@ -20,8 +20,8 @@ fn attention_pooling_beats_the_mean(#[values("flex", "ndarray")] device: &str) -
     )?;
     let error = |what: &str| page.number(&format!("{what}: squared error"));
     assert!(error("near")? < 0.7 * error("mean")?);
-    assert!(error("learnt")? < 0.5 * error("near")?);
-    assert!(error("learnt")? < error("examples see themselves")?);
+    assert!(error("learned")? < 0.5 * error("near")?);
+    assert!(error("learned")? < error("examples see themselves")?);
     assert!(page.number("w")? > 1.0);
     assert!(page.number("w, examples see themselves")? > 1.5 * page.number("w")?);
     assert!(page.number("loss after")? < page.number("loss before")?);

@@ -1,8 +1,7 @@
 //! Losses that take turns, and the parameters that each trains.
 
 use burn::module::{Module, ParamId};
-use tinderbox_nn::parameters;
-use tinderbox_optim::OptimError;
+use tinderbox_optim::select_parts;
 
 use crate::{Result, Turn};
 
@@ -19,28 +18,11 @@ impl Turns {
             let whole = Turn::new("", &[]);
             return Ok(Self(vec![(whole, None)]));
         }
-        let all = parameters(model);
         let found = turns.into_iter().map(|turn| {
-            let mut ids = Vec::new();
-            for part in &turn.parts {
-                let below = |path: &str| {
-                    let rest = path.strip_prefix(part.as_str());
-                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-                };
-                let before = ids.len();
-                let found = all.iter().filter(|parameter| below(&parameter.path));
-                ids.extend(found.map(|parameter| parameter.id));
-                if ids.len() == before {
-                    let known: Vec<&str> = all.iter().map(|p| p.path.as_str()).collect();
-                    return Err(OptimError::EmptyGroup {
-                        selection: format!("{part:?} of the turn {:?}", turn.name),
-                        known: known.join(", "),
-                    });
-                }
-            }
-            Ok((turn, Some(ids)))
+            let parameters = select_parts(model, &turn.parts)?;
+            Ok((turn, Some(parameters.iter().map(|p| p.id).collect())))
         });
-        Ok(Self(found.collect::<Result<_, OptimError>>()?))
+        Ok(Self(found.collect::<Result<_>>()?))
     }
 
     pub fn len(&self) -> usize {

@@ -191,7 +191,7 @@ fn a_row_of_padding_gives_no_token_and_no_nan() {
     assert!(weight.iter::<f32>().all(f32::is_finite));
     let of = |id: usize| weight.iter::<f32>().skip(id * WIDTH).take(WIDTH);
     assert!(of(2).any(|x| x != 0.0), "<bos> is read");
-    assert!(of(1).all(|x| x == 0.0), "padding is not learnt from");
+    assert!(of(1).all(|x| x == 0.0), "padding is not learned from");
 }
 
 #[test]

@@ -234,7 +234,7 @@ fn turns_that_cannot_be_taken_are_refused() {
         matches!(
             &error,
             TrainError::Optim(OptimError::EmptyGroup { selection, .. })
-                if selection == "\"generater\" of the turn \"second\""
+                if selection == "\"generater\""
         ),
         "{error}"
     );

@@ -22,7 +22,7 @@ pub fn by_hand(settings: &Settings, data: &Data, run: &SeedRun) -> Result<Histor
     let mut history = History::default();
     for epoch in 0..settings.epochs {
         let started = Instant::now();
-        let (mut learnt, mut held_out) = (Mean::default(), Mean::default());
+        let (mut learned, mut held_out) = (Mean::default(), Mean::default());
         let mut state = None;
         for batch in train.epoch(epoch, 0, &device)? {
             let batch = batch?;
@@ -40,7 +40,7 @@ pub fn by_hand(settings: &Settings, data: &Data, run: &SeedRun) -> Result<Histor
                 let moved = weight.clone().inner() - gradient * settings.learning_rate;
                 *weight = Tensor::from_inner(moved).require_grad();
             }
-            learnt.add(loss.into_scalar(), count);
+            learned.add(loss.into_scalar(), count);
         }
         let mut state = None;
         for batch in valid.epoch(0, 0, &device)? {
@@ -56,7 +56,7 @@ pub fn by_hand(settings: &Settings, data: &Data, run: &SeedRun) -> Result<Histor
             step: (epoch + 1) * train.num_batches(),
             learning_rate: settings.learning_rate,
             metrics: vec![
-                ("train_loss".into(), learnt.value()),
+                ("train_loss".into(), learned.value()),
                 ("valid_perplexity".into(), held_out.value().exp()),
             ],
             seconds: started.elapsed().as_secs_f64(),
