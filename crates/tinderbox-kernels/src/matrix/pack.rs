@@ -1,6 +1,6 @@
 //! Packed factors of a product.
 
-use super::{Matrix, VECTORS};
+use super::{GROUP, Matrix, VECTORS};
 use crate::memory::Scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
