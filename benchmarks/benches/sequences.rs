@@ -1,14 +1,17 @@
-//! Whole training loops of character language models: windows, forward, loss, clipping, step, perplexity. One
-//! iteration is an epoch.
+//! Whole training loops of language and translation models: batches, forward, loss, clipping, step, perplexity; one
+//! iteration is an epoch. And generation: one token behind so many others.
 #![recursion_limit = "256"]
 
 use std::time::Duration;
 
 use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
-use tinderbox::data::text::{Sampling, TextLoader};
-use tinderbox::models::LanguageModelConfig;
+use tinderbox::data::text::{
+    PaddedSentences, Sampling, SentencePairs, TextLoader, TokenRules, Tokenizer, VocabConfig,
+};
+use tinderbox::models::{Gpt, GptConfig, LanguageModelConfig, TranslationConfig};
+use tinderbox::nn::{AttentionState, LanguageNetwork};
 use tinderbox::prelude::*;
-use tinderbox::train::{Clip, LanguageModeling, Perplexity};
+use tinderbox::train::{Clip, LanguageModeling, Perplexity, Translation};
 
 /// Of the course: windows of 35 characters, 32 side by side, 28 different ones.
 const STEPS: usize = 35;
@@ -30,7 +33,7 @@ fn characters(criterion: &mut Criterion) {
     group.warm_up_time(Duration::from_secs(1));
     // Elements are batches, so criterion prints steps per second.
     group.throughput(Throughput::Elements(BATCHES as u64));
-    for name in ["rnn", "gru", "lstm"] {
+    for name in ["rnn", "gru", "lstm", "deep"] {
         let config = LanguageModelConfig::by_name(name, VOCABULARY as usize);
         let model = config.and_then(|config| config.init(Seed::new(2), &device));
         let model = model.expect("a model of the course");
@@ -53,5 +56,123 @@ fn characters(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, characters);
+/// The small GPT: windows of 64 characters, 12 at a time.
+fn gpt(criterion: &mut Criterion) {
+    const STEPS: usize = 64;
+    const BATCH: usize = 12;
+    let device = Device::flex();
+    let mut draw = Seed::new(0).rng();
+    let ids: Vec<u32> = (0..BATCHES * STEPS * BATCH + STEPS + 1)
+        .map(|_| draw.below(VOCABULARY) as u32)
+        .collect();
+    let loader = TextLoader::new(ids, STEPS, BATCH, Sampling::Random);
+    let loader = loader.expect("a text longer than a batch");
+    let loader = loader.last_batch(LastBatch::Drop);
+    let batches = loader.num_batches() as u64;
+    let model = GptConfig::small(VOCABULARY as usize).init(Seed::new(2), &device);
+    let model = model.expect("valid sizes");
+    let config = TrainConfig {
+        epochs: 1,
+        learning_rate: 1e-3,
+        optimizer: OptimizerConfig::adamw().into(),
+        clip: Some(Clip::Norm(1.0)),
+        ..TrainConfig::default()
+    };
+    let mut group = criterion.benchmark_group("transformer");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.throughput(Throughput::Elements(batches));
+    group.bench_function("gpt", |bencher| {
+        bencher.iter(|| {
+            let trainer = Trainer::new(config.clone()).expect("a valid configuration");
+            trainer
+                .fit(model.clone(), &LanguageModeling, &loader, None)
+                .expect("a finite loss")
+        })
+    });
+    group.finish();
+}
+
+/// The course's translation models: 10 tokens, 64 pairs at a time, vocabularies of 184 and 201.
+fn translation(criterion: &mut Criterion) {
+    const PAIRS: usize = 64 * 10;
+    let device = Device::flex();
+    let mut draw = Seed::new(0).rng();
+    let mut side = |vocabulary: usize| {
+        let words: Vec<String> = (0..vocabulary - 4).map(|word| format!("w{word}")).collect();
+        let config = VocabConfig {
+            reserved: PaddedSentences::reserved(),
+            ..VocabConfig::default()
+        };
+        let tokenizer = Tokenizer::fit(TokenRules::WORDS, &words.join(" "), &config);
+        let vocab = tokenizer.expect("words").vocab().clone();
+        let sentences: Vec<Vec<u32>> = (0..PAIRS)
+            .map(|_| {
+                let length = 3 + draw.below(6);
+                let word = |_| 4 + draw.below(vocabulary as u64 - 4) as u32;
+                (0..length).map(word).collect()
+            })
+            .collect();
+        let padded = PaddedSentences::new(sentences, 10, &vocab);
+        (padded.expect("reserved tokens"), vocab)
+    };
+    let ((source, _), (target, vocab)) = (side(184), side(201));
+    let pairs = SentencePairs::new(source, target).expect("as many of each");
+    let loader = Loader::new(pairs, 64).expect("pairs").shuffle(Seed::new(1));
+    let task = Translation::new(&vocab).expect("reserved tokens");
+    let config = TrainConfig {
+        epochs: 1,
+        learning_rate: 0.005,
+        optimizer: OptimizerConfig::adam().into(),
+        clip: Some(Clip::Norm(1.0)),
+        ..TrainConfig::default()
+    };
+    let mut group = criterion.benchmark_group("translation");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.throughput(Throughput::Elements((PAIRS / 64) as u64));
+    for name in TranslationConfig::NAMES {
+        let model = TranslationConfig::by_name(name, 184, 201);
+        let model = model.and_then(|config| config.init(Seed::new(2), &device));
+        let model = model.expect("a model of the course");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let trainer = Trainer::new(config.clone()).expect("a valid configuration");
+                trainer
+                    .fit(model.clone(), &task, &loader, None)
+                    .expect("a finite loss")
+            })
+        });
+    }
+    group.finish();
+}
+
+/// One token of the small GPT with a long context, behind 16, 256 and 1,024 others.
+fn generation(criterion: &mut Criterion) {
+    let device = Device::flex();
+    let config = GptConfig {
+        context: 2048,
+        ..GptConfig::small(VOCABULARY as usize)
+    };
+    let model = config.init(Seed::new(2), &device).expect("valid sizes");
+    let behind = |position: usize| -> AttentionState {
+        let tokens = Tensor::<2, Int>::zeros([1, position], &device);
+        <Gpt as LanguageNetwork>::forward(&model, tokens, None).1
+    };
+    let next = Tensor::<2, Int>::zeros([1, 1], &device);
+    let mut group = criterion.benchmark_group("generation");
+    group.throughput(Throughput::Elements(1));
+    for position in [16, 256, 1024] {
+        let state = behind(position);
+        group.bench_function(format!("behind {position}"), |bencher| {
+            bencher.iter(|| {
+                model
+                    .forward(next.clone(), Some(state.clone()))
+                    .0
+                    .into_data()
+            })
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, characters, gpt, translation, generation);
 criterion_main!(benches);

@@ -4,14 +4,13 @@ Prints one JSON object per line: name and seconds per step (best and median of s
 """
 
 import json
-import math
 import statistics
 import sys
 import time
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy, one_hot
+from torch.nn.functional import cross_entropy, gelu, one_hot, scaled_dot_product_attention
 
 torch.manual_seed(0)
 
@@ -19,10 +18,32 @@ FILTER = sys.argv[1] if len(sys.argv) > 1 else ""
 STEPS, BATCH, VOCABULARY, BATCHES, HIDDEN = 35, 32, 28, 20, 256
 
 
+def measure(name, epoch, batches):
+    """Times whole epochs for some seconds."""
+    if FILTER not in name:
+        return
+    epoch()  # warm up
+    times, start = [], time.perf_counter()
+    while time.perf_counter() - start < 4.0 or len(times) < 5:
+        before = time.perf_counter()
+        epoch()
+        times.append((time.perf_counter() - before) / batches)
+    print(json.dumps({"name": name, "median": statistics.median(times), "best": min(times)}))
+    sys.stdout.flush()
+
+
+def step(model, optimizer, loss):
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    optimizer.zero_grad()
+    return loss.item()
+
+
 class LanguageModel(nn.Module):
-    def __init__(self, layer):
+    def __init__(self, layer, layers):
         super().__init__()
-        self.rnn = layer(VOCABULARY, HIDDEN)
+        self.rnn = layer(VOCABULARY, HIDDEN, layers)
         self.linear = nn.Linear(HIDDEN, VOCABULARY)
 
     def forward(self, tokens, state):
@@ -35,33 +56,179 @@ def detach(state):
     return tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
 
 
-for name, layer in [("rnn", nn.RNN), ("gru", nn.GRU), ("lstm", nn.LSTM)]:
-    name = f"characters/{name}"
-    if FILTER not in name:
-        continue
+def characters(name, layer, layers=1):
     ids = torch.randint(VOCABULARY, (BATCH, BATCHES * STEPS + 1))
-    model = LanguageModel(layer)
+    model = LanguageModel(layer, layers)
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
 
     def epoch():
-        state, total = None, 0.0
+        state = None
         for start in range(0, BATCHES * STEPS, STEPS):
             inputs, targets = ids[:, start : start + STEPS], ids[:, start + 1 : start + STEPS + 1]
-            optimizer.zero_grad()
             logits, state = model(inputs, state)
-            loss = cross_entropy(logits.reshape(-1, VOCABULARY), targets.T.reshape(-1))
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
+            step(model, optimizer, cross_entropy(logits.reshape(-1, VOCABULARY), targets.T.reshape(-1)))
             state = detach(state)
-            total += loss.item()
-        return math.exp(total / BATCHES)
 
-    epoch()  # warm up
-    times, start = [], time.perf_counter()
-    while time.perf_counter() - start < 4.0 or len(times) < 5:
-        before = time.perf_counter()
-        epoch()
-        times.append((time.perf_counter() - before) / BATCHES)
-    print(json.dumps({"name": name, "median": statistics.median(times), "best": min(times)}))
-    sys.stdout.flush()
+    measure(f"characters/{name}", epoch, BATCHES)
+
+
+class Block(nn.Module):
+    def __init__(self, size, heads):
+        super().__init__()
+        self.heads = heads
+        self.ln_1, self.ln_2 = nn.LayerNorm(size), nn.LayerNorm(size)
+        self.c_attn, self.c_proj = nn.Linear(size, 3 * size), nn.Linear(size, size)
+        self.fc, self.proj = nn.Linear(size, 4 * size), nn.Linear(4 * size, size)
+
+    def forward(self, x, cache=None):
+        batch, steps, size = x.shape
+        q, k, v = (
+            part.view(batch, steps, self.heads, -1).transpose(1, 2)
+            for part in self.c_attn(self.ln_1(x)).split(size, 2)
+        )
+        if cache is not None:
+            k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
+        y = scaled_dot_product_attention(q, k, v, is_causal=steps > 1)
+        x = x + self.c_proj(y.transpose(1, 2).reshape(batch, steps, size))
+        return x + self.proj(gelu(self.fc(self.ln_2(x)), approximate="tanh")), (k, v)
+
+
+class Gpt(nn.Module):
+    def __init__(self, context, size=128, heads=4, layers=4):
+        super().__init__()
+        self.wte, self.wpe = nn.Embedding(VOCABULARY, size), nn.Embedding(context, size)
+        self.h = nn.ModuleList(Block(size, heads) for _ in range(layers))
+        self.ln_f = nn.LayerNorm(size)
+
+    def forward(self, tokens, caches=None):
+        before = caches[0][0].shape[2] if caches else 0
+        x = self.wte(tokens) + self.wpe(torch.arange(before, before + tokens.shape[1]))
+        after = []
+        for index, block in enumerate(self.h):
+            x, cache = block(x, caches[index] if caches else None)
+            after.append(cache)
+        return self.ln_f(x) @ self.wte.weight.T, after
+
+
+def gpt():
+    steps, batch = 64, 12
+    ids = torch.randint(VOCABULARY, (BATCHES * steps * batch + 1,))
+    model = Gpt(steps)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+
+    def epoch():
+        for _ in range(BATCHES):
+            starts = torch.randint(len(ids) - steps - 1, (batch,))
+            inputs = torch.stack([ids[start : start + steps] for start in starts])
+            targets = torch.stack([ids[start + 1 : start + steps + 1] for start in starts])
+            logits, _ = model(inputs)
+            step(model, optimizer, cross_entropy(logits.reshape(-1, VOCABULARY), targets.reshape(-1)))
+
+    measure("transformer/gpt", epoch, BATCHES)
+
+
+def generation():
+    model = Gpt(2048).eval()
+    for position in [16, 256, 1024]:
+        with torch.no_grad():
+            _, caches = model(torch.zeros(1, position, dtype=torch.long))
+            token = torch.zeros(1, 1, dtype=torch.long)
+
+            def tokens():
+                for _ in range(100):
+                    model(token, caches)
+
+            measure(f"generation/behind {position}", tokens, 100)
+
+
+class Recurrent(nn.Module):
+    """Two GRUs; the decoder reads the encoder's last state at every step."""
+
+    def __init__(self, source, target, size=32, layers=2):
+        super().__init__()
+        self.source, self.target = nn.Embedding(source, size), nn.Embedding(target, size)
+        self.encoder = nn.GRU(size, size, layers, dropout=0.1)
+        self.decoder = nn.GRU(2 * size, size, layers, dropout=0.1)
+        self.output = nn.Linear(size, target)
+
+    def forward(self, source, lengths, target):
+        _, state = self.encoder(self.source(source).transpose(0, 1))
+        inputs = self.target(target).transpose(0, 1)
+        context = state[-1].expand(len(inputs), -1, -1)
+        outputs, _ = self.decoder(torch.cat([inputs, context], 2), state)
+        return self.output(outputs).transpose(0, 1)
+
+
+class Bahdanau(Recurrent):
+    """The decoder looks at the encoder's steps with additive attention."""
+
+    def __init__(self, source, target, size=32):
+        super().__init__(source, target, size)
+        self.query, self.key = nn.Linear(size, size, bias=False), nn.Linear(size, size, bias=False)
+        self.score, self.dropout = nn.Linear(size, 1, bias=False), nn.Dropout(0.1)
+
+    def forward(self, source, lengths, target):
+        memory, state = self.encoder(self.source(source).transpose(0, 1))
+        memory = memory.transpose(0, 1)
+        padding = torch.arange(memory.shape[1]) >= lengths[:, None]
+        keys, inputs, outputs = self.key(memory), self.target(target), []
+        for place in range(inputs.shape[1]):
+            scores = self.score(torch.tanh(self.query(state[-1])[:, None] + keys))[:, :, 0]
+            weights = self.dropout(scores.masked_fill(padding, -1e6).softmax(1))
+            context = (weights[:, None] @ memory)[:, 0]
+            output, state = self.decoder(torch.cat([context, inputs[:, place]], 1)[None], state)
+            outputs.append(output[0])
+        return self.output(torch.stack(outputs, 1))
+
+
+class Transformer(nn.Module):
+    def __init__(self, source, target, size=32):
+        super().__init__()
+        self.size = size
+        self.source, self.target = nn.Embedding(source, size), nn.Embedding(target, size)
+        self.positions = nn.Parameter(torch.randn(10, size), requires_grad=False)
+        block = {"d_model": size, "nhead": 4, "dim_feedforward": 64, "dropout": 0.1, "batch_first": True}
+        self.encoder = nn.TransformerEncoder(nn.TransformerEncoderLayer(**block), 2)
+        self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(**block), 2)
+        self.output, self.dropout = nn.Linear(size, target), nn.Dropout(0.1)
+
+    def embed(self, table, tokens):
+        return self.dropout(table(tokens) * self.size**0.5 + self.positions[: tokens.shape[1]])
+
+    def forward(self, source, lengths, target):
+        padding = torch.arange(source.shape[1]) >= lengths[:, None]
+        memory = self.encoder(self.embed(self.source, source), src_key_padding_mask=padding)
+        causal = nn.Transformer.generate_square_subsequent_mask(target.shape[1])
+        outputs = self.decoder(
+            self.embed(self.target, target), memory, tgt_mask=causal, memory_key_padding_mask=padding
+        )
+        return self.output(outputs)
+
+
+def translation(name, model):
+    batches, batch, steps = 10, 64, 10
+    source, target = torch.randint(4, 184, (batches * batch, steps)), torch.randint(4, 201, (batches * batch, steps))
+    lengths = [torch.randint(4, 10, (batches * batch,)) for _ in range(2)]
+    for side, length in zip((source, target), lengths):
+        side[torch.arange(steps) >= length[:, None]] = 1
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.005)
+
+    def epoch():
+        model.train()
+        for rows in torch.randperm(len(source)).split(batch):
+            shifted = torch.cat([torch.full((batch, 1), 2), target[rows, :-1]], 1)
+            logits = model(source[rows], lengths[0][rows], shifted)
+            step(model, optimizer, cross_entropy(logits.flatten(0, 1), target[rows].flatten(), ignore_index=1))
+
+    measure(f"translation/{name}", epoch, batches)
+
+
+characters("rnn", nn.RNN)
+characters("gru", nn.GRU)
+characters("lstm", nn.LSTM)
+characters("deep", nn.LSTM, 2)
+gpt()
+translation("gru", Recurrent(184, 201))
+translation("bahdanau", Bahdanau(184, 201))
+translation("transformer", Transformer(184, 201))
+generation()

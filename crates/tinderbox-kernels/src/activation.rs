@@ -1,6 +1,6 @@
 //! Element-wise functions, one pass over memory each.
 
-use crate::math::{exp, normal, sigmoid, tanh};
+use crate::math::{TANH_CUBE, TANH_SCALE, exp, normal, normal_tanh, sigmoid, tanh};
 use crate::memory;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
@@ -23,6 +23,8 @@ pub enum Function {
     Silu,
     /// x times the normal distribution function at x.
     Gelu,
+    /// [`Gelu`](Self::Gelu) with the distribution function approximated by a tanh, as in GPT-2.
+    GeluTanh,
 }
 
 impl Function {
@@ -91,6 +93,7 @@ impl Kernel for Forward<'_> {
             Function::Tanh => numbers.for_each(|x| *x = tanh::<S>(*x)),
             Function::Silu => numbers.for_each(|x| *x *= sigmoid::<S>(*x)),
             Function::Gelu => numbers.for_each(|x| *x *= normal::<S>(*x)),
+            Function::GeluTanh => numbers.for_each(|x| *x *= normal_tanh::<S>(*x)),
         }
     }
 }
@@ -129,6 +132,12 @@ impl Kernel for Backward<'_> {
                 const DENSITY: f32 = 0.398_942_3;
                 let density = DENSITY * exp::<S>(-0.5 * input * input);
                 *gradient *= S::mul_add(*input, density, normal::<S>(*input));
+            }),
+            Function::GeluTanh => pairs.for_each(|(gradient, input)| {
+                let normal = normal_tanh::<S>(*input);
+                let slope = S::mul_add(3.0 * TANH_CUBE * input, *input, 1.0) * TANH_SCALE;
+                let density = normal * (1.0 - normal) * slope;
+                *gradient *= S::mul_add(*input, density, normal);
             }),
         }
     }

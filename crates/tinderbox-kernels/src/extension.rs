@@ -4,6 +4,7 @@ mod autodiff;
 mod flex;
 mod recurrent;
 mod rows;
+mod transposed;
 
 use std::sync::OnceLock;
 
@@ -13,7 +14,7 @@ use burn::backend::{
     Backend, BackendTensor, DispatchAutodiffContext, DispatchTensor, DispatchTensorKind,
     TensorMetadata, backend_extension,
 };
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{DType, GradientCheckpointingStrategy};
 
 use crate::adaptive::AdaptiveShape;
@@ -36,6 +37,13 @@ pub(crate) trait Kernels: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         options: ConvOptions<2>,
+    ) -> FloatTensor<Self>;
+
+    /// The weight is `[inputs, outputs / groups, kernel, kernel]`.
+    fn tinder_conv_transpose2d(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        options: ConvTransposeOptions<2>,
     ) -> FloatTensor<Self>;
 
     /// Window, stride and padding.
@@ -184,6 +192,37 @@ pub(crate) fn conv_shape(
         dilation: options.dilation,
     };
     (options.groups * group_inputs == inputs).then_some(shape)
+}
+
+/// The shape of the convolution whose input has the shape of a transposed convolution's output, if the tensors fit
+/// each other.
+pub(crate) fn transposed_shape(
+    [batch, inputs, height, width]: [usize; 4],
+    [weight_inputs, group_outputs, rows, columns]: [usize; 4],
+    options: &ConvTransposeOptions<2>,
+) -> Option<ConvShape> {
+    let side = |axis: usize, size: usize, kernel: usize| {
+        let reach = options.dilation[axis] * kernel.checked_sub(1)? + 1;
+        let spread = size.checked_sub(1)? * options.stride[axis] + reach;
+        // More than a stride of extra rows would be another convolution's.
+        let extra = options.padding_out[axis];
+        let fits = extra < options.stride[axis];
+        (spread + extra)
+            .checked_sub(2 * options.padding[axis])
+            .filter(|_| fits)
+    };
+    let shape = ConvShape {
+        batch,
+        channels: [group_outputs * options.groups, inputs],
+        groups: options.groups,
+        input: [side(0, height, rows)?, side(1, width, columns)?],
+        kernel: [rows, columns],
+        stride: options.stride,
+        padding: options.padding.map(|padding| (padding, padding)),
+        dilation: options.dilation,
+    };
+    let fits = weight_inputs == inputs && shape.output() == Some([height, width]);
+    fits.then_some(shape)
 }
 
 /// The shape of a pooling of a tensor.

@@ -42,8 +42,8 @@ pub use peak::peak_flops;
 pub use recurrent::RecurrentCell;
 pub use tensor::{
     BatchNormOutput, RecurrentOutput, RecurrentTensors, activation, adaptive_avg_pool2d,
-    avg_pool2d, batch_norm, batch_norm_train, conv2d, cross_entropy, embedding, first_outside,
-    layer_norm, log_softmax, max_pool2d, recurrent, softmax,
+    avg_pool2d, batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, embedding,
+    first_outside, layer_norm, log_softmax, max_pool2d, recurrent, softmax,
 };
 
 /// The kernels over slices of 32-bit floats, for any level of vector instructions.

@@ -13,6 +13,17 @@ pub(crate) fn normal<S: Simd>(x: f32) -> f32 {
     S::mul_add(0.5, erf::<S>(x * std::f32::consts::FRAC_1_SQRT_2), 0.5)
 }
 
+/// 2 √(2 / π), and the factor of the cube, of [`normal_tanh`].
+pub(crate) const TANH_SCALE: f32 = 1.595_769_2;
+pub(crate) const TANH_CUBE: f32 = 0.044_715;
+
+/// The normal distribution function, approximated as (1 + tanh(√(2 / π) (x + 0.044715 x³))) / 2, which is a
+/// sigmoid (Hendrycks and Gimpel 2016).
+#[inline(always)]
+pub(crate) fn normal_tanh<S: Simd>(x: f32) -> f32 {
+    sigmoid::<S>(TANH_SCALE * x * S::mul_add(TANH_CUBE * x, x, 1.0))
+}
+
 /// e to the x, to two units in the last place: powers of two by shifting bits, the rest by a
 /// polynomial (Cephes, `expf`). Values below the smallest normal number become zero.
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! The kernels over tensors: on Flex with 32-bit floats, else Burn's own operations.
 
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{Tensor, activation as stock, module};
 
 use crate::Function;
@@ -54,6 +54,41 @@ pub fn conv2d(
         );
     }
     module::conv2d(input, weight, bias, options)
+}
+
+/// A transposed 2-D convolution: what a convolution with the same weight does to the gradient of its output.
+///
+/// # Shapes
+/// `[batch, inputs, height, width]`, weight `[inputs, outputs / groups, kernel, kernel]` and bias `[outputs]` to
+/// `[batch, outputs, height', width']`.
+///
+/// # Panics
+/// As Burn's `conv_transpose2d`: if the shapes do not fit each other.
+pub fn conv_transpose2d(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: ConvTransposeOptions<2>,
+) -> Tensor<4> {
+    #[cfg(feature = "flex")]
+    let (input, weight) = {
+        let shape = extension::transposed_shape(input.dims(), weight.dims(), &options);
+        let fits = shape.is_some_and(|shape| shape.is_supported());
+        let (input, weight) = (input.into_dispatch(), weight.into_dispatch());
+        if fits && is_ours([Some(&input), Some(&weight)]) {
+            let output = Dispatch::tinder_conv_transpose2d(input, weight, options);
+            let output = Tensor::<4>::from_dispatch(output);
+            return match bias {
+                Some(bias) => {
+                    let channels = bias.dims()[0];
+                    output + bias.reshape([1, channels, 1, 1])
+                }
+                None => output,
+            };
+        }
+        (Tensor::from_dispatch(input), Tensor::from_dispatch(weight))
+    };
+    module::conv_transpose2d(input, weight, bias, options)
 }
 
 /// The mean of each window; padding, the same on all sides, counts as zeros.
@@ -137,6 +172,11 @@ pub fn activation<const D: usize>(input: Tensor<D>, function: Function) -> Tenso
         Function::Tanh => input.tanh(),
         Function::Silu => stock::silu(input),
         Function::Gelu => stock::gelu(input),
+        Function::GeluTanh => {
+            let scale = 2.0 * std::f64::consts::FRAC_2_PI.sqrt();
+            let cubic = input.clone().square() * 0.044_715 + 1.0;
+            input.clone() * stock::sigmoid(input * cubic * scale)
+        }
     }
 }
 

@@ -48,6 +48,11 @@ impl Activation {
         Self::of(Function::Gelu)
     }
 
+    /// [`gelu`](Self::gelu) with the distribution function approximated by a tanh, as in GPT-2.
+    pub fn gelu_tanh() -> Self {
+        Self::of(Function::GeluTanh)
+    }
+
     fn of(function: Function) -> Self {
         Self {
             function: Some(function),
@@ -66,7 +71,7 @@ impl<const D: usize> Layer<D> for Activation {
             Function::Sigmoid => "Sigmoid",
             Function::Tanh => "Tanh",
             Function::Silu => "SiLU",
-            Function::Gelu => "GELU",
+            Function::Gelu | Function::GeluTanh => "GELU",
         };
         let output = tinderbox_kernels::activation(input, function);
         trace::step(kind, Vec::new, &output.dims(), || 0);
@@ -112,6 +117,10 @@ mod tests {
                 [-0.238_405_84, 0.0, 0.731_058_6, 8.998_889],
             ),
             (Activation::gelu(), [-0.045_500_26, 0.0, 0.841_344_7, 9.0]),
+            (
+                Activation::gelu_tanh(),
+                [-0.045_402_31, 0.0, 0.841_192, 9.0],
+            ),
         ];
         for (layer, expected) in cases {
             let output = layer.apply(input.clone()).to_data();

@@ -4,9 +4,11 @@ use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_kernels::softmax;
 
 mod additive;
+mod heads;
 mod multihead;
 
 pub use additive::AdditiveAttention;
+pub use heads::heads_attention;
 pub use multihead::{HeadsError, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
 
 /// The value of masked scores before the softmax, as in the course: far below any other, so that the

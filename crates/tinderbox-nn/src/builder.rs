@@ -1,10 +1,10 @@
 use burn::module::Param;
 use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, BatchNormConfig, LayerNorm, LayerNormConfig, Linear};
+use burn::nn::{BatchNorm, BatchNormConfig, Linear};
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 
-use crate::{Conv, Fans, Initializer, LinearInit, conv2d, linear};
+use crate::{Conv, Fans, Initializer, LayerNorm, LinearInit, conv2d, linear};
 
 /// Makes layers with initial weights from a seed, on a device, with initializers.
 ///
@@ -115,9 +115,7 @@ impl Init {
 
     /// A layer norm over this many features (Ba, Kiros, Hinton 2016).
     pub fn layer_norm(&self, features: usize, epsilon: f64) -> LayerNorm {
-        LayerNormConfig::new(features)
-            .with_epsilon(epsilon)
-            .init(&self.device)
+        LayerNorm::new(features, epsilon, &self.device)
     }
 
     /// A parameter outside of any layer: a class token, a position embedding, a scale.

@@ -37,6 +37,19 @@ pub fn embed(embedding: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
     tinderbox_kernels::embedding(embedding.weight.val(), ids)
 }
 
+/// The embedding as the output layer of a language model, with tied weights (Press and Wolf 2017): the product of
+/// each vector with the row of every id.
+///
+/// # Shapes
+/// `[batch, steps, size]` to `[batch, steps, ids]`.
+pub fn unembed(embedding: &Embedding, vectors: Tensor<3>) -> Tensor<3> {
+    let [batch, steps, size] = vectors.dims();
+    let rows = vectors.reshape([batch * steps, size]);
+    let products = rows.matmul(embedding.weight.val().transpose());
+    let [_, count] = products.dims();
+    products.reshape([batch, steps, count])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,8 @@
 use burn::module::{Param, ParamId};
-use burn::nn::conv::Conv2d;
-use burn::nn::{BatchNorm, LayerNorm, Linear, PaddingConfig2d};
+use burn::nn::conv::{Conv2d, ConvTranspose2d};
+use burn::nn::{BatchNorm, Linear, PaddingConfig2d};
 use burn::tensor::Tensor;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use crate::trace;
 
@@ -63,6 +63,30 @@ fn convolve(layer: &Conv2d, input: Tensor<4>) -> Tensor<4> {
 }
 
 /// # Shapes
+/// `[batch, channels_in, height, width]` to `[batch, channels_out, height', width']`.
+impl Layer<4> for ConvTranspose2d {
+    fn apply(&self, input: Tensor<4>) -> Tensor<4> {
+        let products = numel(&input.dims());
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        let options = ConvTransposeOptions::new(
+            self.stride,
+            self.padding,
+            self.padding_out,
+            self.dilation,
+            self.groups,
+        );
+        let output = tinderbox_kernels::conv_transpose2d(input, self.weight.val(), bias, options);
+        trace::step(
+            "ConvTranspose2d",
+            || ids(&self.weight, &self.bias),
+            &output.dims(),
+            || products * numel(&self.weight.lazy_shape()[1..]),
+        );
+        output
+    }
+}
+
+/// # Shapes
 /// `[…, inputs]` to `[…, outputs]`.
 impl<const D: usize> Layer<D> for Linear {
     fn apply(&self, input: Tensor<D>) -> Tensor<D> {
@@ -114,21 +138,6 @@ fn normalize<const D: usize>(layer: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
         state.update(new.detach());
     }
     result.output
-}
-
-/// # Shapes
-/// `[…, features]` in and out; statistics over the features.
-impl<const D: usize> Layer<D> for LayerNorm {
-    fn apply(&self, input: Tensor<D>) -> Tensor<D> {
-        let output = self.forward(input);
-        trace::step(
-            "LayerNorm",
-            || ids(&self.gamma, &self.beta),
-            &output.dims(),
-            || 0,
-        );
-        output
-    }
 }
 
 impl<const D: usize, L: Layer<D>> Layer<D> for Vec<L> {

@@ -21,9 +21,68 @@ pub fn positional_encoding(start: usize, steps: usize, size: usize, device: &Dev
     Tensor::from_data(TensorData::new(numbers, [steps, size]), device)
 }
 
+/// Rotary positions (Su et al. 2021): in each head of `part` features, `i` and `i + part / 2` are rotated by the
+/// angle `position / base^(2 i / part)`, so that the product of a query and a key depends on their distance alone.
+///
+/// # Shapes
+/// `[batch, steps, heads * part]` in and out, for the positions from `start` on.
+///
+/// # Panics
+/// If the heads do not divide the features, or the part is odd.
+pub fn rotate_by_position(inputs: Tensor<3>, start: usize, heads: usize, base: f64) -> Tensor<3> {
+    let [batch, steps, size] = inputs.dims();
+    let half = size / heads / 2;
+    assert_eq!(2 * half * heads, size);
+    let device = inputs.device();
+    let angles = |function: fn(f64) -> f64| {
+        let numbers = (start..start + steps).flat_map(|position| {
+            (0..half).map(move |place| {
+                let angle = position as f64 / base.powf(place as f64 / half as f64);
+                function(angle) as f32
+            })
+        });
+        let numbers: Vec<f32> = numbers.collect();
+        Tensor::<4>::from_data(TensorData::new(numbers, [1, steps, 1, half]), &device)
+    };
+    let (cos, sin) = (angles(f64::cos), angles(f64::sin));
+    let inputs = inputs.reshape([batch, steps, heads, 2 * half]);
+    let (x, y) = (
+        inputs.clone().narrow(3, 0, half),
+        inputs.narrow(3, half, half),
+    );
+    let rotated_x = x.clone() * cos.clone() - y.clone() * sin.clone();
+    let rotated = Tensor::cat(vec![rotated_x, y * cos + x * sin], 3);
+    rotated.reshape([batch, steps, size])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn products_of_rotated_vectors_depend_on_their_distance_alone() {
+        let device = Device::flex();
+        let vector = |numbers: [f32; 8]| Tensor::<1>::from_data(numbers, &device);
+        let query = vector([0.3, -1.0, 0.5, 2.0, -0.7, 0.1, 1.5, -0.2]).reshape([1, 1, 8]);
+        let key = vector([1.1, 0.4, -0.6, 0.9, 0.2, -1.3, 0.8, 0.5]).reshape([1, 1, 8]);
+        let product = |of_query, of_key| -> f32 {
+            let query = rotate_by_position(query.clone(), of_query, 2, 100.0);
+            (query * rotate_by_position(key.clone(), of_key, 2, 100.0))
+                .sum()
+                .into_scalar()
+        };
+        assert!((product(3, 1) - product(12, 10)).abs() < 1e-5);
+        assert!((product(3, 1) - product(3, 2)).abs() > 1e-2);
+        let plain: f32 = (query.clone() * key.clone()).sum().into_scalar();
+        assert!((product(5, 5) - plain).abs() < 1e-5);
+        // A later start continues the sequence.
+        let steps = Tensor::<1, burn::tensor::Int>::arange(0..24, &device)
+            .float()
+            .reshape([1, 3, 8]);
+        let whole = rotate_by_position(steps.clone(), 0, 2, 100.0).narrow(1, 2, 1);
+        let last = rotate_by_position(steps.narrow(1, 2, 1), 2, 2, 100.0);
+        assert_eq!(whole.to_data(), last.to_data());
+    }
 
     #[test]
     fn angles_get_slower_and_a_later_start_continues() {

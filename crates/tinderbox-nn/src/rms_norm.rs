@@ -6,11 +6,11 @@ use tinderbox_core::Seed;
 
 /// Divides by the root of the mean square over the last dimension, and scales (Zhang and Sennrich 2019).
 ///
-/// Its weight has the name that PyTorch's `RMSNorm` gives it.
+/// In a state dict its scale has the name of PyTorch's `RMSNorm`, `weight`.
 #[derive(Module, Debug)]
 pub struct RmsNorm {
     /// The scale of each feature, `[features]`; 1 at the start.
-    pub weight: Param<Tensor<1>>,
+    pub gamma: Param<Tensor<1>>,
     #[module(skip)]
     epsilon: f64,
 }
@@ -24,7 +24,7 @@ impl RmsNorm {
             fan_out: features,
         };
         Self {
-            weight: ones.param([features], fans, Seed::new(0), device),
+            gamma: ones.param([features], fans, Seed::new(0), device),
             epsilon,
         }
     }
@@ -34,7 +34,7 @@ impl RmsNorm {
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let mean_square = input.clone().square().mean_dim(D - 1);
         let scale = (mean_square + self.epsilon).sqrt().recip();
-        input * scale * self.weight.val().unsqueeze()
+        input * scale * self.gamma.val().unsqueeze()
     }
 }
 

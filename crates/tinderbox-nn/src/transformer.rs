@@ -1,11 +1,11 @@
 use burn::module::Module;
-use burn::nn::{LayerNorm, Linear};
+use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 
 use crate::attention::{HeadsError, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
-use crate::{Dropout, Init, Initializer, relu};
+use crate::{Dropout, Init, Initializer, Layer, LayerNorm, relu};
 
 /// Sizes of the blocks of a Transformer (Vaswani et al. 2017).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -170,14 +170,14 @@ fn around<T>(
     part: impl FnOnce(Tensor<3>) -> (Tensor<3>, T),
 ) -> (Tensor<3>, T) {
     let inner = match norm_first {
-        true => norm.forward(input.clone()),
+        true => norm.apply(input.clone()),
         false => input.clone(),
     };
     let (output, extra) = part(inner);
     let sum = input + dropout.forward(output);
     match norm_first {
         true => (sum, extra),
-        false => (norm.forward(sum), extra),
+        false => (norm.apply(sum), extra),
     }
 }
 
@@ -227,7 +227,7 @@ fn feed_forward(
     dropout: &Dropout,
     inputs: Tensor<3>,
 ) -> Tensor<3> {
-    linear2.forward(dropout.forward(relu(linear1.forward(inputs))))
+    linear2.apply(dropout.forward(relu(linear1.apply(inputs))))
 }
 
 impl DecoderLayer {
@@ -394,7 +394,7 @@ impl TransformerDecoder {
 
 fn finish(norm: &Option<LayerNorm>, hidden: Tensor<3>) -> Tensor<3> {
     match norm {
-        Some(norm) => norm.forward(hidden),
+        Some(norm) => norm.apply(hidden),
         None => hidden,
     }
 }

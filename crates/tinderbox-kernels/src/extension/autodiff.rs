@@ -12,16 +12,16 @@ use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Flex, TensorMetadata};
 use burn::tensor::Shape;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::flex::{in_order, modify, norm_shape, numbers, pooled, shape_of, tensor};
-use super::{Kernels, adaptive_shape, chosen, flex, pool_shape, recurrent, rows};
+use super::{Kernels, adaptive_shape, chosen, flex, pool_shape, recurrent, rows, transposed};
 use crate::adaptive::{self, AdaptiveShape};
 use crate::conv::{self, ConvShape};
 use crate::pool::{self, PoolShape};
 use crate::{Function, RecurrentCell, activation, batch_norm};
 
-type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
+pub(super) type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
 
 impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
     fn tinder_conv2d(input: Tracked<C>, weight: Tracked<C>, options: ConvOptions<2>) -> Tracked<C> {
@@ -35,6 +35,14 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         options: ConvOptions<2>,
     ) -> Tracked<C> {
         convolve::<C, 3>([&input, &weight, &bias], &options)
+    }
+
+    fn tinder_conv_transpose2d(
+        input: Tracked<C>,
+        weight: Tracked<C>,
+        options: ConvTransposeOptions<2>,
+    ) -> Tracked<C> {
+        transposed::tracked::<C>(input, weight, &options)
     }
 
     fn tinder_avg_pool2d(input: Tracked<C>, sizes: [usize; 3]) -> Tracked<C> {

@@ -3,10 +3,10 @@
 use burn::backend::flex::{FlexTensor, Layout};
 use burn::backend::ops::ModuleOps;
 use burn::backend::{Flex, TensorMetadata};
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Bytes, DType, Shape};
 
-use super::{Kernels, adaptive_shape, chosen, conv_shape, pool_shape, recurrent, rows};
+use super::{Kernels, adaptive_shape, chosen, conv_shape, pool_shape, recurrent, rows, transposed};
 use crate::batch_norm::NormShape;
 use crate::conv::ConvShape;
 use crate::{Function, RecurrentCell, activation, adaptive, batch_norm, conv, pool};
@@ -130,6 +130,14 @@ impl Kernels for Flex {
             &in_order(weight),
             Some(&in_order(bias)),
         )
+    }
+
+    fn tinder_conv_transpose2d(
+        input: FlexTensor,
+        weight: FlexTensor,
+        options: ConvTransposeOptions<2>,
+    ) -> FlexTensor {
+        transposed::conv_transpose2d(input, weight, &options)
     }
 
     fn tinder_avg_pool2d(input: FlexTensor, sizes: [usize; 3]) -> FlexTensor {

@@ -1,13 +1,13 @@
 //! The operations on tensors compared with Burn's own, forward and backward.
 
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, ConvTransposeOptions, MaxPoolOptions};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation as stock, module};
 use tinderbox_kernels::slices::ConvShape;
 use tinderbox_kernels::{
     Function, RecurrentCell, RecurrentTensors, activation, adaptive_avg_pool2d, avg_pool2d,
-    batch_norm, batch_norm_train, conv2d, cross_entropy, embedding, first_outside, layer_norm,
-    log_softmax, max_pool2d, recurrent, softmax,
+    batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, embedding,
+    first_outside, layer_norm, log_softmax, max_pool2d, recurrent, softmax,
 };
 
 use crate::numbers::{Numbers, assert_close};
@@ -92,6 +92,54 @@ fn convolutions_and_their_gradients_equal_burns() {
 }
 
 #[test]
+fn transposed_convolutions_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(14);
+    let mut between = |low: usize, high: usize| numbers.within(low..=high);
+    for round in 0..25 {
+        let groups = between(1, 2);
+        let (batch, inputs, outputs) = (
+            between(1, 3),
+            groups * between(1, 5),
+            groups * between(1, 5),
+        );
+        let kernel = [between(1, 4), between(1, 4)];
+        let stride = [between(1, 3), between(1, 3)];
+        let dilation = [between(1, 2), between(1, 2)];
+        let padding = [0, 1].map(|axis| between(0, dilation[axis] * (kernel[axis] - 1) / 2));
+        let extra = [0, 1].map(|axis| between(0, stride[axis] - 1));
+        let sides = [between(2, 7), between(2, 7)];
+        let options = ConvTransposeOptions::new(stride, padding, extra, dilation, groups);
+        let mut numbers = Numbers::new(100 + round);
+        let inputs = [
+            random(&mut numbers, [batch, inputs, sides[0], sides[1]], &device),
+            random(
+                &mut numbers,
+                [inputs, outputs / groups, kernel[0], kernel[1]],
+                &device,
+            ),
+            random(&mut numbers, [1, 1, 1, outputs], &device),
+        ];
+        let parts = |inputs: &[Tensor<4>]| {
+            let [x, w, b] = [0, 1, 2].map(|index| inputs[index].clone());
+            (x, w, Some(b.reshape([outputs])))
+        };
+        let (ours, our_grads) = differentiate(&inputs, |inputs| {
+            let (x, w, b) = parts(inputs);
+            conv_transpose2d(x, w, b, options.clone())
+        });
+        let (burns, burns_grads) = differentiate(&inputs, |inputs| {
+            let (x, w, b) = parts(inputs);
+            module::conv_transpose2d(x, w, b, options.clone())
+        });
+        assert_same(ours, burns, &options);
+        for (ours, burns) in our_grads.into_iter().zip(burns_grads) {
+            assert_same(ours, burns, &options);
+        }
+    }
+}
+
+#[test]
 fn pools_and_their_gradients_equal_burns() {
     let device = Device::flex().autodiff();
     let mut numbers = Numbers::new(6);
@@ -142,13 +190,17 @@ fn pools_and_their_gradients_equal_burns() {
 #[test]
 fn activations_and_their_gradients_equal_burns() {
     type Stock = fn(Tensor<3>) -> Tensor<3>;
-    let cases: [(Function, Stock); 6] = [
+    let cases: [(Function, Stock); 7] = [
         (Function::Tanh, Tensor::tanh),
         (Function::Relu, stock::relu),
         (Function::Relu6, |x| x.clamp(0.0, 6.0)),
         (Function::Sigmoid, stock::sigmoid),
         (Function::Silu, stock::silu),
         (Function::Gelu, stock::gelu),
+        (Function::GeluTanh, |x| {
+            let inner = (x.clone().powi_scalar(3) * 0.044_715 + x.clone()) * 0.797_884_6;
+            x * 0.5 * (inner.tanh() + 1.0)
+        }),
     ];
     for device in [
         Device::flex().autodiff(),

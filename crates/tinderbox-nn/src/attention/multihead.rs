@@ -4,8 +4,8 @@ use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 
-use super::masked_softmax;
-use crate::{Dropout, Fans, Init, Initializer};
+use super::heads::heads_attention;
+use crate::{Dropout, Fans, Init, Initializer, Layer};
 
 /// Sizes of a [`MultiheadAttention`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -94,8 +94,8 @@ impl KeyValueCache {
         self.kept.as_ref().map_or(0, |(keys, _)| keys.dims()[1])
     }
 
-    /// Appends keys and values; returns all of them.
-    fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    /// Appends keys and values `[batch, new, …]`; returns those of all steps.
+    pub fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
         let all = match self.kept.take() {
             None => (keys, values),
             Some((old_keys, old_values)) => (
@@ -144,10 +144,13 @@ impl MultiheadAttention {
 
     /// Queries (0), keys (1) or values (2).
     fn project(&self, inputs: Tensor<3>, which: usize) -> Tensor<3> {
-        let [_, _, size] = inputs.dims();
+        let [batch, steps, size] = inputs.dims();
         let weight = self.in_proj_weight.val().narrow(0, which * size, size);
         let bias = self.in_proj_bias.val().narrow(0, which * size, size);
-        inputs.matmul(weight.transpose().unsqueeze::<3>()) + bias.unsqueeze::<3>()
+        // One product of all rows, not one for each sequence.
+        let rows = inputs.reshape([batch * steps, size]);
+        let outputs = rows.matmul(weight.transpose()) + bias.unsqueeze::<2>();
+        outputs.reshape([batch, steps, size])
     }
 
     fn attend(
@@ -157,30 +160,9 @@ impl MultiheadAttention {
         values: Tensor<3>,
         mask: Option<Tensor<3, Bool>>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let [batch, steps, size] = queries.dims();
-        let [_, count, _] = keys.dims();
-        let (heads, part) = (self.heads, size / self.heads);
-        // Heads join the batch: [batch * heads, steps, part].
-        let split = |tensor: Tensor<3>, steps: usize| {
-            let tensor = tensor.reshape([batch, steps, heads, part]);
-            tensor.swap_dims(1, 2).reshape([batch * heads, steps, part])
-        };
-        let (queries, keys) = (split(queries, steps), split(keys, count));
-        let scores = queries.matmul(keys.transpose()) / (part as f64).sqrt();
-        let mask = mask.map(|mask| {
-            let [rows, queries, _] = mask.dims();
-            let mask = mask.reshape([rows, 1, queries, count]);
-            let mask = mask.expand([batch, heads, steps, count]);
-            mask.reshape([batch * heads, steps, count])
-        });
-        let weights = masked_softmax(scores, mask);
-        let means = self
-            .dropout
-            .forward(weights.clone())
-            .matmul(split(values, count));
-        let means = means.reshape([batch, heads, steps, part]).swap_dims(1, 2);
-        let outputs = self.out_proj.forward(means.reshape([batch, steps, size]));
-        (outputs, weights.reshape([batch, heads, steps, count]))
+        let (means, weights) =
+            heads_attention(queries, keys, values, self.heads, mask, &self.dropout);
+        (self.out_proj.apply(means), weights)
     }
 }
 
