@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::Parser;
 use examples::lesson::Page;
 use tinderbox::nn::attention::causal_mask;
-use tinderbox::nn::{Init, TransformerConfig, count_parameters, positional_encoding, relu};
+use tinderbox::nn::{Init, Layer, TransformerConfig, count_parameters, positional_encoding, relu};
 use tinderbox::plot::{self, Matrix, Plot};
 use tinderbox::prelude::*;
 
@@ -51,7 +51,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     };
     page.show("layer norm of [[1, 2], [2, 3]]", &norm(x.clone(), 1))?;
     page.show("batch norm of it", &norm(x.clone(), 0))?;
-    let layer = init.layer_norm(2, 1e-5).forward(x.clone());
+    let layer = init.layer_norm(2, 1e-5).apply(x.clone());
     let off: f64 = (layer - norm(x, 1)).abs().max().into_scalar();
     page.show("the layer gives the same to 0.0001", &(off < 1e-4))?;
 

@@ -15,6 +15,14 @@ pub enum DataError {
         /// What was empty.
         what: String,
     },
+    /// A tokenizer file that cannot be read, or a text that it cannot split.
+    #[error("{}: {problem}; a tokenizer.json of Hugging Face is expected", path.display())]
+    Tokenizer {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A buffer whose length is not a multiple of the row width.
     #[error(
         "{length} numbers cannot be cut into rows of {width}; the length must be a multiple of the width, and the width at least 1"

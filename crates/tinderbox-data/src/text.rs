@@ -24,6 +24,8 @@ mod corpus;
 mod count;
 mod ids;
 mod pairs;
+#[cfg(feature = "tokenizers")]
+mod pretrained;
 mod read;
 mod rules;
 mod tokenizer;
@@ -37,6 +39,8 @@ pub use ids::TokenIds;
 pub use pairs::{
     HostSentences, PaddedSentences, PairBatch, SentenceBatch, SentencePairs, parse_pairs,
 };
+#[cfg(feature = "tokenizers")]
+pub use pretrained::PretrainedTokenizer;
 pub use read::read_text;
 pub use rules::{Normalization, TokenRules, TokenUnit};
 pub use tokenizer::Tokenizer;

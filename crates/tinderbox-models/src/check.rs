@@ -3,7 +3,7 @@ use crate::ModelError;
 /// A check of the shape of an image and of the number of classes.
 ///
 /// `smallest` is the least height and width with something left at the end of the model.
-pub(super) fn image(
+pub(crate) fn image(
     model: &'static str,
     input: [usize; 3],
     classes: usize,
@@ -25,7 +25,7 @@ pub(super) fn image(
 }
 
 /// A size that must not be 0.
-pub(super) fn positive(
+pub(crate) fn positive(
     model: &'static str,
     field: &'static str,
     size: usize,
@@ -37,7 +37,7 @@ pub(super) fn positive(
 }
 
 /// A dropout probability.
-pub(super) fn dropout(
+pub(crate) fn dropout(
     model: &'static str,
     field: &'static str,
     probability: f64,
@@ -54,7 +54,7 @@ pub(super) fn dropout(
 }
 
 /// A number that another one must divide.
-pub(super) fn divides(
+pub(crate) fn divides(
     model: &'static str,
     field: &'static str,
     divisor: usize,
@@ -73,7 +73,7 @@ pub(super) fn divides(
 }
 
 /// An initializer of the user.
-pub(super) fn initializer(
+pub(crate) fn initializer(
     model: &'static str,
     initializer: tinderbox_nn::Initializer,
 ) -> Result<(), ModelError> {

@@ -6,7 +6,6 @@
 
 mod alexnet;
 mod blocks;
-mod check;
 mod convnext;
 mod densenet;
 mod densenet_course;
@@ -23,6 +22,8 @@ mod resnet_course;
 mod softmax_regression;
 mod vgg;
 mod vit;
+
+use crate::check;
 
 pub use alexnet::{AlexNet, AlexNetConfig};
 pub use convnext::{ConvNext, ConvNextConfig};

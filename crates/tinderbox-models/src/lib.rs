@@ -21,6 +21,8 @@
 //! ```
 
 mod beam;
+mod bert;
+mod check;
 mod decoding;
 mod error;
 pub mod image;
@@ -33,10 +35,14 @@ mod tabular_mlp;
 pub mod translation;
 
 pub use beam::{BeamSearch, Hypothesis, SpecialTokens};
+pub use bert::{Bert, BertConfig, BertInputs, mean_of_tokens};
 pub use decoding::{Decoding, DecodingError};
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
-pub use language_model::{LanguageModel, LanguageModelConfig};
+pub use language_model::{
+    Gpt, GptConfig, LanguageModel, LanguageModelConfig, Llama, LlamaConfig, RecurrentLanguageModel,
+    RecurrentLanguageModelConfig,
+};
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
 pub use registry::{ModelEntry, find, registry};
 pub use summary::{Summary, SummaryRow, summary};

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::{Seed, nearest};
 use tinderbox_nn::{Decoded, EncoderDecoder, TransformerConfig, layer_enum};
 
-use crate::ModelError;
+use crate::{ModelError, check};
 
 pub use bahdanau::{Bahdanau, BahdanauState};
 pub use seq2seq::{RecurrentSizes, Seq2Seq, Seq2SeqState};
@@ -134,22 +134,10 @@ impl TranslationConfig {
             ("target_vocabulary", self.target_vocabulary),
             ("steps", self.steps),
         ];
-        let mut all = common.into_iter().chain(sizes);
-        if let Some((field, _)) = all.find(|(_, size)| *size == 0) {
-            return Err(ModelError::Zero {
-                model: MODEL,
-                field,
-            });
+        for (field, size) in common.into_iter().chain(sizes) {
+            check::positive(MODEL, field, size)?;
         }
-        if !(0.0..1.0).contains(&dropout) {
-            return Err(ModelError::Setting {
-                model: MODEL,
-                field: "dropout",
-                value: dropout.to_string(),
-                needs: "it must be at least 0 and below 1",
-            });
-        }
-        Ok(())
+        check::dropout(MODEL, "dropout", dropout)
     }
 }
 

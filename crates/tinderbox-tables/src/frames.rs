@@ -19,7 +19,7 @@ const WAITING: usize = 1;
 
 /// The rows of a frame in order, part by part, from the streaming engine of polars: memory does not grow with
 /// the file.
-pub(crate) struct FrameParts {
+pub struct FrameParts {
     receiver: Option<Receiver<PolarsResult<DataFrame>>>,
     engine: Option<JoinHandle<()>>,
     /// The beginning of an error message.
@@ -28,6 +28,9 @@ pub(crate) struct FrameParts {
 
 impl FrameParts {
     /// Parts of about `rows` rows.
+    ///
+    /// # Errors
+    /// A plan that polars cannot run.
     pub fn new(frame: LazyFrame, rows: usize) -> Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
         let parts = sender.clone();

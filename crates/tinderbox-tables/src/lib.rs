@@ -50,7 +50,7 @@ pub use features::{
     OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, UnseenCategories,
     summarize,
 };
-pub use frames::collect;
+pub use frames::{FrameParts, collect};
 pub use read::{
     ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
 };

@@ -1,6 +1,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
-use tinderbox_nn::{LanguageNetwork, RecurrentState, check_labels, cross_entropy};
+use tinderbox_nn::{
+    AttentionState, LanguageNetwork, LanguageState, RecurrentState, check_labels, cross_entropy,
+};
 
 use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 
@@ -33,6 +35,38 @@ impl TaskState for Option<RecurrentState> {
         let (hidden, memory): (Option<Tensor<3>>, Option<Tensor<3>>) =
             TaskState::load(tensors, device)?;
         Some(hidden.map(|hidden| RecurrentState { hidden, memory }))
+    }
+}
+
+/// A decoder-only Transformer carries nothing from batch to batch: each starts without a context.
+impl TaskState for Option<AttentionState> {
+    fn detach(&mut self) {
+        *self = None;
+    }
+
+    fn save(&self, _: &mut Vec<TensorData>) {}
+
+    fn load(_: &mut SavedTensors, _: &Device) -> Option<Self> {
+        Some(None)
+    }
+}
+
+/// The state of a recurrent model; nothing for a Transformer.
+impl TaskState for Option<LanguageState> {
+    fn detach(&mut self) {
+        let mut state = self.take().and_then(LanguageState::recurrent);
+        state.detach();
+        *self = state.map(LanguageState::Recurrent);
+    }
+
+    fn save(&self, tensors: &mut Vec<TensorData>) {
+        let state = self.clone().and_then(LanguageState::recurrent);
+        state.save(tensors);
+    }
+
+    fn load(tensors: &mut SavedTensors, device: &Device) -> Option<Self> {
+        let state: Option<RecurrentState> = TaskState::load(tensors, device)?;
+        Some(state.map(LanguageState::Recurrent))
     }
 }
 

@@ -101,4 +101,7 @@ pub use task::{
 pub use tensorboard::EventWriter;
 pub use trainer::Trainer;
 pub use translation::{Translation, TranslationError};
-pub use weights::{Misshapen, WeightsReport, load_matching_weights, load_weights, save_weights};
+pub use weights::{
+    Misshapen, Renamed, WeightsReport, load_matching_weights, load_renamed_weights, load_weights,
+    save_weights, weight_names,
+};

@@ -17,8 +17,11 @@ use tinderbox_nn::{Parameter, ParameterKind, all_parameters, deep_copy};
 use crate::{Result, TrainError};
 
 mod read;
+mod renamed;
 
-use read::{Shapes, read};
+use read::{Shapes, Tensors, read};
+
+pub use renamed::{Renamed, load_renamed_weights, weight_names};
 
 /// How the names in a file of weights match those of the model; each list is sorted.
 ///
@@ -99,7 +102,7 @@ fn list(f: &mut fmt::Formatter, what: &str, all: &[impl fmt::Display]) -> fmt::R
 /// differ: all of them are in the error. [`load_matching_weights`] loads the rest.
 pub fn load_weights<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M> {
     let path = path.as_ref();
-    let (tensors, report) = compare(&model, path)?;
+    let (tensors, report) = read_fitting(&model, path)?;
     if !report.is_complete() {
         return Err(TrainError::OtherWeights {
             path: path.to_owned(),
@@ -119,7 +122,7 @@ pub fn load_matching_weights<M: Module>(
     path: impl AsRef<Path>,
 ) -> Result<(M, WeightsReport)> {
     let path = path.as_ref();
-    let (tensors, report) = compare(&model, path)?;
+    let (tensors, report) = read_fitting(&model, path)?;
     if report.loaded.is_empty() {
         return Err(TrainError::OtherWeights {
             path: path.to_owned(),
@@ -180,9 +183,17 @@ fn fault(path: &Path, reason: impl fmt::Display) -> TrainError {
 }
 
 /// The tensors of a file that fit the model, and the report on all names.
-fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>, WeightsReport)> {
-    let mut missing = pytorch_shapes(model);
-    let found = read(path, &missing)?;
+fn read_fitting<M: Module>(
+    model: &M,
+    path: &Path,
+) -> Result<(Vec<burn_pack::Tensor>, WeightsReport)> {
+    let expected = pytorch_shapes(model);
+    let found = read(path, &expected)?;
+    Ok(compare(expected, found))
+}
+
+/// The found tensors that fit what is expected, and the report on all names.
+fn compare(mut missing: Shapes, found: Tensors) -> (Vec<burn_pack::Tensor>, WeightsReport) {
     let mut report = WeightsReport::default();
     let mut fitting = Vec::new();
     for (name, tensor) in found {
@@ -200,7 +211,7 @@ fn compare<M: Module>(model: &M, path: &Path) -> Result<(Vec<burn_pack::Tensor>,
         }
     }
     report.missing = missing.into_keys().collect();
-    Ok((fitting, report))
+    (fitting, report)
 }
 
 fn apply<M: Module>(model: &M, tensors: Vec<burn_pack::Tensor>, path: &Path) -> Result<M> {

@@ -45,6 +45,7 @@
 
 mod device;
 pub mod image;
+pub mod pretrained;
 mod session;
 #[cfg(feature = "tables")]
 pub mod tabular;

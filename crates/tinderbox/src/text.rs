@@ -4,10 +4,13 @@
 //! and generates text from it. [`TranslationModel`] is the same for a model that translates.
 
 mod pairs;
+#[cfg(feature = "tokenizers")]
+mod sentences;
 mod translation;
 
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::{Digest, Seed};
@@ -18,6 +21,8 @@ use tinderbox_nn::LanguageNetwork;
 use tinderbox_train::{Bundle, TrainError, TranslationError};
 
 pub use pairs::PairTokenizers;
+#[cfg(feature = "tokenizers")]
+pub use sentences::{Encoded, SentenceEncoder, SentenceError};
 pub use translation::{AttentionMap, Translated, TranslationModel};
 
 /// A language model with the tokenizer it was trained with.
@@ -146,7 +151,7 @@ impl TextModel {
                 prefix: prefix.to_owned(),
             });
         }
-        let device = self.model.linear.weight.device();
+        let device = self.model.devices().into_iter().next().unwrap_or_default();
         let mut rng = seed.rng();
         let mut state = None;
         let mut written = Vec::with_capacity(length);
@@ -258,12 +263,15 @@ mod tests {
     use super::*;
 
     fn model(text: &str, rules: TokenRules) -> TextModel {
+        named("gru", text, rules)
+    }
+
+    fn named(name: &str, text: &str, rules: TokenRules) -> TextModel {
         let tokenizer = Tokenizer::fit(rules, text, &VocabConfig::default()).unwrap();
         let vocabulary = tokenizer.vocab().len();
-        let config = LanguageModelConfig {
-            hidden: 8,
-            ..LanguageModelConfig::by_name("gru", vocabulary).unwrap()
-        };
+        let config = LanguageModelConfig::by_name(name, vocabulary)
+            .unwrap()
+            .hidden(8);
         let model = config.init(Seed::new(3), &Device::flex()).unwrap();
         TextModel::new(config, model, tokenizer).unwrap()
     }
@@ -277,22 +285,25 @@ mod tests {
     #[test]
     fn a_bundle_generates_the_text_of_the_model() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bundle");
-        let before = model("the time traveller", TokenRules::COURSE_CHARACTERS);
-        before.save(&path).unwrap();
-        assert!(path.join("vocab.json").is_file());
-        let after = TextModel::open(&path, &Device::flex()).unwrap();
-        for decoding in [Decoding::Greedy, SAMPLE] {
-            let write = |model: &TextModel, seed| {
-                let written = model.generate("Time Zone", 30, &decoding, Seed::new(seed));
-                written.unwrap()
-            };
-            let expected = write(&before, 1);
-            assert_eq!(write(&after, 1), expected);
-            assert_eq!(expected.prefix, "time zone");
-            assert_eq!(expected.unknown, ["z", "o", "n"]);
-            assert_eq!(expected.continuation.len(), 30);
-            assert_eq!(decoding == SAMPLE, write(&after, 2) != expected);
+        // Longer than the context of the Transformers.
+        for (name, length) in [("gru", 30), ("gpt", 80), ("llama", 80)] {
+            let path = folder.path().join(name);
+            let before = named(name, "the time traveller", TokenRules::COURSE_CHARACTERS);
+            before.save(&path).unwrap();
+            assert!(path.join("vocab.json").is_file());
+            let after = TextModel::open(&path, &Device::flex()).unwrap();
+            for decoding in [Decoding::Greedy, SAMPLE] {
+                let write = |model: &TextModel, seed| {
+                    let written = model.generate("Time Zone", length, &decoding, Seed::new(seed));
+                    written.unwrap()
+                };
+                let expected = write(&before, 1);
+                assert_eq!(write(&after, 1), expected);
+                assert_eq!(expected.prefix, "time zone");
+                assert_eq!(expected.unknown, ["z", "o", "n"]);
+                assert_eq!(expected.continuation.len(), length);
+                assert_eq!(decoding == SAMPLE, write(&after, 2) != expected);
+            }
         }
     }
 

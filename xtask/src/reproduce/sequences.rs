@@ -261,10 +261,8 @@ impl Data {
 fn with_framework(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
     let seed = Seed::new(run.seed);
     let [train, valid] = data.loaders(settings, seed)?;
-    let network = LanguageModelConfig {
-        hidden: settings.hidden,
-        ..LanguageModelConfig::by_name(settings.model, data.vocabulary)?
-    };
+    let network = LanguageModelConfig::by_name(settings.model, data.vocabulary)?;
+    let network = network.hidden(settings.hidden);
     let config = TrainConfig {
         epochs: settings.epochs,
         learning_rate: settings.learning_rate,

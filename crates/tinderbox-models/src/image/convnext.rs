@@ -1,13 +1,13 @@
 //! ConvNeXt-T (Liu et al. 2022) in the form and with the names of torchvision.
 
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
-    Activation, ChannelOrder, Conv, DropPath, Init, Initializer, Layer, LayerNorm2d,
+    Activation, ChannelOrder, Conv, DropPath, Init, Initializer, Layer, LayerNorm, LayerNorm2d,
     adaptive_avg_pool, flatten, layer_enum, trace,
 };
 

@@ -2,12 +2,12 @@
 //! section "Transformers for Vision").
 
 use burn::module::{Module, Param};
+use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::nn::{LayerNorm, Linear};
 use burn::tensor::{Device, Tensor, activation};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, trace};
+use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, LayerNorm, trace};
 
 use super::blocks::{XAVIER, image_network};
 use super::check;

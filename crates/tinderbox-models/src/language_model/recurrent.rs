@@ -1,24 +1,20 @@
-//! Recurrent language models: RNN, GRU, LSTM, stacked or in both directions (Dive into Deep
-//! Learning, chapters "Recurrent Neural Networks" and "Modern Recurrent Neural Networks").
-
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
-use tinderbox_core::{Seed, nearest};
+use tinderbox_core::Seed;
 use tinderbox_nn::{
     Cell, Init, Initializer, LanguageNetwork, Layer, Recurrent, RecurrentConfig, RecurrentState,
     embed, embedding,
 };
 
-use crate::ModelError;
-
-const MODEL: &str = "language model";
+use super::MODEL;
+use crate::{ModelError, check};
 
 /// The shape of a recurrent language model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct LanguageModelConfig {
+pub struct RecurrentLanguageModelConfig {
     /// Number of different tokens.
     pub vocabulary: usize,
     /// How a step changes the state.
@@ -44,10 +40,7 @@ fn one() -> usize {
     1
 }
 
-impl LanguageModelConfig {
-    /// The names that [`by_name`](Self::by_name) takes.
-    pub const NAMES: [&str; 5] = ["rnn", "gru", "lstm", "deep", "bidirectional"];
-
+impl RecurrentLanguageModelConfig {
     /// One layer of this cell on one-hot vectors.
     pub fn new(vocabulary: usize, cell: Cell, hidden: usize) -> Self {
         Self {
@@ -61,52 +54,19 @@ impl LanguageModelConfig {
         }
     }
 
-    /// The course's model with this name: 256 units; `deep` is an LSTM of two layers,
-    /// `bidirectional` the same in both directions.
-    ///
-    /// # Errors
-    /// No such model; the error suggests the nearest names.
-    pub fn by_name(name: &str, vocabulary: usize) -> Result<Self, ModelError> {
-        let of = |cell| Self::new(vocabulary, cell, 256);
-        let deep = Self {
-            layers: 2,
-            ..of(Cell::Lstm)
-        };
-        Ok(match name {
-            "rnn" => of(Cell::Rnn),
-            "gru" => of(Cell::Gru),
-            "lstm" => of(Cell::Lstm),
-            "deep" => deep,
-            "bidirectional" => Self {
-                bidirectional: true,
-                ..deep
-            },
-            _ => {
-                return Err(ModelError::Unknown {
-                    name: name.to_owned(),
-                    nearest: nearest(name, Self::NAMES, 3),
-                    among: Self::NAMES.len(),
-                });
-            }
-        })
-    }
-
     /// The model with PyTorch's initial weights, a pure function of the seed.
     ///
     /// # Errors
     /// A size of 0, a dropout outside `[0, 1)`.
-    pub fn init(&self, seed: Seed, device: &Device) -> Result<LanguageModel, ModelError> {
+    pub fn init(&self, seed: Seed, device: &Device) -> Result<RecurrentLanguageModel, ModelError> {
         let sizes = [
             ("vocabulary", self.vocabulary),
             ("hidden", self.hidden),
             ("layers", self.layers),
             ("embedding", self.embedding.unwrap_or(1)),
         ];
-        if let Some((field, _)) = sizes.into_iter().find(|(_, size)| *size == 0) {
-            return Err(ModelError::Zero {
-                model: MODEL,
-                field,
-            });
+        for (field, size) in sizes {
+            check::positive(MODEL, field, size)?;
         }
         let recurrent = RecurrentConfig {
             cell: self.cell,
@@ -127,7 +87,7 @@ impl LanguageModelConfig {
             embedding(self.vocabulary, size, normal, seed, device)
         });
         let init = Init::new(seed, device, Initializer::PYTORCH).biases(Initializer::PYTORCH);
-        Ok(LanguageModel {
+        Ok(RecurrentLanguageModel {
             embedding,
             rnn,
             linear: init.linear("linear", recurrent.outputs(), self.vocabulary),
@@ -141,7 +101,7 @@ impl LanguageModelConfig {
 ///
 /// Weights have the names of the course's `RNNModel`: `rnn.weight_ih_l0`, `linear.weight`.
 #[derive(Module, Debug)]
-pub struct LanguageModel {
+pub struct RecurrentLanguageModel {
     /// The token embedding; without it tokens are one-hot vectors.
     pub embedding: Option<Embedding>,
     /// The recurrent layers.
@@ -152,7 +112,7 @@ pub struct LanguageModel {
     vocabulary: usize,
 }
 
-impl LanguageNetwork for LanguageModel {
+impl LanguageNetwork for RecurrentLanguageModel {
     type State = RecurrentState;
 
     /// # Shapes
@@ -181,7 +141,7 @@ impl LanguageNetwork for LanguageModel {
 #[cfg(test)]
 mod tests {
     use burn::tensor::TensorData;
-    use tinderbox_nn::{count_parameters, parameters};
+    use tinderbox_nn::parameters;
 
     use super::*;
 
@@ -193,39 +153,23 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_those_of_the_course() {
-        for (name, count) in [
-            ("rnn", 80_412),
-            ("gru", 226_844),
-            ("lstm", 300_060),
-            ("deep", 826_396),
-            ("bidirectional", 2_177_052),
-        ] {
-            let config = LanguageModelConfig::by_name(name, 28).unwrap();
-            let model = config.init(SEED, &Device::flex()).unwrap();
-            assert_eq!(count_parameters(&model), count, "{name}");
-            let text = serde_json::to_string(&config).unwrap();
-            let read: LanguageModelConfig = serde_json::from_str(&text).unwrap();
-            assert_eq!(read, config);
-        }
-    }
-
-    #[test]
     fn every_model_gives_logits_a_state_and_a_gradient_for_every_parameter() {
         let device = Device::flex().autodiff();
-        let mut configs: Vec<_> = LanguageModelConfig::NAMES
-            .iter()
-            .map(|name| LanguageModelConfig::by_name(name, 28).unwrap())
-            .collect();
-        configs.push(LanguageModelConfig {
+        let of = |cell| RecurrentLanguageModelConfig::new(28, cell, 16);
+        let deep = RecurrentLanguageModelConfig {
+            layers: 2,
+            ..of(Cell::Lstm)
+        };
+        let bidirectional = RecurrentLanguageModelConfig {
+            bidirectional: true,
+            ..deep.clone()
+        };
+        let embedded = RecurrentLanguageModelConfig {
             embedding: Some(7),
-            ..LanguageModelConfig::new(28, Cell::RnnRelu, 16)
-        });
-        for config in configs {
-            let config = LanguageModelConfig {
-                hidden: 16,
-                ..config
-            };
+            ..of(Cell::RnnRelu)
+        };
+        let shallow = [Cell::Rnn, Cell::Gru, Cell::Lstm].map(of);
+        for config in shallow.into_iter().chain([deep, bidirectional, embedded]) {
             let model = config.init(SEED, &device).unwrap();
             let (logits, state) = model.forward(tokens(3, 4, &device), None);
             assert_eq!(logits.dims(), [3, 4, 28]);
@@ -241,7 +185,7 @@ mod tests {
     #[test]
     fn a_state_continues_the_sequence_before() {
         let device = Device::flex();
-        let config = LanguageModelConfig::by_name("gru", 28).unwrap();
+        let config = RecurrentLanguageModelConfig::new(28, Cell::Gru, 32);
         let model = config.init(SEED, &device).unwrap();
         let all = tokens(2, 6, &device);
         let (whole, _) = model.forward(all.clone(), None);
@@ -253,22 +197,20 @@ mod tests {
     }
 
     #[test]
-    fn sizes_of_0_and_other_names_are_refused() {
-        let config = LanguageModelConfig::new(28, Cell::Rnn, 16);
-        let wrong = |config: LanguageModelConfig| {
+    fn sizes_of_0_are_refused() {
+        let config = RecurrentLanguageModelConfig::new(28, Cell::Rnn, 16);
+        let wrong = |config: RecurrentLanguageModelConfig| {
             let model = config.init(SEED, &Device::flex());
             model.err().unwrap().to_string()
         };
         let vocabulary = 0;
-        let error = wrong(LanguageModelConfig {
+        let error = wrong(RecurrentLanguageModelConfig {
             vocabulary,
             ..config.clone()
         });
         assert!(error.contains("vocabulary is 0"), "{error}");
         let dropout = 1.5;
-        let error = wrong(LanguageModelConfig { dropout, ..config });
+        let error = wrong(RecurrentLanguageModelConfig { dropout, ..config });
         assert!(error.contains("dropout = 1.5"), "{error}");
-        let error = LanguageModelConfig::by_name("gur", 28).unwrap_err();
-        assert!(error.to_string().contains("\"gru\""), "{error}");
     }
 }

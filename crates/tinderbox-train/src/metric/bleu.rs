@@ -123,6 +123,38 @@ mod tests {
         assert_eq!(sentence_bleu::<&str>(&[], &["a"], 2), 0.0);
     }
 
+    /// Printed by sacrebleu 2.6.0, `corpus_bleu(predicted, [references], tokenize="none")`.
+    #[test]
+    fn corpora_score_as_with_sacrebleu() {
+        let pairs = [
+            (
+                "le chat est sur le tapis .",
+                "le chat est assis sur le tapis .",
+            ),
+            ("il fait beau aujourd'hui", "il fait très beau aujourd'hui"),
+            (
+                "je ne sais pas quoi faire",
+                "je ne sais pas ce qu'il faut faire",
+            ),
+            (
+                "elle lit un livre dans le jardin",
+                "elle lit un livre au jardin",
+            ),
+            (
+                "nous partons demain matin à sept heures",
+                "nous partirons demain matin à sept heures",
+            ),
+            ("merci", "merci beaucoup"),
+        ];
+        for (range, expected) in [(0..6, 47.669_629_676), (1..3, 34.470_451_792)] {
+            let mut bleu = CorpusBleu::default();
+            for (predicted, reference) in &pairs[range] {
+                bleu.add(&words(predicted), &words(reference));
+            }
+            assert!((bleu.value() - expected).abs() < 1e-6, "{}", bleu.value());
+        }
+    }
+
     #[test]
     fn a_corpus_is_more_than_the_mean_of_its_sentences() {
         let mut bleu = CorpusBleu::default();

@@ -1,0 +1,248 @@
+use std::path::Path;
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::Deserialize;
+use tinderbox_data::DataError;
+use tinderbox_data::text::PretrainedTokenizer;
+use tinderbox_models::{Bert, BertInputs, mean_of_tokens};
+
+use crate::pretrained::{Pretrained, PretrainedError, read_json};
+
+/// Turns texts into vectors whose products measure how alike the texts are (Reimers and Gurevych 2019).
+///
+/// The folder is one of the library sentence-transformers, for example all-MiniLM-L6-v2.
+///
+/// ```no_run
+/// use burn::tensor::Device;
+/// use tinderbox::text::SentenceEncoder;
+///
+/// let encoder = SentenceEncoder::open("all-MiniLM-L6-v2", &Device::flex())?;
+/// let encoded = encoder.encode(&["a cat on a mat", "a dog in the fog"])?;
+/// assert_eq!(encoded.vectors.dims(), [2, 384]);
+/// # Ok::<(), tinderbox::text::SentenceError>(())
+/// ```
+#[derive(Debug)]
+pub struct SentenceEncoder {
+    model: Bert,
+    tokenizer: PretrainedTokenizer,
+    settings: Settings,
+}
+
+/// The settings of a folder.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Settings {
+    max_tokens: usize,
+    /// The vector of the first token instead of the mean of all.
+    first_token: bool,
+    /// Whether vectors have length 1.
+    normalize: bool,
+}
+
+/// Texts as vectors.
+#[derive(Clone, Debug)]
+pub struct Encoded {
+    /// A vector for each text, `[texts, size]`.
+    pub vectors: Tensor<2>,
+    /// Texts that were longer than the model reads, and were cut.
+    pub cut: usize,
+}
+
+/// Texts that are computed at once.
+const BATCH: usize = 32;
+
+impl SentenceEncoder {
+    /// The encoder of a folder: `config.json`, `model.safetensors`, `tokenizer.json`, and where they are there
+    /// `sentence_bert_config.json` (the longest text), `1_Pooling/config.json` and `modules.json`.
+    ///
+    /// # Errors
+    /// Those of [`Pretrained::open`]; a model that is no encoder, a tokenizer with more tokens than the model, a way
+    /// of pooling other than the mean and the first token.
+    pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, SentenceError> {
+        let folder = folder.as_ref();
+        let Pretrained::Bert { config, model } = Pretrained::open(folder, device)? else {
+            return Err(SentenceError::NotAnEncoder {
+                folder: folder.display().to_string(),
+            });
+        };
+        let tokenizer = PretrainedTokenizer::open(folder.join("tokenizer.json"))?;
+        let tokens = tokenizer.vocabulary();
+        if tokens > config.vocabulary {
+            return Err(SentenceError::Vocabulary {
+                tokens,
+                rows: config.vocabulary,
+            });
+        }
+        Ok(Self {
+            settings: Settings::read(folder, config.context)?,
+            model: model.valid(),
+            tokenizer,
+        })
+    }
+
+    /// The length of a vector.
+    pub fn size(&self) -> usize {
+        self.model.size()
+    }
+
+    /// The number of tokens of the longest text that is read whole.
+    pub fn max_tokens(&self) -> usize {
+        self.settings.max_tokens
+    }
+
+    /// The vectors of texts, in their order; longer texts are cut and counted.
+    ///
+    /// # Errors
+    /// A text that the tokenizer has no rule for.
+    pub fn encode<T: AsRef<str>>(&self, texts: &[T]) -> Result<Encoded, SentenceError> {
+        let mut cut = 0;
+        let mut ids = Vec::with_capacity(texts.len());
+        for text in texts {
+            let mut tokens = self.tokenizer.encode(text.as_ref(), true)?;
+            if tokens.len() > self.settings.max_tokens {
+                cut += 1;
+                // The last token marks the end.
+                let end = tokens.pop();
+                tokens.truncate(self.settings.max_tokens - 1);
+                tokens.extend(end);
+            }
+            ids.push(tokens);
+        }
+        // Texts of like length together need little padding.
+        let mut order: Vec<usize> = (0..ids.len()).collect();
+        order.sort_by_key(|&index| ids[index].len());
+        let device = self.model.devices().into_iter().next().unwrap_or_default();
+        let mut batches = Vec::new();
+        for part in order.chunks(BATCH) {
+            let batch: Vec<&[u32]> = part.iter().map(|&index| &ids[index][..]).collect();
+            batches.push(self.vectors(&batch, &device));
+        }
+        let size = self.model.size();
+        let vectors = match batches.is_empty() {
+            true => Tensor::zeros([0, size], &device),
+            false => {
+                let mut places = vec![0i32; order.len()];
+                for (place, &index) in order.iter().enumerate() {
+                    places[index] = place as i32;
+                }
+                let places = Tensor::<1, Int>::from_data(&places[..], &device);
+                Tensor::cat(batches, 0).select(0, places)
+            }
+        };
+        Ok(Encoded { vectors, cut })
+    }
+
+    fn vectors(&self, texts: &[&[u32]], device: &Device) -> Tensor<2> {
+        let steps = texts.iter().map(|ids| ids.len()).max().unwrap_or(0).max(1);
+        let mut ids = Vec::with_capacity(texts.len() * steps);
+        for text in texts {
+            ids.extend(text.iter().map(|&id| id as i32));
+            ids.resize(ids.len() + steps - text.len(), 0);
+        }
+        let lengths: Vec<i32> = texts.iter().map(|ids| ids.len() as i32).collect();
+        let lengths = Tensor::<1, Int>::from_data(&lengths[..], device);
+        let vectors = self.model.forward(BertInputs {
+            tokens: Tensor::from_data(TensorData::new(ids, [texts.len(), steps]), device),
+            types: None,
+            lengths: lengths.clone(),
+        });
+        let [rows, _, size] = vectors.dims();
+        let vectors = match self.settings.first_token {
+            true => vectors.narrow(1, 0, 1).reshape([rows, size]),
+            false => mean_of_tokens(vectors, lengths),
+        };
+        match self.settings.normalize {
+            true => {
+                let length = vectors.clone().square().sum_dim(1).sqrt();
+                vectors / length.clamp_min(1e-12)
+            }
+            false => vectors,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Longest {
+    max_seq_length: Option<usize>,
+}
+
+#[derive(Deserialize)]
+struct Pooling {
+    #[serde(default)]
+    pooling_mode_cls_token: bool,
+    #[serde(default)]
+    pooling_mode_mean_tokens: bool,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    #[serde(rename = "type")]
+    kind: String,
+}
+
+impl Settings {
+    fn read(folder: &Path, context: usize) -> Result<Self, SentenceError> {
+        let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
+        let longest: Option<Longest> = match there("sentence_bert_config.json") {
+            Some(path) => Some(read_json(&path)?),
+            None => None,
+        };
+        let max_tokens = longest.and_then(|longest| longest.max_seq_length);
+        let first_token = match there("1_Pooling/config.json") {
+            None => false,
+            Some(path) => {
+                let pooling: Pooling = read_json(&path)?;
+                if pooling.pooling_mode_cls_token == pooling.pooling_mode_mean_tokens {
+                    return Err(PretrainedError::File {
+                        path,
+                        problem: "one of pooling_mode_mean_tokens and pooling_mode_cls_token must be true; other \
+                                  ways of pooling are not supported"
+                            .into(),
+                    }
+                    .into());
+                }
+                pooling.pooling_mode_cls_token
+            }
+        };
+        let parts: Vec<Part> = match there("modules.json") {
+            Some(path) => read_json(&path)?,
+            None => Vec::new(),
+        };
+        Ok(Self {
+            // Its first and its last token.
+            max_tokens: max_tokens.unwrap_or(context).clamp(2, context.max(2)),
+            first_token,
+            normalize: parts.iter().any(|part| part.kind.ends_with("Normalize")),
+        })
+    }
+}
+
+/// The errors of sentence encoders.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SentenceError {
+    /// A decoder.
+    #[error(
+        "{folder}: the model continues texts; vectors of sentences need an encoder of the family bert"
+    )]
+    NotAnEncoder {
+        /// The folder.
+        folder: String,
+    },
+    /// A tokenizer of another model.
+    #[error(
+        "the tokenizer has {tokens} tokens, but the model {rows}; take the tokenizer.json of the same folder"
+    )]
+    Vocabulary {
+        /// Tokens of the tokenizer.
+        tokens: usize,
+        /// Tokens of the model.
+        rows: usize,
+    },
+    /// The folder.
+    #[error(transparent)]
+    Pretrained(#[from] PretrainedError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
