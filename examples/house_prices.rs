@@ -135,8 +135,8 @@ pub fn folds(
             Fit::Given(features) => features.clone(),
             Fit::TrainingRows(spec) => spec.fit(&train)?,
         };
-        let (_, network) = fit(&features, &train, config, batch_size, device)?;
-        let predictor = Predictor::new(features, network, device)?;
+        let (config, network) = fit(&features, &train, config, batch_size, device)?;
+        let predictor = Predictor::new(features, config, network, device)?;
         train_sum += log_rmse(&predictor, &train)?;
         valid_sum += log_rmse(&predictor, &valid)?;
     }
@@ -168,7 +168,7 @@ fn fit(
 
 fn log_rmse(predictor: &Predictor, frame: &DataFrame) -> Result<f64> {
     let truth = predictor.features().transform(frame)?.regression()?;
-    let predicted = predictor.of(truth.features())?;
+    let predicted = predictor.predict(frame)?;
     let mut metric = RegressionMetrics::new(&[RegressionMetric::LogRmse]);
     metric.add(predicted.values().as_slice(), truth.targets().as_slice(), 1);
     let (_, value) = metric.values().remove(0);

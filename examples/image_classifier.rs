@@ -154,7 +154,7 @@ pub fn run(args: &Args) -> Result<Trained> {
         training = training.head_learning_rate(learning_rate);
     }
     let freeze = args.freeze.clone();
-    training = training.configure(|config| config.freeze = freeze);
+    training = training.configure(move |config| config.freeze.clone_from(&freeze));
     let valid = match args.validation {
         Some(share) => {
             training = training.validation_share(share);

@@ -51,7 +51,8 @@ pub struct Common {
     /// Stop the run after this many optimizer steps, unless its epochs end earlier.
     #[arg(long, value_name = "STEPS", value_parser = output::positive::<usize>)]
     pub max_steps: Option<usize>,
-    /// Stop the run after this many minutes, unless its epochs end earlier.
+    /// Stop the run after this many minutes, unless its epochs end earlier; of several models, all of them
+    /// together.
     #[arg(long, value_name = "MINUTES")]
     pub minutes: Option<f64>,
     /// Validate every STEPS optimizer steps instead of every epoch.
@@ -163,6 +164,10 @@ impl Common {
     /// Gives a training run of a table the options of the command line.
     #[cfg(feature = "tables")]
     pub fn tabular(&self, name: &str, training: TableTraining) -> Result<TableTraining> {
+        let training = match self.minutes {
+            Some(minutes) => training.minutes(minutes),
+            None => training,
+        };
         Ok(with_options!(self, name, training))
     }
 

@@ -22,6 +22,9 @@ struct Args {
     /// The file for the predictions.
     #[arg(long, default_value = "predictions.csv")]
     out: PathBuf,
+    /// Write the ends of prediction intervals of this level too, 0.9 for example; for numbers.
+    #[arg(long, value_name = "LEVEL")]
+    interval: Option<f64>,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
     device: Option<String>,
@@ -51,7 +54,10 @@ fn main() -> Result<()> {
         "--out {}: this is the file to predict for; give the predictions another name",
         args.out.display()
     );
-    let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let mut predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
+    if let Some(level) = args.interval {
+        predictor = predictor.with_interval(level)?;
+    }
     // As the training rows were read, except for the options of the command line.
     let mut format = predictor.features().format();
     args.read.apply(&mut format.options)?;

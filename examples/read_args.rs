@@ -6,6 +6,7 @@ use tinderbox::tables::{
     summarize,
 };
 use tinderbox::tabular::{Trained, role};
+use tinderbox::train::Run;
 
 use crate::say;
 
@@ -112,9 +113,18 @@ pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
 /// Prints the scores of a trained model, and where its bundle and report are.
 pub fn print_trained(trained: &Trained) {
     say!("{}", trained.scores());
-    if let Some(run) = &trained.run {
-        say!("bundle  {}", run.bundle().display());
-        say!("report  {}", run.folder().join("report.html").display());
+    print_bundle(trained.run.as_ref());
+}
+
+/// Prints where the bundle of a run is, and its report if it has one.
+pub fn print_bundle(run: Option<&Run>) {
+    let Some(run) = run else {
+        return;
+    };
+    say!("bundle  {}", run.bundle().display());
+    let report = run.folder().join("report.html");
+    if report.is_file() {
+        say!("report  {}", report.display());
     }
 }
 

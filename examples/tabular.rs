@@ -1,19 +1,19 @@
-//! Any table: infer how its columns are used, train, compare with the exact linear solution, and write a
-//! bundle and a report.
+//! Any table: infer how its columns are used, train, compare with the exact linear solution, score on rows
+//! that decided nothing, and write a bundle and a report.
 //!
 //! `cargo run --example tabular -- FILE --target NAME`
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use examples::read_args::{ReadArgs, print_columns, print_notes, print_trained};
+use examples::read_args::{ReadArgs, print_bundle, print_columns, print_notes, print_trained};
 use examples::{Common, say, unless_interrupted};
 use polars::prelude::DataFrame;
 use tinderbox::tables::{FeatureSpec, Inference, TargetSpec, Task, collect, take};
-use tinderbox::tabular::{Model, Training};
+use tinderbox::tabular::{Model, SplitBy, Training};
 
-/// Categories with more different values than this get an embedding in an MLP.
+/// Categories with more different values than this get an embedding in a network.
 const EMBED_ABOVE: usize = 12;
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -29,6 +29,28 @@ enum ModelName {
     Linear,
     /// Hidden layers, and an embedding for every category that is an index.
     Mlp,
+    /// RealMLP: an MLP with tuned defaults.
+    Realmlp,
+    /// TabM: an ensemble of MLPs that share most weights.
+    Tabm,
+    /// A transformer over the columns.
+    FtTransformer,
+    /// All of them within --minutes (default: 5); the best are averaged.
+    Auto,
+}
+
+impl ModelName {
+    /// One model; `None` for all.
+    fn one(self) -> Option<Model> {
+        match self {
+            Self::Linear => Some(Model::Linear),
+            Self::Mlp => Some(Model::Mlp),
+            Self::Realmlp => Some(Model::RealMlp),
+            Self::Tabm => Some(Model::TabM),
+            Self::FtTransformer => Some(Model::FtTransformer),
+            Self::Auto => None,
+        }
+    }
 }
 
 /// How columns are used; each option may be given several times.
@@ -46,6 +68,26 @@ struct Columns {
     /// A column that is not used.
     #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
     ignore: Vec<String>,
+}
+
+/// Which rows are trained on, which decide, and which are scored.
+#[derive(clap::Args, Debug)]
+struct Split {
+    /// The share of the rows that decide when training stops and which weights and models are kept.
+    #[arg(long, default_value_t = 0.2)]
+    valid: f64,
+    /// The share of the rows that are scored once, at the end; 0 for none.
+    #[arg(long, default_value_t = 0.2)]
+    test: f64,
+    /// Train a model for each of K folds of the rows, scored on the fold; the bundle averages them.
+    #[arg(long, value_name = "K")]
+    folds: Option<usize>,
+    /// A column of dates, times or whole numbers: the latest rows are the test rows.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
+    time: Option<String>,
+    /// A column whose equal values stay together, such as the patient of a measurement. It is not a feature.
+    #[arg(long, value_name = "COLUMN")]
+    group: Option<String>,
 }
 
 #[derive(Parser, Debug)]
@@ -70,9 +112,8 @@ struct Args {
     /// Write how the columns would be used as TOML, to be edited and given as --spec, and stop.
     #[arg(long, value_name = "FILE")]
     write_spec: Option<PathBuf>,
-    /// The share of the rows that is held out.
-    #[arg(long, default_value_t = 0.2)]
-    valid: f64,
+    #[command(flatten)]
+    split: Split,
     #[command(flatten)]
     read: ReadArgs,
     #[command(flatten)]
@@ -92,27 +133,59 @@ fn main() -> Result<()> {
         say!("written: {}", path.display());
         return Ok(());
     }
+    let split = &args.split;
     ensure!(
-        args.valid > 0.0 && args.valid < 1.0,
-        "--valid {}: the share of the rows that is held out must be more than 0 and less than 1",
-        args.valid
+        split.valid > 0.0 && split.test >= 0.0 && split.valid + split.test < 1.0,
+        "--valid {} --test {}: the share of validation rows must be more than 0, that of test rows at least \
+         0, and their sum less than 1",
+        split.valid,
+        split.test
     );
+    let by = match (&split.time, &split.group) {
+        (Some(column), _) => SplitBy::Time(column.clone()),
+        (_, Some(column)) => SplitBy::Group(column.clone()),
+        _ => SplitBy::Random,
+    };
     let training = Training::new(spec)
-        .model(match args.model {
-            ModelName::Linear => Model::Linear,
-            ModelName::Mlp => Model::Mlp,
-        })
-        .validation_share(args.valid)
+        .model(args.model.one().unwrap_or_default())
+        .validation_share(split.valid)
+        .test_share(split.test)
+        .split_by(by)
         .format(format);
     let training = args.common.tabular("tabular", training)?;
-    let trained = unless_interrupted(training.fit_split(&table)).with_context(of_file)?;
-    let [train, valid] = trained.rows;
-    say!(
-        "{} rows, {train} training, {valid} validation",
-        train + valid
-    );
-    print_trained(&trained);
+    match (split.folds, args.model.one()) {
+        (Some(folds), Some(_)) => {
+            let trained = training.fit_folds(&table, folds);
+            let trained = unless_interrupted(trained).with_context(of_file)?;
+            say!("{trained}");
+            print_bundle(trained.run.as_ref());
+        }
+        (Some(_), None) => bail!(
+            "--folds with --model auto: choose a model for the folds, or leave out --folds: auto averages \
+             models already"
+        ),
+        (None, None) => {
+            let trained = unless_interrupted(training.fit_auto(&table)).with_context(of_file)?;
+            say!("{}", parts(trained.rows));
+            say!("{trained}");
+            print_bundle(trained.run.as_ref());
+        }
+        (None, Some(_)) => {
+            let trained = unless_interrupted(training.fit_split(&table)).with_context(of_file)?;
+            say!("{}", parts(trained.rows));
+            print_trained(&trained);
+        }
+    }
     Ok(())
+}
+
+/// Number of rows of each part.
+fn parts([train, valid, test]: [usize; 3]) -> String {
+    let all = train + valid + test;
+    match test {
+        0 => format!("{all} rows, {train} training, {valid} validation"),
+        _ => format!("{all} rows, {train} training, {valid} validation, {test} test"),
+    }
 }
 
 /// How the columns are used: the file of `--spec`, or inferred from the types of the columns. Statistics
@@ -148,7 +221,13 @@ fn spec(args: &Args, table: &DataFrame) -> Result<FeatureSpec> {
         .category(columns.category.clone())
         .date(columns.date.clone())
         .ignore(columns.ignore.clone());
-    if args.model == ModelName::Mlp {
+    // No row of the validation and the test is of a group that was trained on.
+    if let Some(group) = &args.split.group
+        && !columns.ignore.contains(group)
+    {
+        inference = inference.ignore([group.clone()]);
+    }
+    if args.model != ModelName::Linear {
         inference = inference.embed_above(EMBED_ABOVE);
     }
     FeatureSpec::infer_with(&take(table, &rows)?, &args.target, &inference)

@@ -19,7 +19,7 @@ use examples::{expected, say, unless_interrupted};
 use polars::prelude::DataFrame;
 use tinderbox::data::fetch;
 use tinderbox::prelude::*;
-use tinderbox::tables::{ReadOptions, TensorTable, collect};
+use tinderbox::tables::{ReadOptions, collect};
 use tinderbox::tabular::Scores;
 use tinderbox::train::{Search, SearchStrategy, Settings, Space, StepError, TrainError, Trial};
 
@@ -103,7 +103,8 @@ fn main() -> Result<()> {
             trial.settings.count("units")?,
             trial.settings.count("batch_size")?,
         );
-        let model = data.model(units, trial.seed, &device)?;
+        let model_config = data.config(units)?;
+        let model = model_config.init(trial.seed.child("weights"), &device)?;
         let order = trial.seed.child("order");
         let model = match &data.train {
             Train::Numbers(rows) => train(
@@ -121,10 +122,15 @@ fn main() -> Result<()> {
                 &stop,
             )?,
         };
-        Ok(Predictor::new(data.features.clone(), model, &device)?)
+        Ok(Predictor::new(
+            data.features.clone(),
+            model_config,
+            model,
+            &device,
+        )?)
     };
-    let on = |predictor: &Predictor, table: &TensorTable, score: &str| -> Result<f64> {
-        let value = Scores::of(predictor, table)?.get(score);
+    let on = |predictor: &Predictor, rows: &DataFrame, score: &str| -> Result<f64> {
+        let value = Scores::of(predictor, rows)?.get(score);
         value.with_context(|| format!("there is no {score} of this target"))
     };
 

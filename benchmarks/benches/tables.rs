@@ -72,7 +72,8 @@ fn flights_epoch(repeat: usize) -> Result<Predictor> {
     let device = Device::flex();
     let frame = flights_frame(repeat)?;
     let features = flights_spec().fit(&frame)?;
-    let network = TableConfig::linear(&features)?.init(Seed::new(1), &device)?;
+    let config = TableConfig::linear(&features)?;
+    let network = config.init(Seed::new(1), &device)?;
     let loader: StreamLoader = StreamLoader::new(frame, features.clone(), BATCH)?;
     let loader = loader.shuffle(Seed::new(2), 65_536);
     let train = TrainConfig {
@@ -82,7 +83,7 @@ fn flights_epoch(repeat: usize) -> Result<Predictor> {
         ..TrainConfig::default()
     };
     let fitted = Trainer::new(train)?.fit(network, &Regression::default(), &loader, None)?;
-    Ok(Predictor::new(features, fitted.model, &device)?)
+    Ok(Predictor::new(features, config, fitted.model, &device)?)
 }
 
 /// Predictions for every row as CSV.
@@ -121,8 +122,9 @@ fn measure(name: &str) -> Result<()> {
         // The model does not matter: it is not trained.
         _ => {
             let (device, features) = (Device::flex(), flights_spec().fit(&flights_frame(1)?)?);
-            let network = TableConfig::linear(&features)?.init(Seed::new(1), &device)?;
-            flights_predict(&Predictor::new(features, network, &device)?)?;
+            let config = TableConfig::linear(&features)?;
+            let network = config.init(Seed::new(1), &device)?;
+            flights_predict(&Predictor::new(features, config, network, &device)?)?;
         }
     }
     if let Some(megabytes) = tinderbox::peak_memory() {

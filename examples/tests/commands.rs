@@ -1,5 +1,7 @@
 //! Programs as a user starts them, and what they say when something is wrong: here `tabular` and `predict`.
 
+#[path = "commands/ensembles.rs"]
+mod ensembles;
 #[path = "commands/sequences.rs"]
 mod sequences;
 #[path = "commands/translation.rs"]
@@ -210,7 +212,7 @@ fn rows_are_those_of_the_file_and_a_class_of_one_row_is_for_training() {
     let line = "class single has too few rows to be validated on";
     assert!(printed.contains(line), "{printed}");
     assert!(
-        printed.contains("58 rows, 47 training, 11 validation"),
+        printed.contains("58 rows, 35 training, 12 validation, 11 test"),
         "{printed}"
     );
 }

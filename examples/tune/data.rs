@@ -23,8 +23,8 @@ pub struct Data {
     pub train: Train,
     /// The same rows as a table.
     table: TensorTable,
-    pub valid: TensorTable,
-    pub test: TensorTable,
+    pub valid: DataFrame,
+    pub test: DataFrame,
 }
 
 /// The training rows, shared by all trials.
@@ -60,29 +60,25 @@ impl Data {
         let training = take(&frame, &parts[0])?;
         let features = spec.fit(&training)?;
         let table = features.transform(&training)?;
-        let part = |part: &[usize]| -> Result<TensorTable> {
-            Ok(features.transform(&take(&frame, part)?)?)
-        };
         Ok(Self {
             train: match &table.targets {
                 Targets::Classes(_) => Train::Classes(Arc::new(table.clone().classification()?)),
                 _ => Train::Numbers(Arc::new(table.clone().regression()?)),
             },
-            valid: part(&parts[1])?,
-            test: part(&parts[2])?,
+            valid: take(&frame, &parts[1])?,
+            test: take(&frame, &parts[2])?,
             table,
             features,
         })
     }
 
     /// A network with one hidden layer, and an embedding for every category with many values.
-    pub fn model(&self, units: usize, seed: Seed, device: &Device) -> Result<TableNetwork> {
-        let config = TableConfig::Mlp(TabularMlpConfig {
+    pub fn config(&self, units: usize) -> Result<TableConfig> {
+        Ok(TableConfig::Mlp(TabularMlpConfig {
             hidden: vec![units],
             batch_norm: false,
             ..TableConfig::mlp(&self.features)?
-        });
-        Ok(config.init(seed.child("weights"), device)?)
+        }))
     }
 
     /// The learning rate that the finder suggests for an optimizer.
@@ -92,7 +88,7 @@ impl Data {
             ..TrainConfig::default()
         };
         let (finder, order) = (LrFinder::default(), seed.child("order"));
-        let model = self.model(64, seed, device)?;
+        let model = self.config(64)?.init(seed.child("weights"), device)?;
         let found = match &self.train {
             Train::Numbers(rows) => {
                 let loader = batches(rows, 32, order)?;
@@ -112,7 +108,8 @@ impl Data {
         if rows as f64 * (width as f64).powi(2) > 2e10 {
             return Ok(None);
         }
-        let scores = exact_linear(predictor, &self.table, &[&self.test])?;
+        let test = self.features.transform(&self.test)?;
+        let scores = exact_linear(predictor, &self.table, &[&test])?;
         Ok(scores.first().and_then(|scores| scores.get(name)))
     }
 

@@ -31,6 +31,7 @@ mod language_model;
 mod linear_regression;
 mod registry;
 mod summary;
+mod table;
 mod tabular_mlp;
 pub mod translation;
 
@@ -46,5 +47,10 @@ pub use language_model::{
 pub use linear_regression::{LinearRegression, LinearRegressionConfig};
 pub use registry::{ModelEntry, find, registry};
 pub use summary::{Summary, SummaryRow, summary};
-pub use tabular_mlp::{CategoryColumn, HiddenLayer, TabularMlp, TabularMlpConfig};
+pub use table::{
+    CategoryColumn, EnsembleLayer, FtBlock, FtTransformer, FtTransformerConfig, NtkLinear,
+    NumberEmbedding, NumberEmbeddingConfig, RealActivation, RealLayer, RealMlp, RealMlpConfig,
+    TabM, TabMConfig, TableColumns, TableInputs, quantile_edges,
+};
+pub use tabular_mlp::{HiddenLayer, TabularMlp, TabularMlpConfig};
 pub use translation::{TranslationConfig, TranslationNetwork, Translator};

@@ -3,15 +3,16 @@
 
 mod config;
 
-use burn::module::{Module, Param, ParamId};
+use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Dropout, Fans, Initializer, LinearInit, Network, linear};
+use tinderbox_nn::{Dropout, Initializer, LinearInit, Network, linear};
 
 use crate::ModelError;
-pub use config::{CategoryColumn, TabularMlpConfig};
+use crate::table::{CategoryColumn, NumberEmbedding, category_embedding, look_up, pick};
+pub use config::TabularMlpConfig;
 
 /// A multilayer perceptron over the quantities of a row and the embeddings of its categories.
 ///
@@ -24,7 +25,11 @@ pub struct TabularMlp {
     pub hidden: Vec<HiddenLayer>,
     /// The last layer.
     pub head: Linear,
+    /// The embedding of the quantities.
+    pub numbers: Option<NumberEmbedding>,
     columns: Vec<usize>,
+    #[module(skip)]
+    quantities: Vec<usize>,
     inputs: usize,
 }
 
@@ -54,7 +59,15 @@ impl TabularMlpConfig {
         self.check()?;
         let embedding = |column: &CategoryColumn| {
             let seed = seed.child("embedding").at(column.column as u64);
-            column.embedding(seed, device)
+            category_embedding(column, 0.01, seed, device)
+        };
+        let quantities = self.columns().numbers();
+        let numbers = match &self.numbers {
+            Some(numbers) if !quantities.is_empty() => {
+                let seed = seed.child("numbers");
+                Some(numbers.init(config::MODEL, quantities.len(), seed, device)?)
+            }
+            _ => None,
         };
         let mut width = self.width();
         let mut hidden = Vec::with_capacity(self.hidden.len());
@@ -81,32 +94,15 @@ impl TabularMlpConfig {
             embeddings: self.embeddings.iter().map(embedding).collect(),
             hidden,
             head: linear(width, self.outputs, init, seed.child("head"), device),
+            quantities: if numbers.is_some() {
+                quantities
+            } else {
+                Vec::new()
+            },
+            numbers,
             columns: self.embeddings.iter().map(|e| e.column).collect(),
             inputs: self.inputs,
         })
-    }
-}
-
-impl CategoryColumn {
-    /// The embedding with its initial weights.
-    fn embedding(&self, seed: Seed, device: &Device) -> Embedding {
-        let shape = [self.categories, self.width];
-        let fans = Fans {
-            fan_in: self.categories,
-            fan_out: self.width,
-        };
-        let make = move |device: &Device, require_grad: bool| {
-            let normal = Initializer::Normal { std: 0.01 };
-            let mut numbers = normal.draw(shape.iter().product(), fans, seed);
-            numbers[..shape[1]].fill(0.0);
-            let data = TensorData::new(numbers, shape);
-            device
-                .memory_persistent_allocations(data, |data| Tensor::from_data(data, device))
-                .set_require_grad(require_grad)
-        };
-        Embedding {
-            weight: Param::uninitialized(ParamId::new(), make, device.clone(), true, shape.into()),
-        }
     }
 }
 
@@ -122,34 +118,30 @@ impl HiddenLayer {
 }
 
 impl TabularMlp {
-    /// Quantities and embeddings, concatenated.
+    /// Quantities and embeddings in the order of the columns, then the embedded quantities.
     ///
     /// # Shapes
     /// `[batch, inputs]` in, `[batch, width]` out.
     fn embed(&self, inputs: Tensor<2>) -> Tensor<2> {
-        if self.columns.is_empty() {
+        if self.columns.is_empty() && self.numbers.is_none() {
             return inputs;
         }
-        let [rows, width] = inputs.dims();
-        let mut parts = Vec::with_capacity(2 * self.columns.len() + 1);
-        let mut next = 0;
-        for (&column, embedding) in self.columns.iter().zip(&self.embeddings) {
-            if column > next {
-                parts.push(inputs.clone().slice([0..rows, next..column]));
+        let rows = inputs.dims()[0] as i32;
+        let mut parts = Vec::with_capacity(2 * self.columns.len() + 2);
+        let mut plain = Vec::new();
+        let mut embeddings = self.columns.iter().zip(&self.embeddings).peekable();
+        for column in 0..self.inputs {
+            if let Some((_, embedding)) = embeddings.next_if(|(own, _)| **own == column) {
+                parts.extend(pick(&inputs, &std::mem::take(&mut plain)));
+                let index = inputs.clone().narrow(1, column, 1);
+                parts.push(look_up(embedding, index));
+            } else if !self.quantities.contains(&column) {
+                plain.push(column);
             }
-            let [categories, numbers] = embedding.weight.lazy_shape().dims();
-            let index = inputs.clone().slice([0..rows, column..column + 1]);
-            // An index outside the embedding is an unknown category.
-            let unknown = index
-                .clone()
-                .greater_equal_elem(categories as f32)
-                .bool_or(index.clone().lower_elem(0.0));
-            let index: Tensor<2, Int> = index.mask_fill(unknown, 0.0).int();
-            parts.push(embedding.forward(index).reshape([rows, numbers]));
-            next = column + 1;
         }
-        if next < width {
-            parts.push(inputs.slice([0..rows, next..width]));
+        parts.extend(pick(&inputs, &plain));
+        if let (Some(embedding), Some(numbers)) = (&self.numbers, pick(&inputs, &self.quantities)) {
+            parts.push(embedding.forward(numbers).reshape([rows, -1]));
         }
         Tensor::cat(parts, 1)
     }
@@ -176,6 +168,7 @@ impl Network<2> for TabularMlp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::NumberEmbeddingConfig;
 
     fn config() -> TabularMlpConfig {
         TabularMlpConfig {
@@ -241,6 +234,26 @@ mod tests {
         let inputs = Tensor::from_data([[0.5, 1.0, -1.0, 7.0], [0.0, 4.0, 2.0, 99.0]], &device);
         assert_eq!(model.predict(inputs).unwrap().dims(), [2, 3]);
         assert!(model.predict(Tensor::zeros([2, 5], &device)).is_err());
+    }
+
+    #[test]
+    fn numbers_may_be_embedded() {
+        let device = Device::flex();
+        let config = TabularMlpConfig {
+            flags: vec![2],
+            numbers: Some(NumberEmbeddingConfig::periodic_bias()),
+            ..config()
+        };
+        let model = config.init(Seed::new(1), &device).unwrap();
+        assert_eq!(config.width(), 4 + 1 + 2 + 21);
+        let inputs = Tensor::from_data([[0.5f32, 1.0, 1.0, 7.0]], &device);
+        let embedded = numbers(model.embed(inputs.clone()));
+        assert_eq!(embedded.len(), config.width());
+        let table = numbers(model.embeddings[0].weight.val());
+        assert_eq!(embedded[..3], [table[2], table[3], 1.0]);
+        // The embedding begins with the number itself.
+        assert_eq!(embedded[3 + 21], 0.5);
+        assert_eq!(model.predict(inputs).unwrap().dims(), [1, 3]);
     }
 
     #[test]

@@ -1,8 +1,32 @@
+use std::cell::Cell;
+
 use burn::module::{Flag, Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use tinderbox_core::{Seed, next_layer_seed};
 
 use crate::{Layer, trace};
+
+thread_local! {
+    static FACTOR: Cell<f64> = const { Cell::new(1.0) };
+}
+
+/// Multiplies the probability of every [`Dropout`] on this thread, in training, until the result is dropped.
+///
+/// A trainer does so in every step, so that the dropout of a model can have a schedule.
+#[must_use = "the factor holds until this is dropped"]
+pub fn scale_dropout(factor: f64) -> DropoutScale {
+    DropoutScale(FACTOR.replace(factor))
+}
+
+/// Gives dropout its earlier factor when it is dropped; see [`scale_dropout`].
+#[derive(Debug)]
+pub struct DropoutScale(f64);
+
+impl Drop for DropoutScale {
+    fn drop(&mut self) {
+        FACTOR.set(self.0);
+    }
+}
 
 /// Inverted dropout: sets numbers to 0 at random (Srivastava et al. 2014).
 ///
@@ -32,7 +56,8 @@ impl Dropout {
     /// Any in, the same out.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let shape = input.dims();
-        dropped(input, shape, self.probability, &self.training)
+        let probability = (self.probability * FACTOR.get()).clamp(0.0, 1.0);
+        dropped(input, shape, probability, &self.training)
     }
 }
 
@@ -141,6 +166,22 @@ mod tests {
             [1.0; 30_100]
         );
         assert_eq!(numbers(Dropout::new(1.0).forward(input)), [0.0; 30_100]);
+    }
+
+    #[test]
+    fn a_factor_changes_the_probability() {
+        let device = Device::flex().autodiff();
+        let input = Tensor::<1>::ones([10_000], &device);
+        let zeros = |factor| {
+            let _scale = scale_dropout(factor);
+            seed_layers(Seed::new(3));
+            let output = numbers(Dropout::new(0.4).forward(input.clone()));
+            output.iter().filter(|&&x| x == 0.0).count()
+        };
+        assert_eq!(zeros(0.0), 0);
+        assert_eq!(FACTOR.get(), 1.0, "afterwards");
+        assert!((1_800..2_200).contains(&zeros(0.5)), "a probability of 0.2");
+        assert!((3_800..4_200).contains(&zeros(1.0)), "a probability of 0.4");
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub use channels_first::{ChannelOrder, LayerNorm2d};
 pub use conv::{Conv, conv2d};
 pub use cross_entropy::{LabelError, check_labels, cross_entropy};
 pub use deep_copy::deep_copy;
-pub use dropout::{DropPath, Dropout};
+pub use dropout::{DropPath, Dropout, DropoutScale, scale_dropout};
 pub use embedding::{embed, embedding, unembed};
 pub use encoder_decoder::{Decoded, EncoderDecoder};
 pub use init::{Fans, InitError, Initializer};

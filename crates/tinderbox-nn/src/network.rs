@@ -14,6 +14,22 @@ pub trait Network<const D: usize>: Module {
     /// The number of outputs for one example.
     fn outputs(&self) -> usize;
 
+    /// The outputs of each member of an ensemble that is trained as one network, `[batch, members,
+    /// outputs]`; `None`, the default, for any other network.
+    ///
+    /// Training minimizes the mean of the losses of the members; [`forward`](Self::forward) returns what
+    /// [`combine`](Self::combine) makes of their outputs.
+    fn members(&self, inputs: &Tensor<D>) -> Option<Tensor<3>> {
+        let _ = inputs;
+        None
+    }
+
+    /// The outputs of the network from those of its members, `[batch, members, outputs]`: by default their
+    /// mean.
+    fn combine(&self, members: Tensor<3>) -> Tensor<2> {
+        members.mean_dim(1).squeeze_dim::<2>(1)
+    }
+
     /// Checks the shape of a batch, so that wrong features are an error and not a panic.
     fn check_inputs(&self, inputs: &Tensor<D>) -> Result<(), ShapeError> {
         let got = inputs.dims()[1..].to_vec();

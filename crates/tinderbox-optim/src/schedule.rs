@@ -10,7 +10,7 @@ mod settings;
 
 pub use plateau::{Plateau, PlateauConfig, PlateauMode};
 pub use settings::{
-    Chain, ChainPart, Cosine, Factor, OneCycle, PolynomialDecay, WarmRestarts, Warmup,
+    Chain, ChainPart, Cosine, Factor, LogCosine, OneCycle, PolynomialDecay, WarmRestarts, Warmup,
 };
 
 use crate::Result;
@@ -73,6 +73,8 @@ pub enum Schedule {
     OneCycle(OneCycle),
     /// Half a cosine from `base` to `end`, repeated.
     WarmRestarts(WarmRestarts),
+    /// Waves from 0 to `base` and back, each twice as long as the one before.
+    LogCosine(LogCosine),
     /// One schedule after the other.
     Chain(Chain),
 }
@@ -147,6 +149,15 @@ impl Schedule {
             period,
             multiplier: defaults::multiplier(),
             end: 0.0,
+        }
+    }
+
+    /// Waves from 0 to `base` and back within `length` counts, each twice as long as the one before; 4 of
+    /// them until their number is set.
+    pub fn log_cosine(length: usize) -> LogCosine {
+        LogCosine {
+            length,
+            waves: defaults::waves(),
         }
     }
 

@@ -37,4 +37,5 @@ pub use spec::{
 };
 pub use summary::{ColumnSummary, Distribution, summarize};
 pub use table::{Targets, TensorTable};
+pub use transform::transform_together;
 pub use unseen::UnseenCategories;

@@ -48,7 +48,7 @@ pub use features::{
     CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
     FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
     OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, UnseenCategories,
-    summarize,
+    summarize, transform_together,
 };
 pub use frames::{FrameParts, collect};
 pub use read::{

@@ -356,6 +356,7 @@ fn step() -> impl Strategy<Value = Step> + Clone {
         Just(Step::Standardize),
         Just(Step::MinMax),
         Just(Step::Robust),
+        Just(Step::SmoothClip),
         Just(Step::Log1p),
         (end.clone(), end).prop_map(|(low, high)| Step::Clip { low, high }),
     ]

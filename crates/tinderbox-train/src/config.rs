@@ -39,6 +39,9 @@ pub struct TrainConfig {
     pub optimizer: OptimizerConfig,
     /// How the learning rate changes.
     pub schedule: RateSchedule,
+    /// The probability of every [`Dropout`](tinderbox_nn::Dropout) as a multiple of its own: the schedule
+    /// gives the multiple, from a base of 1.
+    pub dropout_schedule: RateSchedule,
     /// Cuts of the learning rate when a metric no longer improves.
     pub plateau: Option<OnPlateau>,
     /// Clipping of the gradients.
@@ -77,6 +80,7 @@ impl Default for TrainConfig {
             seed: 0,
             optimizer: OptimizerConfig::default(),
             schedule: RateSchedule::default(),
+            dropout_schedule: RateSchedule::default(),
             plateau: None,
             clip: None,
             accumulate: 1,
@@ -139,7 +143,8 @@ impl TrainConfig {
             return wrong("loss_reduction", "0".into(), "a loss is not divided by 0");
         }
         self.optimizer.check()?;
-        self.schedule.schedule.check()?;
+        self.schedule.check()?;
+        self.dropout_schedule.check()?;
         if let Some(clip) = self.clip {
             clip.check()?;
         }

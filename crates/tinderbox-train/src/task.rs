@@ -197,6 +197,15 @@ pub struct Logits {
     pub targets: Tensor<1, Int>,
 }
 
+/// The outputs of the members of an ensemble, in training: there the loss is the mean of theirs, elsewhere
+/// that of the combined output.
+fn members<M: Network<D>, const D: usize>(model: &M, inputs: &Tensor<D>) -> Option<Tensor<3>> {
+    match inputs.device().is_autodiff() {
+        true => model.members(inputs),
+        false => None,
+    }
+}
+
 /// Prediction of numbers by any [`Network`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Regression {
@@ -215,11 +224,24 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<2>>> for Reg
         _: &mut (),
     ) -> Result<Step<Predictions>, StepError> {
         model.check_inputs(&batch.inputs)?;
-        let predicted = model.forward(batch.inputs);
+        let loss = |predicted, targets| self.loss.forward(predicted, targets, Reduction::Mean);
+        let (predicted, mean) = match members(model, &batch.inputs) {
+            None => {
+                let predicted = model.forward(batch.inputs);
+                let mean = loss(predicted.clone(), batch.targets.clone())?;
+                (predicted, mean)
+            }
+            Some(outputs) => {
+                let [rows, members, width] = outputs.dims();
+                let targets = batch.targets.clone().unsqueeze_dim::<3>(1);
+                let targets = targets.expand([rows as i32, members as i32, -1]);
+                let columns = batch.targets.dims()[1];
+                let all = outputs.clone().reshape([rows * members, width]);
+                let mean = loss(all, targets.reshape([rows * members, columns]))?;
+                (model.combine(outputs), mean)
+            }
+        };
         let count = predicted.dims()[0];
-        let mean = self
-            .loss
-            .forward(predicted.clone(), batch.targets.clone(), Reduction::Mean)?;
         Ok(Step::mean(mean, count).with_output(Predictions {
             predicted,
             targets: batch.targets,
@@ -311,13 +333,28 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<1, Int>>> fo
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return Err(ClassificationError::LabelSmoothing(self.label_smoothing).into());
         }
+        let members = members(model, &batch.inputs);
         let output = Logits {
-            logits: model.forward(batch.inputs),
+            logits: match &members {
+                Some(outputs) => model.combine(outputs.clone()),
+                None => model.forward(batch.inputs),
+            },
             targets: batch.targets,
         };
         output.check()?;
         let count = output.logits.dims()[0];
-        let (logits, targets) = (output.logits.clone(), output.targets.clone());
+        let (logits, targets) = match members {
+            None => (output.logits.clone(), output.targets.clone()),
+            Some(outputs) => {
+                let [rows, members, classes] = outputs.dims();
+                let targets = output.targets.clone().unsqueeze_dim::<2>(1);
+                let targets = targets.expand([rows, members]);
+                (
+                    outputs.reshape([rows * members, classes]),
+                    targets.reshape([rows * members]),
+                )
+            }
+        };
         let mean = cross_entropy(logits, targets, self.label_smoothing);
         Ok(Step::mean(mean, count).with_output(output))
     }

@@ -2,6 +2,7 @@
 //! and how the run is recorded, resumed and stopped.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -30,8 +31,8 @@ pub(crate) struct Session<M> {
     callbacks: Vec<Box<dyn AddCallback<M>>>,
 }
 
-/// A change of some settings.
-pub(crate) type Change<T> = Box<dyn FnOnce(&mut T)>;
+/// A change of some settings; training of several models applies it to each.
+pub(crate) type Change<T> = Rc<dyn Fn(&mut T)>;
 
 /// A function that is called with each note.
 pub(crate) type Listener<N> = Box<dyn FnMut(&N)>;
@@ -103,13 +104,36 @@ impl<M: Module> Session<M> {
         self.callbacks.push(Box::new(callback));
     }
 
-    pub fn add_configure(&mut self, change: impl FnOnce(&mut TrainConfig) + 'static) {
-        self.configure.push(Box::new(change));
+    pub fn add_configure(&mut self, change: impl Fn(&mut TrainConfig) + 'static) {
+        self.configure.push(Rc::new(change));
+    }
+
+    /// The session of one of several models: the same settings and the same stop flag, but another seed, no
+    /// callbacks and no run folder.
+    #[cfg_attr(not(feature = "tables"), expect(dead_code))]
+    pub fn member(&self, seed: u64) -> Self {
+        Self {
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            learning_rate: self.learning_rate,
+            optimizer: self.optimizer.clone(),
+            seed,
+            device: self.device.clone(),
+            configure: self.configure.clone(),
+            stop: self.stop.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the user asks to resume.
+    #[cfg_attr(not(feature = "tables"), expect(dead_code))]
+    pub fn resumes(&self) -> bool {
+        self.resume != Resume::No
     }
 
     /// These settings, with the changes of the user.
-    pub fn configured(&mut self, mut config: TrainConfig) -> TrainConfig {
-        for change in self.configure.drain(..) {
+    pub fn configured(&self, mut config: TrainConfig) -> TrainConfig {
+        for change in &self.configure {
             change(&mut config);
         }
         config
@@ -233,7 +257,7 @@ macro_rules! session_setters {
         /// schedule, frozen layers, …) after the defaults were chosen.
         pub fn configure(
             mut self,
-            change: impl FnOnce(&mut $crate::train::TrainConfig) + 'static,
+            change: impl Fn(&mut $crate::train::TrainConfig) + 'static,
         ) -> Self {
             self.session.add_configure(change);
             self

@@ -3,24 +3,43 @@
 //! [`Training`] does all of this. Its parts: [`TableConfig`] makes a model for fitted
 //! [`Features`](tinderbox_tables::Features) and saves both as a bundle; [`Predictor`] opens a bundle and
 //! predicts for frames; [`TableReport`] is the HTML report.
+//!
+//! A score to believe is one of rows that decided nothing: [`Training::fit_split`] keeps test rows apart from
+//! those that stop training, [`Training::fit_folds`] tests every row once, and [`Training::fit_auto`] trains
+//! several models and averages the best.
 
+mod auto;
+mod calibrate;
+mod conformal;
+mod csv;
+mod defaults;
 mod error;
+mod explain;
 mod fit;
+mod folds;
 mod importance;
+mod member;
 mod model;
 mod note;
+mod parts;
 mod predict;
 mod report;
 mod score;
 mod solve;
 mod trained;
 mod training;
+mod weigh;
 
+pub use auto::{Candidate, TrainedAuto};
+pub use csv::Written;
 pub use error::TabularError;
+pub use explain::{Explanation, explain};
+pub use folds::TrainedFolds;
 pub use importance::{Importance, permutation_importance};
 pub use model::{TableConfig, TableNetwork};
 pub use note::Note;
-pub use predict::{Predicted, Predictor, Written};
+pub use parts::{Parts, SplitBy};
+pub use predict::{Predicted, Predictor};
 pub use report::{TableReport, role};
 pub use score::{Scores, exact_linear};
 pub use solve::solve_linear;

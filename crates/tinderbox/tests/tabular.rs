@@ -6,7 +6,7 @@ use tinderbox::burn::module::Param;
 use tinderbox::prelude::*;
 use tinderbox::tables::{FeatureSpec, Features, Targets, summarize};
 use tinderbox::tabular::{
-    Importance, Predicted, Scores, TableNetwork, TableReport, permutation_importance, role,
+    Importance, Predicted, Scores, TableNetwork, TableReport, explain, permutation_importance, role,
 };
 use tinderbox::train::History;
 
@@ -28,7 +28,8 @@ fn linear(spec: &str, frame: &DataFrame, weight: impl Fn(&str, usize) -> f32) ->
     let shape = [config.inputs, config.outputs];
     let weights = Tensor::<2>::from_data(TensorData::new(weights, shape), &device);
     model.linear.weight = Param::from_tensor(weights);
-    Predictor::new(features, TableNetwork::Linear(model), &device).unwrap()
+    let config = TableConfig::Linear(config);
+    Predictor::new(features, config, TableNetwork::Linear(model), &device).unwrap()
 }
 
 /// The order in which a column was shuffled, as documented.
@@ -128,8 +129,7 @@ fn scores_of_certain_predictions_are_finite() {
     let spec = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"x\"\nkind = \"numeric\"\n";
     // Logits of 200 and -200: the last row is wrong with certainty.
     let predictor = linear(spec, &frame, |_, class| [200.0, -200.0][class]);
-    let table = predictor.features().transform(&frame).unwrap();
-    let scores = Scores::of(&predictor, &table).unwrap();
+    let scores = Scores::of(&predictor, &frame).unwrap();
     assert!(
         (scores.get("log_loss").unwrap() - 100.0).abs() < 1e-9,
         "{scores:?}"
@@ -184,7 +184,8 @@ fn a_category_without_training_rows_predicts_as_if_there_were_no_column() {
     let later = df!("w" => [None, Some("c")], "x" => [2.0, 3.0]).unwrap();
     let predict = |model: &TabularMlp| {
         let network = TableNetwork::Mlp(model.clone());
-        let predictor = Predictor::new(features.clone(), network, &device).unwrap();
+        let config = TableConfig::Mlp(config.clone());
+        let predictor = Predictor::new(features.clone(), config, network, &device).unwrap();
         predictor.predict(&later).unwrap()
     };
     let with = predict(&model);
@@ -203,9 +204,11 @@ fn report(predictor: &Predictor, spec: &FeatureSpec, frame: &DataFrame) -> Strin
         title: "Words",
         spec,
         columns: &summarize(frame, &names).unwrap(),
-        history: &History::default(),
+        history: Some(&History::default()),
+        candidates: &[],
         predictor,
-        valid: frame,
+        part: "test",
+        rows: frame,
         scores: &[],
         seed: Seed::new(1),
     };
@@ -294,4 +297,45 @@ fn categories_that_no_training_row_had_are_counted() {
         .map(|unseen| (unseen.column.as_str(), unseen.rows, unseen.example.as_str()))
         .collect();
     assert_eq!(found, [("smoker", 3, "yes"), ("city", 1, "x")]);
+}
+
+#[test]
+fn contributions_of_a_linear_model_are_its_shapley_values() {
+    let mut rng = Seed::new(3).rng();
+    let rows = 40;
+    let mut normals = || (0..rows).map(|_| rng.normal()).collect::<Vec<f64>>();
+    let (a, b) = (normals(), normals());
+    let words: Vec<&str> = (0..rows).map(|row| ["u", "v"][row % 2]).collect();
+    let frame = df!("a" => a.clone(), "b" => b.clone(), "w" => words, "y" => a.clone()).unwrap();
+    let spec = "[target]\ncolumns = [\"y\"]\n[[column]]\nname = \"a\"\nkind = \"numeric\"\n\
+                [[column]]\nname = \"b\"\nkind = \"numeric\"\n\
+                [[column]]\nname = \"w\"\nkind = \"category\"\n";
+    let predictor = linear(spec, &frame, |name, _| match name {
+        "a" => 2.0,
+        "b" => -3.0,
+        _ => f32::from(u8::from(name == "w_v")),
+    });
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / rows as f64;
+    // Row 7 has the word v, as half of the rows.
+    let explained = explain(&predictor, &frame, 7, Seed::new(1)).unwrap();
+    let expected = [
+        ("a", 2.0 * (a[7] - mean(&a))),
+        ("b", -3.0 * (b[7] - mean(&b))),
+        ("w", 0.5),
+    ];
+    for (column, expected) in expected {
+        let found = explained
+            .contributions
+            .iter()
+            .find(|(name, _)| name == column);
+        let (_, found) = found.unwrap();
+        assert!(
+            (found - expected).abs() < 1e-4,
+            "{column}: {found} against {expected}"
+        );
+    }
+    let sum: f64 = explained.contributions.iter().map(|(_, part)| part).sum();
+    assert!((explained.base + sum - explained.predicted).abs() < 1e-4);
+    assert_eq!(explained.of, "y");
+    assert!(explain(&predictor, &frame, rows, Seed::new(1)).is_err());
 }

@@ -1,32 +1,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ModelError;
+use crate::table::{
+    CategoryColumn, NumberEmbeddingConfig, TableColumns, require_dropout, require_sizes,
+};
 
-const MODEL: &str = "tabular MLP";
-
-/// An input column that holds the index of a category.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CategoryColumn {
-    /// Its index among the inputs.
-    pub column: usize,
-    /// Number of categories, with index 0 for a missing or unknown one.
-    pub categories: usize,
-    /// Width of the embedding.
-    pub width: usize,
-}
-
-impl CategoryColumn {
-    /// A column with the embedding width of fastai: `1.6 categories^0.56`, 600 at most.
-    pub fn new(column: usize, categories: usize) -> Self {
-        let width = (1.6 * (categories as f64).powf(0.56)).round() as usize;
-        Self {
-            column,
-            categories,
-            width: width.clamp(1, 600),
-        }
-    }
-}
+pub(super) const MODEL: &str = "tabular MLP";
 
 /// The settings of an MLP for tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +28,12 @@ pub struct TabularMlpConfig {
     /// Whether each hidden layer has a batch norm (Ioffe and Szegedy 2015).
     #[serde(default = "yes")]
     pub batch_norm: bool,
+    /// The columns that are 0 or 1, which are not embedded, in ascending order.
+    #[serde(default)]
+    pub flags: Vec<usize>,
+    /// The embedding of the quantities; `None` takes them as they are.
+    #[serde(default)]
+    pub numbers: Option<NumberEmbeddingConfig>,
 }
 
 fn one() -> usize {
@@ -74,63 +59,38 @@ impl TabularMlpConfig {
             hidden: hidden(),
             dropout: 0.0,
             batch_norm: yes(),
+            flags: Vec::new(),
+            numbers: None,
+        }
+    }
+
+    /// The columns of the table.
+    pub fn columns(&self) -> TableColumns {
+        TableColumns {
+            inputs: self.inputs,
+            categories: self.embeddings.clone(),
+            flags: self.flags.clone(),
         }
     }
 
     /// The number of inputs of the first layer: quantities and embeddings together.
     pub fn width(&self) -> usize {
         let embedded: usize = self.embeddings.iter().map(|column| column.width).sum();
-        self.inputs - self.embeddings.len() + embedded
+        let plain = self.inputs - self.embeddings.len();
+        match &self.numbers {
+            None => plain + embedded,
+            Some(config) => {
+                let numbers = plain - self.flags.len();
+                numbers * config.width() + self.flags.len() + embedded
+            }
+        }
     }
 
     pub(super) fn check(&self) -> Result<(), ModelError> {
-        let zero = |field| {
-            Err(ModelError::Zero {
-                model: MODEL,
-                field,
-            })
-        };
-        let wrong = |problem: String| {
-            Err(ModelError::Config {
-                model: MODEL,
-                problem,
-            })
-        };
-        if self.inputs == 0 {
-            return zero("inputs");
-        }
-        if self.outputs == 0 {
-            return zero("outputs");
-        }
-        if self.hidden.contains(&0) {
-            return zero("hidden");
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return wrong(format!(
-                "dropout is {}; it must be at least 0 and less than 1",
-                self.dropout
-            ));
-        }
-        let mut next = 0;
-        for &CategoryColumn {
-            column,
-            categories,
-            width,
-        } in &self.embeddings
-        {
-            if column < next || column >= self.inputs {
-                return wrong(format!(
-                    "the embedding of column {column} does not fit; columns must be ascending and below {}",
-                    self.inputs
-                ));
-            }
-            if categories == 0 || width == 0 {
-                return wrong(format!(
-                    "the embedding of column {column} has {categories} categories of width {width}; both must be at least 1"
-                ));
-            }
-            next = column + 1;
-        }
-        Ok(())
+        require_sizes(MODEL, &[("outputs", self.outputs)])?;
+        let hidden = self.hidden.iter().map(|&units| ("hidden", units));
+        require_sizes(MODEL, &hidden.collect::<Vec<_>>())?;
+        require_dropout(MODEL, "dropout", self.dropout)?;
+        self.columns().check(MODEL)
     }
 }

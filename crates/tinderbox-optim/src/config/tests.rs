@@ -1,4 +1,5 @@
 use super::OptimizerConfig;
+use crate::Schedule;
 
 #[test]
 fn every_name_builds_and_survives_json() {
@@ -161,9 +162,11 @@ fn setters_set_what_their_names_say() {
                 .epsilon(0.25)
                 .amsgrad(true)
                 .weight_decay(0.125)
+                .decay_schedule(Schedule::linear(5, 1.0, 0.5))
                 .into(),
             r#"{"name": "adamw", "beta_1": 0.5, "beta_2": 0.75, "epsilon": 0.25,
-                "amsgrad": true, "weight_decay": 0.125}"#,
+                "amsgrad": true, "weight_decay": 0.125, "decay_schedule": {"name": "linear",
+                "length": 5, "start_factor": 1.0, "end_factor": 0.5}}"#,
         ),
         (
             Config::yogi()

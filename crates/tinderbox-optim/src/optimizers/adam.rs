@@ -1,6 +1,7 @@
 use super::{average, correction, with_decay};
 use crate::error::{Result, require_fraction, require_not_negative, require_positive};
 use crate::rule::{Rule, Value};
+use crate::schedule::Schedule;
 use crate::settings::{optimizer_settings, settings};
 
 settings! {
@@ -45,6 +46,8 @@ settings! {
         amsgrad: bool = false,
         /// A step multiplies the parameter with `1 - rate * weight_decay`.
         weight_decay: f64 = 0.01,
+        /// The weight decay as a function of the step, from 0, of its parameter.
+        decay_schedule: Schedule = Schedule::Constant,
     }
 }
 optimizer_settings!(AdamWConfig, AdamW);
@@ -54,7 +57,8 @@ impl AdamWConfig {
 
     pub(crate) fn check(&self) -> Result<()> {
         check(Self::NAME, [self.beta_1, self.beta_2], self.epsilon)?;
-        require_not_negative(Self::NAME, "weight_decay", self.weight_decay)
+        require_not_negative(Self::NAME, "weight_decay", self.weight_decay)?;
+        self.decay_schedule.check()
     }
 }
 
@@ -156,8 +160,9 @@ impl<const N: usize> Rule<N> for AdamWConfig {
     }
 
     fn prepare(&self, rate: f64, time: usize) -> AdamStep {
+        let decay = (self.decay_schedule).rate(time.saturating_sub(1), self.weight_decay);
         AdamStep {
-            shrink: 1.0 - rate * self.weight_decay,
+            shrink: 1.0 - rate * decay,
             ..AdamStep::new(rate, time, [self.beta_1, self.beta_2], self.epsilon)
         }
     }

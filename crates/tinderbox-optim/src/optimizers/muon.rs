@@ -75,6 +75,7 @@ impl Muon {
             epsilon: settings.epsilon,
             amsgrad: false,
             weight_decay: settings.weight_decay,
+            ..AdamWConfig::default()
         };
         Self {
             settings,

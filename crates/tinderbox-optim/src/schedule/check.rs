@@ -1,4 +1,6 @@
-use super::{Chain, Cosine, Factor, OneCycle, PolynomialDecay, Schedule, WarmRestarts, Warmup};
+use super::{
+    Chain, Cosine, Factor, LogCosine, OneCycle, PolynomialDecay, Schedule, WarmRestarts, Warmup,
+};
 use crate::error::{
     OptimError, Result, require, require_count, require_not_negative, require_positive,
 };
@@ -85,6 +87,10 @@ impl Schedule {
                 require_count("warm_restarts", "period", *period)?;
                 require_count("warm_restarts", "multiplier", *multiplier)?;
                 require_not_negative("warm_restarts", "end", *end)
+            }
+            Self::LogCosine(LogCosine { length, waves }) => {
+                require_count("log_cosine", "length", *length)?;
+                require_count("log_cosine", "waves", *waves)
             }
             Self::Chain(Chain { parts }) => {
                 let Some((_, before_last)) = parts.split_last() else {

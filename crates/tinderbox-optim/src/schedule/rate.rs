@@ -1,5 +1,6 @@
 use super::{
-    Chain, ChainPart, Cosine, Factor, OneCycle, PolynomialDecay, Schedule, WarmRestarts, Warmup,
+    Chain, ChainPart, Cosine, Factor, LogCosine, OneCycle, PolynomialDecay, Schedule, WarmRestarts,
+    Warmup,
 };
 use std::f64::consts::PI;
 
@@ -73,6 +74,13 @@ impl Schedule {
                     length = length.saturating_mul(*multiplier);
                 }
                 half_cosine(base, *end, fraction(left, length))
+            }
+            Self::LogCosine(LogCosine { length, waves }) => {
+                let part = fraction(t, *length);
+                let wave = (1.0 + ((*waves as f64).exp2() - 1.0) * part).log2();
+                // At the end the wave is whole, up to rounding.
+                let turn = if part < 1.0 { wave.fract() } else { 0.0 };
+                base * (1.0 - (2.0 * PI * turn).cos()) / 2.0
             }
             Self::Chain(Chain { parts }) => chained(parts, t, base),
         }
@@ -161,6 +169,25 @@ mod tests {
         close(Schedule::polynomial(0.1, 0.5), 1.0, &polynomial);
     }
 
+    /// Waves begin and end where `1 + 15 t / length` is a power of two, with `base` at √2 of it.
+    #[test]
+    fn logarithmic_waves_double_in_length() {
+        let ends = [
+            (0, 0.0),
+            (100, 0.0),
+            (300, 0.0),
+            (700, 0.0),
+            (1500, 0.0),
+            (9999, 0.0),
+        ];
+        close(Schedule::log_cosine(1500), 0.3, &ends);
+        let peak = (100.0 * (2f64.sqrt() - 1.0)).round() as usize;
+        let schedule = Schedule::from(Schedule::log_cosine(1500));
+        assert!((schedule.rate(peak, 0.3) - 0.3).abs() < 1e-3);
+        let two = Schedule::from(Schedule::log_cosine(300).waves(2));
+        close(two, 1.0, &[(0, 0.0), (100, 0.0), (300, 0.0)]);
+    }
+
     #[test]
     fn a_warm_up_begins_where_it_is_told_to() {
         let schedule = Schedule::Constant.after_warmup(4).begin(0.1);
@@ -219,6 +246,10 @@ mod tests {
             (
                 r#"{"name": "warm_restarts", "period": 5}"#,
                 Schedule::warm_restarts(5).into(),
+            ),
+            (
+                r#"{"name": "log_cosine", "length": 5}"#,
+                Schedule::log_cosine(5).into(),
             ),
             (
                 r#"{"name": "chain", "parts": [{"length": 1, "schedule": {"name": "square_root"}}]}"#,

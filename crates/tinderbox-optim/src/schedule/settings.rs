@@ -173,6 +173,27 @@ impl WarmRestarts {
     }
 }
 
+/// `base * (1 - cos(2π log2(1 + (2^waves - 1) t / length))) / 2`, then 0: waves from 0 to `base` and back,
+/// each twice as long as the one before (Holzmüller et al. 2024, `coslog4` for 4 waves).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LogCosine {
+    /// Counts of all waves.
+    pub length: usize,
+    /// Number of waves; 4 by default.
+    #[serde(default = "defaults::waves")]
+    pub waves: usize,
+}
+
+impl LogCosine {
+    /// Number of waves; 4 by default.
+    pub fn waves(mut self, waves: usize) -> Self {
+        self.waves = waves;
+        self
+    }
+}
+
 /// One schedule after the other, each counting from 0 when it starts (`SequentialLR`); the last has
 /// no end.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,6 +244,9 @@ pub(super) mod defaults {
     pub(in crate::schedule) fn multiplier() -> usize {
         1
     }
+    pub(in crate::schedule) fn waves() -> usize {
+        4
+    }
 }
 
 impl Schedule {
@@ -262,5 +286,6 @@ schedules!(
     Warmup,
     OneCycle,
     WarmRestarts,
+    LogCosine,
     Chain
 );

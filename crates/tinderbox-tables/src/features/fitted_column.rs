@@ -138,7 +138,7 @@ impl FittedColumn {
                 FittedStep::Clip { low, high } => {
                     [low, high].into_iter().flatten().all(|end| !end.is_nan())
                 }
-                FittedStep::Log1p => true,
+                FittedStep::Log1p | FittedStep::SmoothClip => true,
             });
             match steps && number.impute.is_none_or(f64::is_finite) {
                 true => Ok(()),

@@ -21,8 +21,12 @@ pub(super) struct Number {
 pub(super) enum FittedStep {
     Clip { low: Option<f64>, high: Option<f64> },
     Log1p,
+    SmoothClip,
     Scale { shift: f64, scale: f64 },
 }
+
+/// The bound of [`Step::SmoothClip`].
+const SMOOTH_BOUND: f64 = 3.0;
 
 impl FittedStep {
     pub fn apply(self, value: f64) -> f64 {
@@ -32,6 +36,7 @@ impl FittedStep {
                 high.map_or(value, |high| value.min(high))
             }
             Self::Log1p => value.ln_1p(),
+            Self::SmoothClip => value / 1f64.hypot(value / SMOOTH_BOUND),
             Self::Scale { shift, scale } => (value - shift) / scale,
         }
     }
@@ -105,7 +110,9 @@ impl NumberObserver {
         let mut scaled = value;
         for step in &self.steps {
             scaled = match step {
-                Step::Clip { .. } | Step::Log1p => stateless(*step).apply(scaled),
+                Step::Clip { .. } | Step::Log1p | Step::SmoothClip => {
+                    stateless(*step).apply(scaled)
+                }
                 _ => break,
             };
         }
@@ -157,7 +164,7 @@ impl NumberObserver {
                 .map(|(_, value)| value),
         };
         let steps = self.steps.iter().map(|&step| match step {
-            Step::Clip { .. } | Step::Log1p => stateless(step),
+            Step::Clip { .. } | Step::Log1p | Step::SmoothClip => stateless(step),
             Step::Standardize => scale(self.scaled.mean, self.scaled.deviation()),
             Step::MinMax => scale(self.scaled.least, self.scaled.greatest - self.scaled.least),
             Step::Robust => {
@@ -178,6 +185,7 @@ impl NumberObserver {
 fn stateless(step: Step) -> FittedStep {
     match step {
         Step::Clip { low, high } => FittedStep::Clip { low, high },
+        Step::SmoothClip => FittedStep::SmoothClip,
         _ => FittedStep::Log1p,
     }
 }

@@ -16,6 +16,43 @@ const ROWS: usize = 4096;
 /// Rows that one thread transforms at a time.
 const SHARE: usize = 1024;
 
+/// The rows of a frame part by part, as the numbers of several features: those of the models of an ensemble.
+/// `each` gets the rows and one [`Values`] for each of the features.
+///
+/// # Errors
+/// Those of [`Features::transform_parts`].
+pub fn transform_together<E: From<DataError>>(
+    all: &[&Features],
+    frame: &impl Frame,
+    mut each: impl FnMut(&DataFrame, Vec<Values>) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
+    let inputs = || all.iter().flat_map(|features| features.inputs());
+    require(&frame.columns()?, inputs())?;
+    let columns: Vec<String> = inputs().map(String::from).collect();
+    let (mut first_row, mut failed) = (0, None);
+    let read = frame.for_each_part(&columns, &mut |part| {
+        for start in (0..part.height()).step_by(ROWS) {
+            let rows = part.slice(start as i64, ROWS);
+            let values = all.iter().map(|features| {
+                let mut numbers = Vec::new();
+                features.append(&rows, first_row, &mut numbers)?;
+                Values::narrow(numbers, features.slots())
+            });
+            let values = values.collect::<Result<Vec<_>>>()?;
+            first_row += rows.height();
+            each(&rows, values).map_err(|error| {
+                failed = Some(error);
+                DataError::WorkerEnded
+            })?;
+        }
+        Ok(())
+    });
+    match (failed, read) {
+        (Some(error), _) => Err(error),
+        (None, read) => Ok(read?),
+    }
+}
+
 impl Features {
     /// The features of a frame as numbers. The frame must have the columns that the features were fitted
     /// on; their order does not matter, and other columns are ignored.
@@ -91,26 +128,9 @@ impl Features {
         frame: &impl Frame,
         mut each: impl FnMut(&DataFrame, Values) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
-        require(&frame.columns()?, self.inputs())?;
-        let columns: Vec<String> = self.inputs().into_iter().map(String::from).collect();
-        let (mut first_row, mut failed) = (0, None);
-        let read = frame.for_each_part(&columns, &mut |part| {
-            for start in (0..part.height()).step_by(ROWS) {
-                let rows = part.slice(start as i64, ROWS);
-                let mut features = Vec::new();
-                self.append(&rows, first_row, &mut features)?;
-                first_row += rows.height();
-                each(&rows, Values::narrow(features, self.slots())?).map_err(|error| {
-                    failed = Some(error);
-                    DataError::WorkerEnded
-                })?;
-            }
-            Ok(())
-        });
-        match (failed, read) {
-            (Some(error), _) => Err(error),
-            (None, read) => Ok(read?),
-        }
+        transform_together(&[self], frame, |rows, mut features| {
+            each(rows, features.remove(0))
+        })
     }
 
     /// Appends the features of these rows to a row-major buffer, in narrow form: see

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use tinderbox_core::{Seed, seed_layers};
-use tinderbox_nn::seed_backend;
+use tinderbox_nn::{scale_dropout, seed_backend};
 
 use super::losses::At;
 use super::{Fit, at_epoch};
@@ -51,6 +51,8 @@ where
         let draws = seed.at(self.epoch as u64).at(self.batch as u64);
         seed_layers(draws);
         seed_backend(&self.device, draws);
+        let dropout = &self.setup.config.dropout_schedule;
+        let _scale = scale_dropout(dropout.rate(self.step, self.epoch, 1.0));
         let at = (self.epoch + 1, self.batch + 1);
         let model = self.model.as_ref().expect("it is put back below");
         let step = take_step(self.task, model, batch, &mut self.state, at)?;

@@ -165,6 +165,17 @@ impl Auc {
 
     /// The area so far.
     pub fn value(&self) -> f64 {
+        self.mean_over_classes(area)
+    }
+
+    /// The average precision of the same examples: the precision at each recall, weighted by the rise of the
+    /// recall (scikit-learn's `average_precision_score`). It falls with the share of a rare class, where
+    /// the area hardly changes. Of two classes it is that of the second.
+    pub fn average_precision(&self) -> f64 {
+        self.mean_over_classes(average_precision)
+    }
+
+    fn mean_over_classes(&self, of: fn(Vec<(f32, bool)>) -> Option<f64>) -> f64 {
         let seen = &self.seen;
         let (width, first) = match seen.classes {
             0 | 1 => return f64::NAN,
@@ -175,7 +186,7 @@ impl Auc {
             let class = (first + place) as i64;
             let scores = seen.scores.iter().skip(place).step_by(width);
             let positive = seen.targets.iter().map(|&target| target == class);
-            area(scores.copied().zip(positive).collect())
+            of(scores.copied().zip(positive).collect())
         });
         let areas: Vec<f64> = areas.collect();
         areas.iter().sum::<f64>() / areas.len() as f64
@@ -227,6 +238,26 @@ fn area(mut scored: Vec<(f32, bool)>) -> Option<f64> {
         below += others;
     }
     Some(wins / (positives as f64 * negatives as f64))
+}
+
+/// The average precision of these scores; `None` without positives or negatives.
+fn average_precision(mut scored: Vec<(f32, bool)>) -> Option<f64> {
+    let positives = scored.iter().filter(|(_, positive)| *positive).count();
+    if positives == 0 || positives == scored.len() {
+        return None;
+    }
+    if scored.iter().any(|(score, _)| score.is_nan()) {
+        return Some(f64::NAN);
+    }
+    scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut all, mut right, mut sum) = (0.0, 0.0, 0.0);
+    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
+        let here = tied.iter().filter(|(_, positive)| *positive).count() as f64;
+        all += tied.len() as f64;
+        right += here;
+        sum += here * right / all;
+    }
+    Some(sum / positives as f64)
 }
 
 impl Metric<Logits> for Auc {
@@ -283,6 +314,8 @@ mod tests {
         let mut auc = Auc::default();
         auc.add(&binary(&[0.1, 0.4, 0.35, 0.8]), 2, &[0, 0, 1, 1]);
         assert!((auc.value() - 0.75).abs() < 1e-12);
+        // average_precision_score of the same example: 1/2 * 1 + 1/2 * 2/3.
+        assert!((auc.average_precision() - 0.833_333_333).abs() < 1e-9);
         let mut loss = LogLoss::default();
         loss.add(&binary(&[0.9, 0.1, 0.2, 0.65]), 2, &[1, 0, 0, 1]);
         assert!(

@@ -25,14 +25,96 @@ pub enum TabularError {
     /// A specification, or features, without a target.
     #[error("no target: the specification must name the column to predict")]
     NoTarget,
-    /// A share of validation rows that leaves nothing to train or to validate on.
+    /// Shares of validation and test rows that leave nothing to train or to validate on.
     #[error(
-        "a validation share of {share}: the share of the rows that is held out must be more than 0 and \
-         less than 1; 0.2 is common"
+        "{valid} of the rows for validation and {test} for the test: the first must be more than 0, the \
+         second at least 0, and their sum less than 1; 0.2 each is common"
     )]
-    Share {
-        /// The share.
-        share: f64,
+    Shares {
+        /// The share of validation rows.
+        valid: f64,
+        /// The share of test rows.
+        test: f64,
+    },
+    /// A class that cannot be in a training part and in a held-out part of the folds.
+    #[error(
+        "class {class} has {rows} row of a target; folds need two at least in each class: leave the class \
+         out, or give it more rows"
+    )]
+    ClassOfOneRow {
+        /// The class.
+        class: String,
+        /// Its rows.
+        rows: usize,
+    },
+    /// A group column that cannot be split.
+    #[error(
+        "column \"{column}\" has {groups} groups, but {parts} parts need one at least each; give a column \
+         with more groups, or fewer parts"
+    )]
+    Groups {
+        /// The column.
+        column: String,
+        /// The number of groups.
+        groups: usize,
+        /// The number of parts.
+        parts: usize,
+    },
+    /// A budget that is not positive.
+    #[error("a budget of {minutes} minutes; it must be positive and finite, 5 for example")]
+    Minutes {
+        /// The budget.
+        minutes: f64,
+    },
+    /// A level that is no probability.
+    #[error("an interval of level {level}: it must lie between 0 and 1, 0.9 for example")]
+    Level {
+        /// The level.
+        level: f64,
+    },
+    /// A level that needs more validation rows.
+    #[error(
+        "an interval of level {level} from {rows} validation rows: choose a lower level, or train with more \
+         validation rows"
+    )]
+    IntervalRows {
+        /// The level.
+        level: f64,
+        /// The validation rows.
+        rows: usize,
+    },
+    /// A model without the errors that intervals are made of.
+    #[error(
+        "the model has no prediction intervals: they are for numbers, and bundles of `Training` have them"
+    )]
+    NoIntervals,
+    /// No model to choose from.
+    #[error("there is no candidate; name at least one model")]
+    NoCandidates,
+    /// Training of several models cannot be resumed.
+    #[error("{what} cannot be resumed: start it again, in a new run folder")]
+    NoResume {
+        /// What was to be resumed.
+        what: &'static str,
+    },
+    /// Weights of the models of an ensemble that mean nothing.
+    #[error(
+        "the weights {weights:?} of an ensemble; there must be one for each model, none of them negative \
+         and one positive"
+    )]
+    EnsembleWeights {
+        /// The weights.
+        weights: Vec<f64>,
+    },
+    /// Models of different targets in one ensemble.
+    #[error(
+        "the models of an ensemble must predict the same; one predicts {first}, another {other}"
+    )]
+    EnsembleTargets {
+        /// Targets and classes of the first model.
+        first: String,
+        /// Targets and classes of another.
+        other: String,
     },
     /// A score that the model does not have.
     #[error("no score is called '{name}'; there are: {}", available.join(", "))]

@@ -2,27 +2,31 @@ use burn::tensor::Device;
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
 use tinderbox_data::{Batches, DataError, Loader};
-use tinderbox_tables::{Features, Targets, TensorTable};
+use tinderbox_tables::{Features, Targets, TensorTable, take};
 use tinderbox_train::{
     Accuracy, Auc, Classification, Fitted, LogLoss, Monitor, Regression, RegressionMetric,
     RegressionMetrics, Run, Task, TrainError, evaluate,
 };
 
-use super::training::Plan;
+use super::defaults::Plan;
 use super::{
-    Model, Note, Predictor, Scores, TableConfig, TableNetwork, TabularError, Trained, Training,
-    exact_linear, solve_linear,
+    Model, Note, Parts, Predictor, Scores, TableConfig, TableNetwork, TabularError, Trained,
+    Training, exact_linear, solve_linear,
 };
 
 /// Rows in a validation batch.
 const EVALUATED: usize = 1024;
 
+/// The number of training rows that the initial weights of a RealMLP are adapted to.
+const ADAPTED: usize = 4096;
+
 /// A training run on transformed rows.
 pub(super) struct Fit {
     training: Training,
     features: Features,
-    frames: [DataFrame; 2],
-    tables: [TensorTable; 2],
+    /// Of the training rows, the validation rows and, if there are any, the test rows.
+    frames: Vec<DataFrame>,
+    tables: Vec<TensorTable>,
     seed: Seed,
     device: Device,
 }
@@ -39,8 +43,8 @@ impl Fit {
     /// errors.
     pub fn new(
         mut training: Training,
-        frames: [DataFrame; 2],
-        rows: [Vec<usize>; 2],
+        frames: Vec<DataFrame>,
+        rows: Vec<Vec<usize>>,
     ) -> Result<Self, TabularError> {
         let of_rows = |error: TabularError, rows: &[usize]| match error {
             TabularError::Data(error) => TabularError::Data(error.of_rows(rows)),
@@ -52,7 +56,7 @@ impl Fit {
             let table = features.transform(&frames[place]);
             table.map_err(|error| error.of_rows(&rows[place]))
         };
-        let tables = [table(0)?, table(1)?];
+        let tables = (0..frames.len()).map(table).collect::<Result<_, _>>()?;
         let (seed, device) = (training.session.seed(), training.session.device()?);
         Ok(Self {
             training,
@@ -64,13 +68,27 @@ impl Fit {
         })
     }
 
+    /// As [`new`](Self::new), with rows of one frame.
+    pub fn of_parts(
+        training: Training,
+        frame: &DataFrame,
+        parts: Parts,
+    ) -> Result<Self, TabularError> {
+        let mut rows = vec![parts.train, parts.valid];
+        if !parts.test.is_empty() {
+            rows.push(parts.test);
+        }
+        let frames: Result<_, DataError> = rows.iter().map(|rows| take(frame, rows)).collect();
+        Self::new(training, frames?, rows)
+    }
+
     pub fn run(mut self) -> Result<Trained, TabularError> {
-        let config = self.training.network(&self.features)?;
+        let config = self.training.network(&self.features, &self.tables[0])?;
         let solved = match (self.training.model, self.training.session.epochs) {
             (Model::Linear, None) => solve_linear(&self.tables[0], &self.device)?,
             _ => None,
         };
-        let plan = self.training.plan(self.tables[0].features.rows());
+        let plan = self.training.plan(&self.features, &self.tables[0]);
         let run = self.training.session.open(&plan.config)?;
         let kept = self.train(&config, plan, run.as_ref(), solved)?;
         if let Some(note) = kept.note {
@@ -87,17 +105,24 @@ impl Fit {
         run: Option<&Run>,
         solved: Option<TableNetwork>,
     ) -> Result<Kept, TabularError> {
-        let network = config.init(self.seed.child("weights"), &self.device)?;
+        let network = self.start(config)?;
         let order = self.seed.child("order");
-        let mut monitor = Monitor::min("valid_loss");
+        // A loss with smoothed labels is not the one that is scored.
+        let smoothed = plan.label_smoothing > 0.0 && self.features.classes().is_some();
+        let mut monitor = Monitor::min(match smoothed {
+            true => "valid_log_loss",
+            false => "valid_loss",
+        });
         monitor.patience = plan.patience;
         let session = std::mem::take(&mut self.training.session);
-        let [train, valid] = self.tables.clone();
+        let (train, valid) = (self.tables[0].clone(), self.tables[1].clone());
         Ok(if let Targets::Classes(_) = train.targets {
             let train = Loader::new(train.classification()?, plan.batch_size)?;
             let train = train.shuffle(order).last_batch(plan.last);
             let valid = Loader::for_evaluation(valid.classification()?, EVALUATED)?;
-            let task = Classification::default();
+            let task = Classification {
+                label_smoothing: plan.label_smoothing,
+            };
             let trainer = session.classifier(plan.config, run)?;
             let trainer = trainer.metric(Accuracy::default());
             let trainer = trainer.metric(LogLoss::default()).metric(Auc::default());
@@ -119,6 +144,20 @@ impl Fit {
         })
     }
 
+    /// The model with its initial weights; those of a RealMLP depend on the training rows as well.
+    fn start(&self, config: &TableConfig) -> Result<TableNetwork, TabularError> {
+        let network = config.init(self.seed.child("weights"), &self.device)?;
+        let TableNetwork::RealMlp(model) = network else {
+            return Ok(network);
+        };
+        let rows = &self.tables[0].features;
+        let mut some = self.seed.child("adapt").rng().permutation(rows.rows());
+        some.truncate(ADAPTED);
+        let inputs = rows.gather(&some).into_tensor(&self.device);
+        let model = model.adapt(inputs, self.seed.child("adapt"));
+        Ok(TableNetwork::RealMlp(model))
+    }
+
     /// Scores the model, and writes bundle and report into the run folder.
     fn finish(
         self,
@@ -127,25 +166,37 @@ impl Fit {
         fitted: Fitted<TableNetwork>,
         network: TableNetwork,
     ) -> Result<Trained, TabularError> {
-        let predictor = Predictor::new(self.features, network, &self.device)?;
-        let [train, valid] = &self.tables;
-        let exact = match exact_takes_seconds(train) {
-            true => Some(exact_linear(&predictor, train, &[train, valid])?),
+        let exact_scored = exact_takes_seconds(&self.tables[0]);
+        let linear = self.training.model == Model::Linear;
+        let mut predictor = Predictor::new(self.features, config, network, &self.device)?;
+        let tables: Vec<&TensorTable> = self.tables.iter().collect();
+        let exact = match exact_scored {
+            true => Some(exact_linear(&predictor, tables[0], &tables)?),
             false => None,
         };
-        let [train_frame, valid_frame] = self.frames;
+        // A logistic regression is calibrated by its fit.
+        if !linear {
+            predictor.calibrate(tables[1])?;
+        }
+        predictor.learn_intervals_on(&self.frames[1])?;
+        let scores = self
+            .frames
+            .iter()
+            .map(|frame| Scores::of(&predictor, frame));
+        let mut scores = scores.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let mut next = || scores.next();
         let mut trained = Trained {
-            train_scores: Scores::of(&predictor, train)?,
-            valid_scores: Scores::of(&predictor, valid)?,
-            exact: exact.and_then(|exact| exact.try_into().ok()),
-            rows: [train_frame.height(), valid_frame.height()],
+            train_scores: next().unwrap_or_default(),
+            valid_scores: next().unwrap_or_default(),
+            test_scores: next(),
+            exact,
+            rows: std::array::from_fn(|part| self.frames.get(part).map_or(0, DataFrame::height)),
             predictor,
             history: fitted.history,
             notes: self.training.notes,
             run: None,
             spec: self.training.spec,
-            config,
-            frames: [train_frame, valid_frame],
+            frames: self.frames,
             seed: self.seed.child("importance"),
         };
         if let Some(run) = run {

@@ -50,7 +50,7 @@ pub fn permutation_importance(
             }));
         }
     };
-    let base = error(&predictor.of(&table.features)?, &truth);
+    let base = error(&predictor.predict(frame)?, &truth);
     let repeats = repeats.max(1);
     let mut importance: Vec<Importance> = Vec::new();
     for column in features.inputs() {

@@ -1,8 +1,11 @@
+use std::path::PathBuf;
+
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_models::{
-    CategoryColumn, LinearRegression, LinearRegressionConfig, TabularMlp, TabularMlpConfig,
+    CategoryColumn, FtTransformer, FtTransformerConfig, LinearRegression, LinearRegressionConfig,
+    RealMlp, RealMlpConfig, TabM, TabMConfig, TableColumns, TabularMlp, TabularMlpConfig,
 };
 use tinderbox_nn::Network;
 use tinderbox_tables::{Features, OutputKind};
@@ -10,25 +13,137 @@ use tinderbox_train::Bundle;
 
 use super::TabularError;
 
-const LINEAR: &str = "linear_regression";
-const MLP: &str = "tabular_mlp";
+/// The models of tables: the variant, its configuration and network, and its name in a bundle.
+macro_rules! table_models {
+    ($($(#[doc = $doc:literal])+ $variant:ident($config:ty, $network:ty) = $name:literal,)+) => {
+        /// The configuration of a model for tables.
+        #[derive(Clone, Debug, PartialEq)]
+        pub enum TableConfig {
+            $($(#[doc = $doc])+ $variant($config),)+
+        }
 
-/// The configuration of a model for tables.
-#[derive(Clone, Debug, PartialEq)]
-pub enum TableConfig {
-    /// One layer: a weight for each feature.
-    Linear(LinearRegressionConfig),
-    /// Hidden layers, and an embedding for every category that is an index.
-    Mlp(TabularMlpConfig),
+        /// A model of a table, of any kind that [`TableConfig`] names.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant)] // few exist at a time
+        pub enum TableNetwork {
+            $($(#[doc = $doc])+ $variant($network),)+
+        }
+
+        impl TableConfig {
+            /// The name of the model in a bundle.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $name,)+
+                }
+            }
+
+            /// The model with its initial weights: a pure function of (config, seed), equal on every
+            /// backend.
+            ///
+            /// # Errors
+            /// Invalid sizes.
+            pub fn init(&self, seed: Seed, device: &Device) -> Result<TableNetwork, TabularError> {
+                Ok(match self {
+                    $(Self::$variant(config) => TableNetwork::$variant(config.init(seed, device)?),)+
+                })
+            }
+
+            /// Writes model and features as a bundle, which [`Predictor`](super::Predictor) opens.
+            ///
+            /// # Errors
+            /// A folder or file that cannot be written.
+            pub fn save(
+                &self,
+                folder: impl Into<PathBuf>,
+                network: &TableNetwork,
+                features: &Features,
+            ) -> Result<Bundle, TabularError> {
+                let folder = folder.into();
+                let bundle = match (self, network) {
+                    $((Self::$variant(config), TableNetwork::$variant(model)) => {
+                        Bundle::save(folder, $name, config, model)?
+                    })+
+                    _ => {
+                        let problem =
+                            format!("the configuration is of {}, the model is not", self.name());
+                        return Err(TabularError::Bundle { path: folder, problem });
+                    }
+                };
+                bundle.save_part("features", features)?;
+                Ok(bundle)
+            }
+
+            /// The model of a bundle.
+            pub(super) fn load(
+                bundle: &Bundle,
+                device: &Device,
+            ) -> Result<(Self, TableNetwork), TabularError> {
+                // The weights that are drawn here are all replaced by those of the file.
+                let seed = Seed::new(0);
+                match bundle.model_name()?.as_str() {
+                    $($name => {
+                        let config: $config = bundle.config($name)?;
+                        let model = bundle.load_into(config.init(seed, device)?)?;
+                        Ok((Self::$variant(config), TableNetwork::$variant(model)))
+                    })+
+                    other => Err(TabularError::Bundle {
+                        path: bundle.folder().to_owned(),
+                        problem: format!(
+                            "it holds the model '{other}', which is none of a table ({})",
+                            [$($name),+].join(", ")
+                        ),
+                    }),
+                }
+            }
+        }
+
+        impl Network<2> for TableNetwork {
+            /// # Shapes
+            /// `[batch, features]` in; `[batch, outputs]` out: numbers, or one logit for each class.
+            fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
+                match self {
+                    $(Self::$variant(model) => model.forward(inputs),)+
+                }
+            }
+
+            fn input_shape(&self) -> Vec<usize> {
+                match self {
+                    $(Self::$variant(model) => model.input_shape(),)+
+                }
+            }
+
+            fn outputs(&self) -> usize {
+                match self {
+                    $(Self::$variant(model) => model.outputs(),)+
+                }
+            }
+
+            fn members(&self, inputs: &Tensor<2>) -> Option<Tensor<3>> {
+                match self {
+                    $(Self::$variant(model) => model.members(inputs),)+
+                }
+            }
+
+            fn combine(&self, members: Tensor<3>) -> Tensor<2> {
+                match self {
+                    $(Self::$variant(model) => model.combine(members),)+
+                }
+            }
+        }
+    };
 }
 
-/// A model of a table, of any kind that [`TableConfig`] names.
-#[derive(Module, Debug)]
-pub enum TableNetwork {
-    /// One layer.
-    Linear(LinearRegression),
-    /// Hidden layers.
-    Mlp(TabularMlp),
+table_models! {
+    /// One layer: a weight for each feature.
+    Linear(LinearRegressionConfig, LinearRegression) = "linear_regression",
+    /// Hidden layers, and an embedding for every category that is an index.
+    Mlp(TabularMlpConfig, TabularMlp) = "tabular_mlp",
+    /// Hidden layers with the tuned defaults of RealMLP.
+    RealMlp(RealMlpConfig, RealMlp) = "real_mlp",
+    /// An ensemble of MLPs that share most weights.
+    TabM(TabMConfig, TabM) = "tabm",
+    /// A transformer over the columns.
+    FtTransformer(FtTransformerConfig, FtTransformer) = "ft_transformer",
 }
 
 impl TableConfig {
@@ -59,88 +174,28 @@ impl TableConfig {
     /// # Errors
     /// Features without a target.
     pub fn mlp(features: &Features) -> Result<TabularMlpConfig, TabularError> {
-        let embedding = |(column, kind)| match kind {
-            OutputKind::Index { size } => Some(CategoryColumn::new(column, size)),
-            _ => None,
-        };
-        let kinds = features.outputs().iter().map(|output| output.kind);
+        let columns = Self::columns(features);
         Ok(TabularMlpConfig {
             outputs: outputs(features)?,
-            embeddings: kinds.enumerate().filter_map(embedding).collect(),
+            embeddings: columns.categories,
+            flags: columns.flags,
             ..TabularMlpConfig::new(features.width())
         })
     }
 
-    /// The name of the model in a bundle.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Linear(_) => LINEAR,
-            Self::Mlp(_) => MLP,
+    /// The features as a network for tables takes them: numbers, flags (one-hot) and indices of categories.
+    pub fn columns(features: &Features) -> TableColumns {
+        let mut columns = TableColumns::new(features.width());
+        for (place, output) in features.outputs().iter().enumerate() {
+            match output.kind {
+                OutputKind::OneHot => columns.flags.push(place),
+                OutputKind::Index { size } => {
+                    columns.categories.push(CategoryColumn::new(place, size));
+                }
+                _ => {}
+            }
         }
-    }
-
-    /// The model with its initial weights: a pure function of (config, seed), equal on every backend.
-    ///
-    /// # Errors
-    /// Invalid sizes.
-    pub fn init(&self, seed: Seed, device: &Device) -> Result<TableNetwork, TabularError> {
-        Ok(match self {
-            Self::Linear(config) => TableNetwork::Linear(config.init(seed, device)?),
-            Self::Mlp(config) => TableNetwork::Mlp(config.init(seed, device)?),
-        })
-    }
-
-    /// Writes model and features as a bundle, which [`Predictor`](super::Predictor) opens.
-    ///
-    /// # Errors
-    /// A folder or file that cannot be written.
-    pub fn save(
-        &self,
-        folder: impl Into<std::path::PathBuf>,
-        network: &TableNetwork,
-        features: &Features,
-    ) -> Result<Bundle, TabularError> {
-        let folder = folder.into();
-        let bundle = match (self, network) {
-            (Self::Linear(config), TableNetwork::Linear(model)) => {
-                Bundle::save(folder, LINEAR, config, model)?
-            }
-            (Self::Mlp(config), TableNetwork::Mlp(model)) => {
-                Bundle::save(folder, MLP, config, model)?
-            }
-            _ => {
-                return Err(TabularError::Bundle {
-                    path: folder,
-                    problem: format!("the configuration is of {}, the model is not", self.name()),
-                });
-            }
-        };
-        bundle.save_part("features", features)?;
-        Ok(bundle)
-    }
-
-    /// The model of a bundle.
-    pub(super) fn load(bundle: &Bundle, device: &Device) -> Result<TableNetwork, TabularError> {
-        // The weights that are drawn here are all replaced by those of the file.
-        let seed = Seed::new(0);
-        match bundle.model_name()?.as_str() {
-            LINEAR => {
-                let config: LinearRegressionConfig = bundle.config(LINEAR)?;
-                let model = bundle.load_into(config.init(seed, device)?)?;
-                Ok(TableNetwork::Linear(model))
-            }
-            MLP => {
-                let config: TabularMlpConfig = bundle.config(MLP)?;
-                let model = bundle.load_into(config.init(seed, device)?)?;
-                Ok(TableNetwork::Mlp(model))
-            }
-            other => Err(TabularError::Bundle {
-                path: bundle.folder().to_owned(),
-                problem: format!(
-                    "it holds the model '{other}', which is none of a table ({LINEAR}, {MLP})"
-                ),
-            }),
-        }
+        columns
     }
 }
 
@@ -150,30 +205,5 @@ pub(super) fn outputs(features: &Features) -> Result<usize, TabularError> {
         (_, 0) => Err(TabularError::NoTarget),
         (Some(classes), _) => Ok(classes.len()),
         (None, targets) => Ok(targets),
-    }
-}
-
-impl Network<2> for TableNetwork {
-    /// # Shapes
-    /// `[batch, features]` in; `[batch, outputs]` out: numbers, or one logit for each class.
-    fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Linear(model) => model.forward(inputs),
-            Self::Mlp(model) => model.forward(inputs),
-        }
-    }
-
-    fn input_shape(&self) -> Vec<usize> {
-        match self {
-            Self::Linear(model) => model.input_shape(),
-            Self::Mlp(model) => model.input_shape(),
-        }
-    }
-
-    fn outputs(&self) -> usize {
-        match self {
-            Self::Linear(model) => model.outputs(),
-            Self::Mlp(model) => model.outputs(),
-        }
     }
 }

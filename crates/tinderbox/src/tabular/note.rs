@@ -30,6 +30,24 @@ pub enum Note {
         /// Validation loss of the trained model.
         trained: f64,
     },
+    /// One of several models was trained.
+    Trained {
+        /// Its name, or that of the fold.
+        name: String,
+        /// The rows of the score: `validation`, `test`.
+        rows: &'static str,
+        /// Its score.
+        score: (&'static str, f64),
+        /// The seconds that it took.
+        seconds: f64,
+    },
+    /// A candidate was not trained, or not to the end.
+    Skipped {
+        /// Its name.
+        name: String,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl fmt::Display for Note {
@@ -41,6 +59,13 @@ impl fmt::Display for Note {
                 f,
                 "class {class} has too few rows to be validated on: all are trained on"
             ),
+            Self::Trained {
+                name,
+                rows,
+                score: (score, value),
+                seconds,
+            } => write!(f, "{name:<16} {rows} {score} {value:.4}  {seconds:.1} s"),
+            Self::Skipped { name, reason } => write!(f, "{name:<16} is left out: {reason}"),
             Self::Solution {
                 exact_kept,
                 exact,

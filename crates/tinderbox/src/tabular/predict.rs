@@ -1,31 +1,30 @@
-use std::fmt::Write as _;
-use std::io;
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
-use polars::prelude::LazyFrame;
-use tinderbox_core::write_atomic_with;
+use polars::prelude::{DataFrame, LazyFrame};
 use tinderbox_data::Values;
 use tinderbox_nn::Network;
-use tinderbox_tables::{Features, Frame, UnseenCategories};
-use tinderbox_train::Bundle;
+use tinderbox_tables::{Features, Frame, Targets, TensorTable, transform_together};
 
-use super::model::outputs;
+use super::calibrate::temperature;
+use super::conformal::Residuals;
+use super::member::{self, Member};
 use super::{TableConfig, TableNetwork, TabularError};
 
-/// The largest number of rows in a batch.
-const ROWS: usize = 4096;
-/// The largest number of features of those rows.
-const NUMBERS: usize = 1 << 22;
-
-/// A trained model of a table with its features: predicts for frames with the columns of the table.
+/// A trained model of a table with its features, or several whose predictions are averaged: predicts for
+/// frames with the columns of the table.
 ///
 /// It needs only the folder of the bundle.
 #[derive(Debug)]
 pub struct Predictor {
-    features: Features,
-    network: TableNetwork,
+    /// One at least.
+    members: Vec<Member>,
     device: Device,
+    /// The errors on validation rows, of numbers.
+    residuals: Option<Residuals>,
+    /// Subtracted and added for the ends of the intervals, one for each target.
+    half_widths: Option<Vec<f64>>,
 }
 
 /// The predictions for the rows of a frame.
@@ -46,87 +45,180 @@ impl Predicted {
     }
 }
 
-/// The result of [`Predictor::predict_csv`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Written {
-    /// Number of rows.
-    pub rows: usize,
-    /// Categories that no training row had, one entry for each column that has some.
-    pub unseen: Vec<UnseenCategories>,
-}
-
-impl Written {
-    fn add(&mut self, rows: usize, unseen: Vec<UnseenCategories>) {
-        self.rows += rows;
-        for new in unseen {
-            match self.unseen.iter_mut().find(|old| old.column == new.column) {
-                Some(old) => old.rows += new.rows,
-                None => self.unseen.push(new),
-            }
-        }
-    }
-}
-
 impl Predictor {
-    /// A model and the features that transform its inputs.
+    /// A model, its configuration, and the features that transform its inputs.
     ///
     /// # Errors
     /// Features of another width than the model takes, or another number of targets or classes.
     pub fn new(
         features: Features,
+        config: TableConfig,
         network: TableNetwork,
         device: &Device,
     ) -> Result<Self, TabularError> {
-        let predictor = Self {
-            features,
-            network,
-            device: device.clone(),
-        };
-        predictor.check(Path::new("(in memory)"))?;
-        Ok(predictor)
+        let member = Member::new(features, config, network);
+        member.check(Path::new("(in memory)"))?;
+        Ok(Self::of_members(vec![member], None, device))
     }
 
-    /// The model of a bundle folder.
+    fn of_members(members: Vec<Member>, residuals: Option<Residuals>, device: &Device) -> Self {
+        Self {
+            members,
+            device: device.clone(),
+            residuals,
+            half_widths: None,
+        }
+    }
+
+    /// The weighted mean of the predictions of several models of one target; a weight for each.
+    ///
+    /// # Errors
+    /// No model, models of other targets or classes than the first, weights that are negative or whose sum
+    /// is not positive.
+    pub fn ensemble(models: Vec<(Self, f64)>) -> Result<Self, TabularError> {
+        let sum: f64 = models.iter().map(|(_, weight)| weight).sum();
+        let fine = |weight: &f64| weight.is_finite() && *weight >= 0.0;
+        if !models.iter().all(|(_, weight)| fine(weight)) || !sum.is_finite() || sum <= 0.0 {
+            let weights = models.into_iter().map(|(_, weight)| weight).collect();
+            return Err(TabularError::EnsembleWeights { weights });
+        }
+        let device = models[0].0.device.clone();
+        let mut members = Vec::new();
+        for (model, share) in models {
+            for mut member in model.members {
+                member.weight *= share / sum;
+                members.push(member);
+            }
+        }
+        let target = |member: &Member| {
+            let features = &member.features;
+            let names = features.target_names().into_iter().map(str::to_owned);
+            let classes = features.classes().map(<[String]>::to_vec);
+            (names.collect::<Vec<_>>(), classes)
+        };
+        let first = target(&members[0]);
+        if let Some(other) = members.iter().map(target).find(|other| *other != first) {
+            return Err(TabularError::EnsembleTargets {
+                first: format!("{first:?}"),
+                other: format!("{other:?}"),
+            });
+        }
+        members.retain(|member| member.weight > 0.0);
+        Ok(Self::of_members(members, None, &device))
+    }
+
+    /// The model or the ensemble of a bundle folder.
     ///
     /// # Errors
     /// A folder that is not a bundle, a bundle of another version, damaged files, files that do not
     /// belong together, a model that is not for tables.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TabularError> {
-        let bundle = Bundle::open(folder.as_ref())?;
-        let predictor = Self {
-            features: bundle.part("features")?,
-            network: TableConfig::load(&bundle, device)?,
-            device: device.clone(),
-        };
-        predictor.check(folder.as_ref())?;
-        Ok(predictor)
+        let folder = folder.as_ref();
+        let members = member::open(folder, device)?;
+        let residuals = member::open_residuals(folder, &members[0])?;
+        Ok(Self::of_members(members, residuals, device))
     }
 
-    fn check(&self, path: &Path) -> Result<(), TabularError> {
-        let shape = (self.features.width(), outputs(&self.features)?);
-        let model = (self.network.input_shape()[0], self.network.outputs());
-        if shape == model {
-            return Ok(());
+    /// Writes the models with their features as a bundle, which [`Predictor::open`] opens: one model as
+    /// [`Bundle`](tinderbox_train::Bundle) describes it, an ensemble as `ensemble.json` and a bundle for each
+    /// member.
+    ///
+    /// # Errors
+    /// A folder or file that cannot be written.
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), TabularError> {
+        member::save(&self.members, self.residuals.as_ref(), folder.as_ref())
+    }
+
+    /// The fitted features; of an ensemble those of its first model.
+    pub fn features(&self) -> &Features {
+        &self.members[0].features
+    }
+
+    /// The columns that the models use, each once.
+    pub fn inputs(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for name in self
+            .members
+            .iter()
+            .flat_map(|member| member.features.inputs())
+        {
+            if !names.contains(&name) {
+                names.push(name);
+            }
         }
-        Err(TabularError::Bundle {
-            path: path.to_owned(),
-            problem: format!(
-                "features.json gives {} features and {} outputs, but the model has {} and {}; take all \
-                 files of one training run",
-                shape.0, shape.1, model.0, model.1
-            ),
+        names
+    }
+
+    /// The number of models.
+    pub fn models(&self) -> usize {
+        self.members.len()
+    }
+
+    /// The number of parameters, of all models together.
+    pub fn num_params(&self) -> usize {
+        let each = self
+            .members
+            .iter()
+            .map(|member| member.network.num_params());
+        each.sum()
+    }
+
+    /// The same model with prediction intervals of this level, 0.9 for example: the truth of a new row lies
+    /// between prediction and half width below and above with this probability, if it is like the
+    /// validation rows. [`predict_csv`](Self::predict_csv) writes both ends.
+    ///
+    /// # Errors
+    /// Classes, a level outside (0, 1) or one that the validation rows are too few for.
+    pub fn with_interval(mut self, level: f64) -> Result<Self, TabularError> {
+        let residuals = self.residuals.as_ref().ok_or(TabularError::NoIntervals)?;
+        self.half_widths = Some(residuals.half_widths(level)?);
+        Ok(self)
+    }
+
+    /// Half the width of the intervals of [`with_interval`](Self::with_interval), for each target.
+    pub fn half_widths(&self) -> Option<&[f64]> {
+        self.half_widths.as_deref()
+    }
+
+    /// Takes the errors for prediction intervals from predictions and their truth.
+    pub(super) fn learn_intervals(&mut self, predicted: &Values, truth: &Values) {
+        self.residuals = Residuals::new(predicted, truth);
+    }
+
+    /// Takes the errors for prediction intervals from the rows of a frame, if numbers are predicted; the model
+    /// must not have been fitted on them.
+    pub(super) fn learn_intervals_on(&mut self, frame: &DataFrame) -> Result<(), TabularError> {
+        if let Some((predicted, truth)) = self.with_truth(frame)? {
+            self.learn_intervals(&predicted, &truth);
+        }
+        Ok(())
+    }
+
+    /// Predicted and true numbers; `None` for classes, or without targets.
+    pub(super) fn with_truth(
+        &self,
+        frame: &DataFrame,
+    ) -> Result<Option<(Values, Values)>, TabularError> {
+        let features = self.features();
+        Ok(match features.transform(frame)?.targets {
+            Targets::Values(truth) => {
+                Some((self.outputs_for(frame)?, features.invert_targets(&truth)?))
+            }
+            _ => None,
         })
     }
 
-    /// The fitted features.
-    pub fn features(&self) -> &Features {
-        &self.features
-    }
-
-    /// The model.
-    pub fn network(&self) -> &TableNetwork {
-        &self.network
+    /// Calibrates the probabilities of classes: the temperature with the smallest log-loss on these rows,
+    /// which must not be those that the model was trained on.
+    pub(super) fn calibrate(&mut self, table: &TensorTable) -> Result<(), TabularError> {
+        let Targets::Classes(truth) = &table.targets else {
+            return Ok(());
+        };
+        for member in &mut self.members {
+            let logits = member.raw(&table.features, &self.device)?;
+            member.temperature = temperature(&logits, truth.labels());
+        }
+        Ok(())
     }
 
     /// Opens a file, folder or pattern of files as the training rows were read: with the same types,
@@ -137,7 +229,7 @@ impl Predictor {
     /// Those of [`ReadOptions::read`](tinderbox_tables::ReadOptions::read), and a cell that is not of the
     /// type of its column.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<LazyFrame, TabularError> {
-        Ok(self.features.format().read(path)?)
+        Ok(self.features().format().read(path)?)
     }
 
     /// Predictions for the rows of a frame, in their order. The target column may be absent.
@@ -151,7 +243,7 @@ impl Predictor {
             all.extend_from_slice(part.values().as_slice());
             Ok(())
         })?;
-        Ok(self.wrap(Values::new(all, self.network.outputs())?))
+        Ok(self.wrap(Values::new(all, self.outputs())?))
     }
 
     /// Predictions part by part: of a lazy frame only parts are in memory at a time.
@@ -163,136 +255,87 @@ impl Predictor {
         frame: &impl Frame,
         mut each: impl FnMut(Predicted) -> Result<(), TabularError>,
     ) -> Result<(), TabularError> {
-        self.features
-            .transform_parts(frame, |features: Values| each(self.of(&features)?))
+        transform_together(&self.all_features(), frame, |_, rows| each(self.of(&rows)?))
     }
 
-    /// Predictions for transformed rows.
-    ///
-    /// # Errors
-    /// Rows of another width.
-    pub fn of(&self, features: &Values) -> Result<Predicted, TabularError> {
-        self.finish(self.raw(features)?)
+    pub(super) fn all_features(&self) -> Vec<&Features> {
+        self.members.iter().map(|member| &member.features).collect()
     }
 
-    /// The outputs of the model for these rows: transformed targets, or a logit for each class.
-    pub(super) fn raw(&self, features: &Values) -> Result<Values, TabularError> {
-        // Many one-hot categories make wide rows: fewer of them are in a batch.
-        let together = (NUMBERS / features.width()).clamp(1, ROWS);
-        let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
-        for start in (0..features.rows()).step_by(together) {
-            let rows = features.slice(start..features.rows().min(start + together));
-            let raw = self.network.predict(rows.into_tensor(&self.device))?;
-            all.extend(raw.into_data().iter::<f32>());
-        }
-        Ok(Values::new(all, self.network.outputs())?)
+    fn outputs(&self) -> usize {
+        self.members[0].network.outputs()
     }
 
-    fn finish(&self, raw: Values) -> Result<Predicted, TabularError> {
-        Ok(match self.features.classes() {
-            Some(_) => Predicted::Probabilities(softmax(&raw)?),
-            None => Predicted::Numbers(self.features.invert_targets(&raw)?),
+    /// Predictions for rows, transformed by the features of each model.
+    pub(super) fn of(&self, rows: &[Values]) -> Result<Predicted, TabularError> {
+        let outputs = self.raw(rows)?;
+        Ok(match self.features().classes() {
+            Some(_) => Predicted::Probabilities(softmax(&outputs)?),
+            None => Predicted::Numbers(outputs),
         })
     }
 
+    /// Numbers in the units of the table, or a logit for each class, for the rows of a frame.
+    pub(super) fn outputs_for(&self, frame: &DataFrame) -> Result<Values, TabularError> {
+        let mut all = Vec::new();
+        transform_together(&self.all_features(), frame, |_, rows| {
+            all.extend(self.raw(&rows)?.into_vec());
+            Ok::<_, TabularError>(())
+        })?;
+        Ok(Values::new(all, self.outputs())?)
+    }
+
+    fn raw(&self, rows: &[Values]) -> Result<Values, TabularError> {
+        if let ([only], [rows]) = (&self.members[..], rows) {
+            return only.outputs(rows, &self.device);
+        }
+        let width = self.outputs();
+        let classes = self.features().classes().is_some();
+        let mut sums = vec![0.0f64; rows[0].rows() * width];
+        for (member, rows) in self.members.iter().zip(rows) {
+            let outputs = member.outputs(rows, &self.device)?;
+            for (sums, row) in sums.chunks_mut(width).zip(outputs.as_slice().chunks(width)) {
+                let add = |(sum, value): (&mut f64, f64)| *sum += member.weight * value;
+                match classes {
+                    true => sums.iter_mut().zip(probabilities(row)).for_each(add),
+                    false => {
+                        let values = row.iter().map(|&value| f64::from(value));
+                        sums.iter_mut().zip(values).for_each(add);
+                    }
+                }
+            }
+        }
+        // The logarithms of probabilities are logits of them.
+        let finish = |sum: f64| match classes {
+            true => sum.max(f64::MIN_POSITIVE).ln() as f32,
+            false => sum as f32,
+        };
+        Ok(Values::new(sums.into_iter().map(finish).collect(), width)?)
+    }
+
     fn wrap(&self, values: Values) -> Predicted {
-        match self.features.classes() {
+        match self.features().classes() {
             Some(_) => Predicted::Probabilities(values),
             None => Predicted::Numbers(values),
-        }
-    }
-
-    /// Writes the predictions for a frame as CSV.
-    ///
-    /// Numbers are one column for each target, with its name; classes are the column of the target with
-    /// the most probable class, then `probability_CLASS` for each. The frame may be larger than memory.
-    /// If an error occurs there is no file.
-    ///
-    /// # Errors
-    /// Those of [`Predictor::predict`], and a file that cannot be written.
-    pub fn predict_csv(
-        &self,
-        frame: &impl Frame,
-        path: impl AsRef<Path>,
-    ) -> Result<Written, TabularError> {
-        let mut all = Written::default();
-        let mut failed = None;
-        let written = write_atomic_with(path, |file| {
-            file.write_all(self.header().as_bytes())?;
-            let mut line = String::new();
-            let done = self.features.transform_frames(frame, |rows, features| {
-                let part = self.of(&features)?;
-                all.add(rows.height(), self.features.unseen(rows)?);
-                line.clear();
-                self.lines(&part, &mut line);
-                let written = file.write_all(line.as_bytes());
-                Ok(written
-                    .map_err(|source| tinderbox_core::WriteError::new("predictions", source))?)
-            });
-            done.map_err(|error: TabularError| {
-                let text = error.to_string();
-                failed = Some(error);
-                io::Error::other(text)
-            })
-        });
-        match failed {
-            // A failed write has the path in the error of `write_atomic_with`.
-            Some(TabularError::Write(_)) | None => Ok(written.map(|()| all)?),
-            Some(error) => Err(error),
-        }
-    }
-
-    fn header(&self) -> String {
-        let mut names: Vec<String> = self
-            .features
-            .target_names()
-            .into_iter()
-            .map(quoted)
-            .collect();
-        let classes = self.features.classes().unwrap_or_default();
-        names.extend(
-            classes
-                .iter()
-                .map(|name| quoted(&format!("probability_{name}"))),
-        );
-        names.join(",") + "\n"
-    }
-
-    fn lines(&self, part: &Predicted, text: &mut String) {
-        let values = part.values();
-        let classes: Option<Vec<String>> = self
-            .features
-            .classes()
-            .map(|names| names.iter().map(|name| quoted(name)).collect());
-        for row in values.as_slice().chunks(values.width()) {
-            let mut first = true;
-            if let Some(classes) = &classes {
-                text.push_str(&classes[most_probable(row)]);
-                first = false;
-            }
-            for value in row {
-                if !first {
-                    text.push(',');
-                }
-                first = false;
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{value}");
-            }
-            text.push('\n');
         }
     }
 }
 
 /// Probabilities of the classes from their logits, in `f64`.
 fn softmax(logits: &Values) -> Result<Values, TabularError> {
-    let mut probabilities = Vec::with_capacity(logits.as_slice().len());
-    for row in logits.as_slice().chunks(logits.width()) {
-        let most = row.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
-        let parts = row.iter().map(|x| (f64::from(*x) - f64::from(most)).exp());
-        let sum: f64 = parts.clone().sum();
-        probabilities.extend(parts.map(|part| (part / sum) as f32));
-    }
-    Ok(Values::new(probabilities, logits.width())?)
+    let rows = logits.as_slice().chunks(logits.width());
+    let all = rows.flat_map(|row| probabilities(row).map(|part| part as f32));
+    Ok(Values::new(all.collect(), logits.width())?)
+}
+
+/// The probabilities of the classes of a row.
+fn probabilities(row: &[f32]) -> impl Iterator<Item = f64> {
+    let most = row.iter().fold(f32::NEG_INFINITY, |most, &x| most.max(x));
+    let parts = row
+        .iter()
+        .map(move |x| (f64::from(*x) - f64::from(most)).exp());
+    let sum: f64 = parts.clone().sum();
+    parts.map(move |part| part / sum)
 }
 
 /// The index of the largest probability or logit, the first of several.
@@ -304,13 +347,4 @@ pub(super) fn most_probable(row: &[f32]) -> usize {
         }
     }
     best
-}
-
-/// A CSV field (RFC 4180).
-fn quoted(text: &str) -> String {
-    if text.contains(['"', ',', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }

@@ -1,4 +1,3 @@
-use burn::module::Module;
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
 use tinderbox_plot::{Plot, bars, predicted_vs_actual, spark_bars, spark_histogram};
@@ -8,7 +7,9 @@ use tinderbox_tables::{
 use tinderbox_train::{Cell, ConfusionMatrix, History, Report};
 
 use super::predict::most_probable;
-use super::{Importance, Predicted, Predictor, Scores, TabularError, permutation_importance};
+use super::{
+    Candidate, Importance, Predicted, Predictor, Scores, TabularError, permutation_importance,
+};
 
 /// Number of categories whose counts a sparkline shows.
 const BARS: usize = 24;
@@ -26,12 +27,16 @@ pub struct TableReport<'a> {
     pub spec: &'a FeatureSpec,
     /// Statistics of the columns; see [`tinderbox_tables::summarize`].
     pub columns: &'a [ColumnSummary],
-    /// The metrics of the epochs.
-    pub history: &'a History,
+    /// The metrics of the epochs, of one model.
+    pub history: Option<&'a History>,
+    /// The models that were trained to choose from.
+    pub candidates: &'a [Candidate],
     /// The trained model.
     pub predictor: &'a Predictor,
+    /// What the rows below are: `test` or `validation`.
+    pub part: &'static str,
     /// Rows that it was not trained on, with the target.
-    pub valid: &'a DataFrame,
+    pub rows: &'a DataFrame,
     /// Scores, each with a label: ("training", …), ("validation, exact linear", …).
     pub scores: &'a [(&'a str, Scores)],
     /// Seed of the permutation importance.
@@ -46,14 +51,18 @@ impl TableReport<'_> {
     pub fn build(&self) -> Result<Report, TabularError> {
         let features = self.predictor.features();
         let mut page = Report::new(self.title).paragraph(&format!(
-            "{} columns become {} features; {} parameters; {} validation rows.",
+            "{} columns become {} features; {} parameters; {} {} rows.",
             features.inputs().len(),
             features.width(),
-            self.predictor.network().num_params(),
-            self.valid.height(),
+            self.predictor.num_params(),
+            self.rows.height(),
+            self.part,
         ));
         page = self.scores(page);
-        page = page.heading("Training").curves(self.history)?;
+        page = self.leaderboard(page);
+        if let Some(history) = self.history {
+            page = page.heading("Training").curves(history)?;
+        }
         page = self.predictions(page)?;
         page = self.importance(page)?;
         self.columns(page)
@@ -79,14 +88,33 @@ impl TableReport<'_> {
         page.heading("Scores").table(&head, rows)
     }
 
+    fn leaderboard(&self, page: Report) -> Report {
+        let Some(first) = self.candidates.first() else {
+            return page;
+        };
+        let (name, _) = first.valid;
+        let rows = self.candidates.iter().map(|candidate| {
+            vec![
+                Cell::text(candidate.name.as_str()),
+                Cell::number(score(candidate.valid.1)),
+                Cell::number(candidate.test.map_or_else(String::new, score)),
+                Cell::number(format!("{:.1}", candidate.seconds)),
+                Cell::number(format!("{:.2}", candidate.weight)),
+            ]
+        });
+        let (valid, test) = (format!("{name}, validation"), format!("{name}, test"));
+        page.heading("Models")
+            .table(&["", &valid, &test, "seconds", "weight"], rows)
+    }
+
     fn predictions(&self, page: Report) -> Result<Report, TabularError> {
-        let valid: TensorTable = self.predictor.features().transform(self.valid)?;
-        let predicted = self.predictor.of(&valid.features)?;
-        let page = page.heading("Predictions on validation rows");
-        Ok(match (&predicted, &valid.targets) {
-            (Predicted::Numbers(values), Targets::Values(truth)) => {
-                let truth = self.predictor.features().invert_targets(truth)?;
-                let names = &valid.target_names;
+        let truth: TensorTable = self.predictor.features().transform(self.rows)?;
+        let predicted = self.predictor.predict(self.rows)?;
+        let page = page.heading(&format!("Predictions on {} rows", self.part));
+        Ok(match (&predicted, &truth.targets) {
+            (Predicted::Numbers(values), Targets::Values(targets)) => {
+                let names = &truth.target_names;
+                let truth = self.predictor.features().invert_targets(targets)?;
                 names
                     .iter()
                     .enumerate()
@@ -131,9 +159,9 @@ impl TableReport<'_> {
             .seed
             .child("rows")
             .rng()
-            .permutation(self.valid.height());
+            .permutation(self.rows.height());
         rows.truncate(IMPORTANCE_ROWS);
-        let frame = take(self.valid, &rows)?;
+        let frame = take(self.rows, &rows)?;
         let repeats = Importance::REPEATS;
         let all = permutation_importance(self.predictor, &frame, repeats, self.seed)?;
         let shown = &all[..all.len().min(IMPORTANT)];
@@ -161,10 +189,11 @@ impl TableReport<'_> {
         Ok(page
             .heading("Importance of the columns")
             .paragraph(&format!(
-                "By how much the error on {} validation rows grows when the values of a column are \
+                "By how much the error on {} {} rows grows when the values of a column are \
                  shuffled: mean and standard deviation of {repeats} shuffles. Columns with the same \
                  information share their importance.",
-                frame.height()
+                frame.height(),
+                self.part
             ))
             .figure(&bars(&plot, &drawn)?)
             .table(&["column", what, "standard deviation"], table))

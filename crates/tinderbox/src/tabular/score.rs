@@ -1,3 +1,4 @@
+use polars::prelude::DataFrame;
 use tinderbox_data::{Classes, Values};
 use tinderbox_optim::{F32_TOLERANCE, least_squares_with_tolerance};
 use tinderbox_tables::{Targets, TensorTable};
@@ -8,8 +9,10 @@ use super::{Predictor, TabularError};
 
 /// The scores of predictions for rows: of numbers in the units of the table, or of probabilities.
 ///
-/// RMSE, MAE and R² for numbers; accuracy, log-loss and AUC for classes.
-#[derive(Clone, Debug, PartialEq)]
+/// RMSE, MAE and R² for numbers; accuracy, log-loss and AUC for classes, and for those of different sizes
+/// balanced accuracy (the mean recall of the classes) and average precision (of the second class, or the mean
+/// over more than two).
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scores(pub Vec<(&'static str, f64)>);
 
 impl Scores {
@@ -19,20 +22,17 @@ impl Scores {
         found.map(|&(_, value)| value)
     }
 
-    /// The scores of a model on transformed rows; none without targets.
+    /// The scores of a model on the rows of a frame; none without targets.
     ///
     /// # Errors
-    /// Rows of another width than the model takes.
-    pub fn of(predictor: &Predictor, table: &TensorTable) -> Result<Self, TabularError> {
+    /// Those of [`Predictor::predict`].
+    pub fn of(predictor: &Predictor, frame: &DataFrame) -> Result<Self, TabularError> {
         let features = predictor.features();
-        let raw = predictor.raw(&table.features)?;
-        Ok(match &table.targets {
+        let outputs = predictor.outputs_for(frame)?;
+        Ok(match features.transform(frame)?.targets {
             Targets::None => Self(Vec::new()),
-            Targets::Values(truth) => numbers(
-                &features.invert_targets(&raw)?,
-                &features.invert_targets(truth)?,
-            ),
-            Targets::Classes(truth) => classes(&raw, truth),
+            Targets::Values(truth) => numbers(&outputs, &features.invert_targets(&truth)?),
+            Targets::Classes(truth) => classes(&outputs, &truth),
         })
     }
 }
@@ -55,7 +55,22 @@ fn classes(logits: &Values, truth: &Classes) -> Scores {
         ("accuracy", accuracy(logits, truth)),
         ("log_loss", loss.value()),
         ("auc", auc.value()),
+        ("balanced_accuracy", balanced_accuracy(logits, truth)),
+        ("average_precision", auc.average_precision()),
     ])
+}
+
+/// The mean recall of the classes that rows have.
+fn balanced_accuracy(scores: &Values, truth: &Classes) -> f64 {
+    let mut counts = vec![(0u64, 0u64); truth.names().len()];
+    for (row, &label) in truth.labels().iter().enumerate() {
+        let (right, all) = &mut counts[label as usize];
+        *all += 1;
+        *right += u64::from(most_probable(scores.row(row)) as i32 == label);
+    }
+    counts.retain(|(_, all)| *all > 0);
+    let recalls = counts.iter().map(|&(right, all)| right as f64 / all as f64);
+    recalls.sum::<f64>() / counts.len().max(1) as f64
 }
 
 fn accuracy(scores: &Values, truth: &Classes) -> f64 {
@@ -133,5 +148,7 @@ mod tests {
         assert_eq!(scores.get("accuracy"), Some(1.0 / 3.0));
         // Of the pairs (yes, no): 400 against 400 is a tie, 0 against 400 is lost.
         assert_eq!(scores.get("auc"), Some(0.25));
+        // Of the first class no row of one is right, of the second one of two.
+        assert_eq!(scores.get("balanced_accuracy"), Some(0.25));
     }
 }

@@ -1,12 +1,12 @@
 use std::fmt;
-use std::path::PathBuf;
+use std::path::Path;
 
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
 use tinderbox_tables::{FeatureSpec, summarize};
-use tinderbox_train::{Bundle, History, Report, Run};
+use tinderbox_train::{History, Report, Run};
 
-use super::{Note, Predictor, Scores, TableConfig, TableReport, TabularError};
+use super::{Note, Predictor, Scores, TableReport, TabularError};
 
 /// A trained model of a table with its scores.
 #[derive(Debug)]
@@ -18,20 +18,21 @@ pub struct Trained {
     pub history: History,
     /// Scores on the training rows.
     pub train_scores: Scores,
-    /// Scores on the validation rows.
+    /// Scores on the validation rows, which chose the weights: too good to be expected of other rows.
     pub valid_scores: Scores,
-    /// Scores of the exact linear solution on the training and the validation rows, unless computing it
-    /// would take minutes.
-    pub exact: Option<[Scores; 2]>,
-    /// Number of training and of validation rows.
-    pub rows: [usize; 2],
+    /// Scores on the test rows, if there are any.
+    pub test_scores: Option<Scores>,
+    /// Scores of the exact linear solution on the training, the validation and the test rows, unless
+    /// computing it would take minutes.
+    pub exact: Option<Vec<Scores>>,
+    /// Number of training, validation and test rows.
+    pub rows: [usize; 3],
     /// The notes of the training run.
     pub notes: Vec<Note>,
     /// The run folder, if there is one.
     pub run: Option<Run>,
     pub(super) spec: FeatureSpec,
-    pub(super) config: TableConfig,
-    pub(super) frames: [DataFrame; 2],
+    pub(super) frames: Vec<DataFrame>,
     pub(super) seed: Seed,
 }
 
@@ -44,27 +45,41 @@ impl Trained {
         score(&self.valid_scores, name)
     }
 
-    /// A score of the exact linear solution on the validation rows.
+    /// A score on the test rows; on the validation rows if there are no test rows.
+    ///
+    /// # Errors
+    /// No score has this name.
+    pub fn test(&self, name: &str) -> Result<f64, TabularError> {
+        score(
+            self.test_scores.as_ref().unwrap_or(&self.valid_scores),
+            name,
+        )
+    }
+
+    /// A score of the exact linear solution on the test rows; on the validation rows if there are no test
+    /// rows.
     ///
     /// # Errors
     /// No score has this name, or the table is too large for the exact solution.
     pub fn exact(&self, name: &str) -> Result<f64, TabularError> {
-        match &self.exact {
-            Some([_, valid]) => score(valid, name),
+        match self.exact.as_deref().and_then(<[Scores]>::last) {
+            Some(scores) => score(scores, name),
             None => Err(TabularError::NoExact),
         }
     }
 
     /// All scores, to be printed as a table.
     pub fn scores(&self) -> ScoreTable {
-        let mut lines = vec![
-            ("training", self.train_scores.clone()),
-            ("validation", self.valid_scores.clone()),
+        let names = ["training", "validation", "test"];
+        let exact = [
+            "training, exact linear",
+            "validation, exact linear",
+            "test, exact linear",
         ];
-        if let Some([train, valid]) = self.exact.clone() {
-            lines.push(("training, exact linear", train));
-            lines.push(("validation, exact linear", valid));
-        }
+        let own = [&self.train_scores, &self.valid_scores];
+        let own = own.into_iter().chain(&self.test_scores).cloned();
+        let mut lines: Vec<_> = names.into_iter().zip(own).collect();
+        lines.extend(exact.into_iter().zip(self.exact.iter().flatten().cloned()));
         ScoreTable { lines }
     }
 
@@ -73,9 +88,8 @@ impl Trained {
     ///
     /// # Errors
     /// A folder or file that cannot be written.
-    pub fn save(&self, folder: impl Into<PathBuf>) -> Result<Bundle, TabularError> {
-        let (network, features) = (self.predictor.network(), self.predictor.features());
-        self.config.save(folder, network, features)
+    pub fn save(&self, folder: impl AsRef<Path>) -> Result<(), TabularError> {
+        self.predictor.save(folder)
     }
 
     /// The page about the run: scores, curves, predictions, importance of the columns. With a run folder
@@ -84,21 +98,30 @@ impl Trained {
     /// # Errors
     /// Figures that cannot be drawn.
     pub fn report(&self) -> Result<Report, TabularError> {
-        let [train, valid] = &self.frames;
-        let names = train.get_column_names();
+        let names = self.frames[0].get_column_names();
         let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
         let targets = self.predictor.features().target_names().join(", ");
         let report = TableReport {
             title: &format!("Predicting {targets}"),
             spec: &self.spec,
-            columns: &summarize(train, &names)?,
-            history: &self.history,
+            columns: &summarize(&self.frames[0], &names)?,
+            history: Some(&self.history),
+            candidates: &[],
             predictor: &self.predictor,
-            valid,
+            part: held_out(self.frames.len()),
+            rows: self.frames.last().unwrap_or(&self.frames[0]),
             scores: &self.scores().lines,
             seed: self.seed,
         };
         report.build()
+    }
+}
+
+/// The name of the last of this many parts.
+pub(super) fn held_out(parts: usize) -> &'static str {
+    match parts {
+        3 => "test",
+        _ => "validation",
     }
 }
 
@@ -125,7 +148,7 @@ impl fmt::Display for ScoreTable {
     }
 }
 
-fn score(scores: &Scores, name: &str) -> Result<f64, TabularError> {
+pub(super) fn score(scores: &Scores, name: &str) -> Result<f64, TabularError> {
     scores.get(name).ok_or_else(|| TabularError::NoScore {
         name: name.to_owned(),
         available: scores.0.iter().map(|(name, _)| *name).collect(),

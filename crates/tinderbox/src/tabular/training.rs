@@ -1,12 +1,13 @@
+use std::rc::Rc;
+
 use polars::prelude::DataFrame;
-use tinderbox_data::{LastBatch, split};
 use tinderbox_models::TabularMlpConfig;
-use tinderbox_optim::{OptimizerConfig, RateSchedule, Schedule};
-use tinderbox_tables::{FeatureSpec, Features, TableFormat, TargetStep, stratified_by, take};
+use tinderbox_tables::{FeatureSpec, Features, TableFormat, TargetStep, TensorTable};
 use tinderbox_train::{Interval, TrainConfig};
 
+use super::defaults::{self, Plan};
 use super::fit::Fit;
-use super::{Note, TableConfig, TableNetwork, TabularError, Trained};
+use super::{Note, Parts, SplitBy, TableConfig, TableNetwork, TabularError, Trained};
 use crate::session::{Change, Listener, Session, session_setters};
 
 /// The model to train.
@@ -18,15 +19,44 @@ pub enum Model {
     Linear,
     /// Hidden layers, and an embedding for every category that is an index.
     Mlp,
+    /// RealMLP, an MLP with tuned defaults ([`RealMlp`](tinderbox_models::RealMlp)).
+    RealMlp,
+    /// TabM, an ensemble of MLPs that share most weights ([`TabM`](tinderbox_models::TabM)).
+    TabM,
+    /// A transformer over the columns ([`FtTransformer`](tinderbox_models::FtTransformer)).
+    FtTransformer,
+}
+
+impl Model {
+    /// All models, the quickest to train first.
+    pub const ALL: [Self; 5] = [
+        Self::Linear,
+        Self::Mlp,
+        Self::RealMlp,
+        Self::TabM,
+        Self::FtTransformer,
+    ];
+
+    /// The name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Linear => "linear",
+            Self::Mlp => "mlp",
+            Self::RealMlp => "realmlp",
+            Self::TabM => "tabm",
+            Self::FtTransformer => "ft-transformer",
+        }
+    }
 }
 
 /// A training run of a model of a table: from frames to a scored, saved and reported model.
 ///
-/// Everything has a default that depends on the number of rows: 3,000 optimizer steps and 20 epochs at
-/// least, batches of 16 to 1,024 rows, Adam with a learning rate of 0.02 for the linear model, AdamW with
-/// 0.003 and early stopping for the MLP; the learning rate falls to 0 along a cosine. The weights of the
-/// epoch with the smallest validation loss are kept. Numbers to predict are standardized; scores are in
-/// the units of the table.
+/// Everything has a default that depends on the number of rows. The linear model and the MLP take 3,000
+/// optimizer steps and 20 epochs at least, in batches of 16 to 1,024 rows, with Adam and a learning rate of
+/// 0.02, or with AdamW, 0.003 and early stopping; the learning rate falls to 0 along a cosine. RealMLP
+/// takes 256 epochs with the settings of its paper. TabM and FT-Transformer are smaller than in theirs,
+/// and early stopping ends them. The weights of the epoch with the smallest validation loss are kept.
+/// Numbers to predict are standardized; scores are in the units of the table.
 ///
 /// ```
 /// use polars::prelude::df;
@@ -48,31 +78,29 @@ pub struct Training {
     pub(super) session: Session<TableNetwork>,
     pub(super) spec: FeatureSpec,
     pub(super) model: Model,
-    validation_share: f64,
+    pub(super) validation_share: f64,
+    pub(super) test_share: f64,
+    pub(super) split_by: SplitBy,
+    pub(super) candidates: Vec<Model>,
+    pub(super) minutes: f64,
     format: Option<TableFormat>,
     mlp: Option<Change<TabularMlpConfig>>,
     on_note: Option<Listener<Note>>,
     pub(super) notes: Vec<Note>,
 }
 
-/// The smallest number of optimizer steps: a number of epochs would be too short for a small table.
-const STEPS: usize = 3_000;
-
-/// The smallest number of epochs, for large tables.
-const EPOCHS: usize = 20;
-
-/// Dropout of an MLP.
-const DROPOUT: f64 = 0.1;
-
 impl Training {
-    /// A training run of a linear model, with a fifth of the rows held out by
-    /// [`fit_split`](Self::fit_split).
+    /// A training run of a linear model, with a fifth of the rows for validation and a fifth for the test.
     pub fn new(spec: FeatureSpec) -> Self {
         Self {
             session: Session::default(),
             spec,
             model: Model::default(),
             validation_share: 0.2,
+            test_share: 0.2,
+            split_by: SplitBy::default(),
+            candidates: Model::ALL.to_vec(),
+            minutes: 5.0,
             format: None,
             mlp: None,
             on_note: None,
@@ -87,15 +115,40 @@ impl Training {
     }
 
     /// Trains an MLP, with changes to its configuration (hidden layers, dropout, …).
-    pub fn mlp(mut self, change: impl FnOnce(&mut TabularMlpConfig) + 'static) -> Self {
+    pub fn mlp(mut self, change: impl Fn(&mut TabularMlpConfig) + 'static) -> Self {
         self.model = Model::Mlp;
-        self.mlp = Some(Box::new(change));
+        self.mlp = Some(Rc::new(change));
         self
     }
 
-    /// The share of the rows that [`fit_split`](Self::fit_split) holds out; 0.2 by default.
+    /// The share of the rows that decide when training stops and which weights are kept; 0.2 by default.
     pub fn validation_share(mut self, share: f64) -> Self {
         self.validation_share = share;
+        self
+    }
+
+    /// The share of the rows that are scored once, at the end; 0.2 by default, 0 for none. The score of
+    /// validation rows is too good, as they chose the weights.
+    pub fn test_share(mut self, share: f64) -> Self {
+        self.test_share = share;
+        self
+    }
+
+    /// How the rows are assigned to the parts; at random by default.
+    pub fn split_by(mut self, split_by: SplitBy) -> Self {
+        self.split_by = split_by;
+        self
+    }
+
+    /// The models that [`fit_auto`](Self::fit_auto) trains, in this order; all by default.
+    pub fn candidates(mut self, candidates: impl Into<Vec<Model>>) -> Self {
+        self.candidates = candidates.into();
+        self
+    }
+
+    /// The minutes that [`fit_auto`](Self::fit_auto) may train; 5 by default.
+    pub fn minutes(mut self, minutes: f64) -> Self {
+        self.minutes = minutes;
         self
     }
 
@@ -121,8 +174,8 @@ impl Training {
     /// an interruption, files that cannot be written.
     pub fn fit(self, train: &DataFrame, valid: &DataFrame) -> Result<Trained, TabularError> {
         let all = |frame: &DataFrame| (0..frame.height()).collect::<Vec<_>>();
-        let rows = [all(train), all(valid)];
-        Fit::new(self, [train.clone(), valid.clone()], rows)?.run()
+        let rows = vec![all(train), all(valid)];
+        Fit::new(self, vec![train.clone(), valid.clone()], rows)?.run()
     }
 
     /// As [`fit`](Self::fit), with rows of one frame to train and to validate on; errors name the rows
@@ -136,66 +189,54 @@ impl Training {
         train: &[usize],
         valid: &[usize],
     ) -> Result<Trained, TabularError> {
-        let parts = [take(frame, train)?, take(frame, valid)?];
-        Fit::new(self, parts, [train.to_vec(), valid.to_vec()])?.run()
+        let parts = Parts {
+            train: train.to_vec(),
+            valid: valid.to_vec(),
+            test: Vec::new(),
+        };
+        self.fit_parts(frame, parts)
     }
 
-    /// As [`fit`](Self::fit), with rows held out at random, the same share of every class. Rows without a
-    /// target are left out.
+    /// As [`fit_rows`](Self::fit_rows), with test rows: they are scored at the end.
     ///
     /// # Errors
-    /// Those of [`fit`](Self::fit), and a share that is not between 0 and 1.
-    pub fn fit_split(mut self, frame: &DataFrame) -> Result<Trained, TabularError> {
-        let [train, valid] = self.split(frame)?;
-        self.fit_rows(frame, &train, &valid)
+    /// Those of [`fit_rows`](Self::fit_rows).
+    pub fn fit_parts(self, frame: &DataFrame, parts: Parts) -> Result<Trained, TabularError> {
+        Fit::of_parts(self, frame, parts)?.run()
     }
 
-    /// The rows of the frame to train and to validate on.
-    fn split(&mut self, frame: &DataFrame) -> Result<[Vec<usize>; 2], TabularError> {
-        let share = self.validation_share;
-        if !(share > 0.0 && share < 1.0) {
-            return Err(TabularError::Share { share });
+    /// As [`fit_parts`](Self::fit_parts), with parts that are drawn as [`split_by`](Self::split_by) says.
+    /// Rows without a target are left out.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit), shares that leave nothing, a column to split by that cannot be.
+    pub fn fit_split(mut self, frame: &DataFrame) -> Result<Trained, TabularError> {
+        let parts = self.parts(frame)?;
+        self.fit_parts(frame, parts)
+    }
+
+    /// One of several training runs with these settings: another model and seed, no callbacks, no folder.
+    pub(super) fn member(&self, model: Model, seed: u64) -> Self {
+        Self {
+            session: self.session.member(seed),
+            spec: self.spec.clone(),
+            model,
+            split_by: self.split_by.clone(),
+            candidates: Vec::new(),
+            format: self.format.clone(),
+            mlp: self.mlp.clone(),
+            on_note: None,
+            notes: Vec::new(),
+            ..*self
         }
-        let target = self.spec.target.as_ref().ok_or(TabularError::NoTarget)?;
-        let columns = target.columns.clone();
-        let mut rows: Vec<usize> = (0..frame.height()).collect();
-        for name in &columns {
-            // A column that is absent is an error of the features.
-            if let Ok(column) = frame.column(name) {
-                let known = column.is_not_null();
-                rows.retain(|&row| known.get(row) == Some(true));
-            }
-        }
-        let missing = frame.height() - rows.len();
-        if missing > 0 {
-            self.note(Note::NoTarget { rows: missing });
-        }
-        let known = take(frame, &rows)?;
-        let fitted = self
-            .spec
-            .fit(&known)
-            .map_err(|error| error.of_rows(&rows))?;
-        let strategy = match (fitted.classes(), &columns[..]) {
-            (Some(_), [target]) => stratified_by(&known, target)?,
-            _ => tinderbox_data::Strategy::Random,
-        };
-        let shares = [1.0 - share, share];
-        for small in strategy.small_classes(shares.len()) {
-            if let Ok(class) = known
-                .column(&columns[0])
-                .and_then(|target| target.get(small[0]))
-            {
-                let class = class.str_value().into_owned();
-                self.note(Note::SmallClass { class });
-            }
-        }
-        let seed = self.session.seed().child("split");
-        let mut parts = split(known.height(), &shares, seed, &strategy)?;
-        for row in parts.iter_mut().flatten() {
-            *row = rows[*row];
-        }
-        let valid = parts.pop().unwrap_or_default();
-        Ok([parts.pop().unwrap_or_default(), valid])
+    }
+
+    /// The settings that the run folder of several models shows.
+    pub(super) fn shown(&self) -> TrainConfig {
+        self.session.configured(TrainConfig {
+            seed: self.session.seed,
+            ..TrainConfig::default()
+        })
     }
 
     pub(super) fn note(&mut self, note: Note) {
@@ -207,6 +248,7 @@ impl Training {
 
     /// The features fitted on these rows; numbers to predict are standardized.
     pub(super) fn features(&mut self, train: &DataFrame) -> Result<Features, TabularError> {
+        defaults::adapt_spec(self.model, &mut self.spec);
         let mut features = self.spec.fit(train)?;
         let target = self.spec.target.as_mut().ok_or(TabularError::NoTarget)?;
         if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardize) {
@@ -225,73 +267,29 @@ impl Training {
         Ok(features)
     }
 
-    /// The model for these features.
-    pub(super) fn network(&mut self, features: &Features) -> Result<TableConfig, TabularError> {
-        match self.model {
-            Model::Linear => TableConfig::linear(features),
-            Model::Mlp => {
-                let mut config = TabularMlpConfig {
-                    dropout: DROPOUT,
-                    ..TableConfig::mlp(features)?
-                };
-                if let Some(change) = self.mlp.take() {
-                    change(&mut config);
-                }
-                Ok(TableConfig::Mlp(config))
-            }
+    /// The model for these features and training rows.
+    pub(super) fn network(
+        &mut self,
+        features: &Features,
+        train: &TensorTable,
+    ) -> Result<TableConfig, TabularError> {
+        let mut config = defaults::network(self.model, features, train)?;
+        if let (TableConfig::Mlp(config), Some(change)) = (&mut config, self.mlp.take()) {
+            change(config);
         }
+        Ok(config)
     }
 
-    /// The length and the optimizer steps of training on this many rows.
-    pub(super) fn plan(&mut self, rows: usize) -> Plan {
-        let session = &self.session;
-        let batch_size = session.batch_size.unwrap_or((rows / 64).clamp(16, 1024));
-        let batch_size = batch_size.min(rows);
-        // Batch norm cannot normalize a last batch of one row.
-        let (last, batches) = match self.model {
-            Model::Linear => (LastBatch::Keep, rows.div_ceil(batch_size.max(1))),
-            Model::Mlp => (LastBatch::Drop, rows / batch_size.max(1)),
-        };
-        let enough = STEPS.div_ceil(batches.max(1)).max(EPOCHS);
-        let schedule = match session.epochs {
-            Some(_) => RateSchedule::default(),
-            None => RateSchedule::per_step(Schedule::cosine(enough * batches)),
-        };
-        let (optimizer, learning_rate, patience) = match self.model {
-            Model::Linear => (OptimizerConfig::from(OptimizerConfig::adam()), 0.02, None),
-            Model::Mlp => (
-                OptimizerConfig::adamw().into(),
-                3e-3,
-                Some((enough / 4).max(10)),
-            ),
-        };
-        let optimizer = session.optimizer.clone().unwrap_or(optimizer);
-        let config = TrainConfig {
-            epochs: session.epochs.unwrap_or(enough),
-            learning_rate: session.learning_rate.unwrap_or(learning_rate),
-            optimizer,
-            schedule,
-            seed: session.seed,
-            ..TrainConfig::default()
-        };
-        let config = self.session.configured(config);
+    /// The length and the optimizer steps of training on these rows.
+    pub(super) fn plan(&mut self, features: &Features, train: &TensorTable) -> Plan {
+        let classes = features.classes().is_some();
+        let columns = TableConfig::columns(features);
+        let rows = train.features.rows();
+        let mut plan = defaults::plan(self.model, rows, &columns, classes, &self.session);
+        plan.config = self.session.configured(plan.config);
         // A checkpoint may take longer than an epoch of a small table.
-        let interval = Interval::Epochs(config.epochs.div_ceil(20));
+        let interval = Interval::Epochs(plan.config.epochs.div_ceil(20));
         self.session.checkpoint.get_or_insert((interval, 2));
-        Plan {
-            config,
-            batch_size,
-            patience,
-            last,
-        }
+        plan
     }
-}
-
-/// The length and the optimizer steps of training.
-pub(super) struct Plan {
-    pub config: TrainConfig,
-    pub batch_size: usize,
-    /// Epochs without a smaller validation loss before training ends.
-    pub patience: Option<usize>,
-    pub last: LastBatch,
 }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "tables")]
 mod defaults;
+#[cfg(feature = "tables")]
+mod honest;
 mod images;
 #[cfg(feature = "tables")]
 mod tables;

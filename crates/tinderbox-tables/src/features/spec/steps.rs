@@ -81,6 +81,9 @@ pub enum Step {
     },
     /// `ln(1 + x)`, for values above -1.
     Log1p,
+    /// `x / √(1 + (x / 3)²)`: about `x` near 0, and between -3 and 3 everywhere (Holzmüller et al. 2024);
+    /// after a step that scales.
+    SmoothClip,
 }
 
 /// How a category is encoded.

@@ -1,0 +1,294 @@
+//! The best of several models: all are trained within a budget, weighed on validation rows and averaged.
+
+use std::fmt;
+use std::time::Instant;
+
+use polars::prelude::DataFrame;
+use tinderbox_tables::{ColumnSpec, Encode, FeatureSpec, summarize, take};
+use tinderbox_train::{Report, Run, TrainConfig, TrainError};
+
+use super::fit::Fit;
+use super::report::TableReport;
+use super::trained::{ScoreTable, held_out};
+use super::weigh::Validation;
+use super::{Model, Note, Parts, Predictor, Scores, TabularError, Trained, Training};
+
+/// The result of [`Training::fit_auto`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct TrainedAuto {
+    /// The weighted mean of the predictions of the best models.
+    pub predictor: Predictor,
+    /// The models, the best on the validation rows first.
+    pub candidates: Vec<Candidate>,
+    /// Scores of the ensemble on the training, the validation and the test rows.
+    pub scores: ScoreTable,
+    /// Number of training, validation and test rows.
+    pub rows: [usize; 3],
+    /// The notes of the training runs.
+    pub notes: Vec<Note>,
+    /// The run folder, if there is one.
+    pub run: Option<Run>,
+    spec: FeatureSpec,
+    frames: Vec<DataFrame>,
+    seed: tinderbox_core::Seed,
+}
+
+/// A model that was trained to choose from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// RMSE or log-loss on the validation rows.
+    pub valid: (&'static str, f64),
+    /// The same on the test rows, if there are any.
+    pub test: Option<f64>,
+    /// The seconds that training took.
+    pub seconds: f64,
+    /// Its weight in the ensemble.
+    pub weight: f64,
+}
+
+impl Training {
+    /// Trains [`candidates`](Self::candidates) within [`minutes`](Self::minutes) and averages the best of
+    /// them, with weights chosen on the validation rows (Caruana et al. 2004, "Ensemble Selection from Libraries
+    /// of Models").
+    ///
+    /// Each candidate may use its share of the time that is left; what one does not need is left to the
+    /// next. After an interruption, the models that are complete are used. Callbacks of the trainer are
+    /// not called. Test rows have no influence: they are scored at the end.
+    ///
+    /// # Errors
+    /// Those of [`fit_split`](Self::fit_split), a budget that is not positive, no candidate, an interruption
+    /// before the first model is complete, a run to resume.
+    pub fn fit_auto(mut self, frame: &DataFrame) -> Result<TrainedAuto, TabularError> {
+        let minutes = self.minutes;
+        if !(minutes.is_finite() && minutes > 0.0) {
+            return Err(TabularError::Minutes { minutes });
+        }
+        if self.candidates.is_empty() {
+            return Err(TabularError::NoCandidates);
+        }
+        if self.session.resumes() {
+            return Err(TabularError::NoResume {
+                what: "training of several models",
+            });
+        }
+        let parts = self.parts(frame)?;
+        let run = self.session.open(&self.shown())?;
+        let trained = self.train_all(frame, &parts)?;
+        let parts = [&parts.train, &parts.valid, &parts.test].into_iter();
+        let parts = parts.filter(|rows| !rows.is_empty());
+        let frames = parts.map(|rows| take(frame, rows));
+        let frames: Vec<DataFrame> = frames.collect::<Result<_, _>>()?;
+        let mut models: Vec<&Predictor> = Vec::new();
+        for (_, trained, _) in &trained {
+            models.push(&trained.predictor);
+        }
+        let weights = Validation::new(&models, &frames[1])?.weights();
+        let mut candidates = Vec::new();
+        let mut members = Vec::new();
+        for ((model, trained, seconds), weight) in trained.into_iter().zip(weights) {
+            let Some(valid) = main_score(&trained.valid_scores) else {
+                continue;
+            };
+            candidates.push(Candidate {
+                name: model.name().to_owned(),
+                valid,
+                test: trained
+                    .test_scores
+                    .as_ref()
+                    .and_then(main_score)
+                    .map(|(_, v)| v),
+                seconds,
+                weight,
+            });
+            members.push((trained.predictor, weight));
+        }
+        candidates.sort_by(|a, b| a.valid.1.total_cmp(&b.valid.1));
+        let mut predictor = Predictor::ensemble(members)?;
+        predictor.learn_intervals_on(&frames[1])?;
+        let names = ["training", "validation", "test"];
+        let scores = frames.iter().map(|frame| Scores::of(&predictor, frame));
+        let scores = names.into_iter().zip(scores);
+        let lines = scores.map(|(name, scores)| Ok((name, scores?)));
+        let mut auto = TrainedAuto {
+            scores: ScoreTable {
+                lines: lines.collect::<Result<_, TabularError>>()?,
+            },
+            predictor,
+            candidates,
+            rows: std::array::from_fn(|part| frames.get(part).map_or(0, DataFrame::height)),
+            notes: self.notes,
+            run: None,
+            spec: self.spec,
+            frames,
+            seed: self.session.seed().child("importance"),
+        };
+        if let Some(run) = run {
+            auto.predictor.save(run.bundle())?;
+            run.write_report(&auto.report()?)?;
+            auto.run = Some(run);
+        }
+        Ok(auto)
+    }
+
+    /// The candidates that could be trained within the budget, each with its seconds; one at least.
+    fn train_all(
+        &mut self,
+        frame: &DataFrame,
+        parts: &Parts,
+    ) -> Result<Vec<(Model, Trained, f64)>, TabularError> {
+        let begin = Instant::now();
+        let candidates = std::mem::take(&mut self.candidates);
+        let mut done = Vec::new();
+        let mut failed = None;
+        for (place, &model) in candidates.iter().enumerate() {
+            let left = self.minutes - begin.elapsed().as_secs_f64() / 60.0;
+            let name = model.name().to_owned();
+            if left <= 0.0 && !done.is_empty() {
+                let reason = "the budget is used up".into();
+                self.note(Note::Skipped { name, reason });
+                continue;
+            }
+            let share = left.max(0.01) / (candidates.len() - place) as f64;
+            let start = Instant::now();
+            match self.train_one(model, frame, parts.clone(), share) {
+                Ok(trained) => {
+                    let seconds = start.elapsed().as_secs_f64();
+                    if let Some(score) = main_score(&trained.valid_scores) {
+                        self.note(Note::Trained {
+                            name,
+                            rows: "validation",
+                            score,
+                            seconds,
+                        });
+                    }
+                    done.push((model, trained, seconds));
+                }
+                Err(TabularError::Train(error @ TrainError::Interrupted { .. })) => {
+                    let reason = "interrupted".into();
+                    self.note(Note::Skipped { name, reason });
+                    failed = Some(TabularError::Train(error));
+                    break;
+                }
+                // A network may diverge where others do not.
+                Err(TabularError::Train(
+                    error @ (TrainError::NotFinite { .. } | TrainError::MetricNotFinite { .. }),
+                )) => {
+                    let reason = error.to_string();
+                    self.note(Note::Skipped { name, reason });
+                    failed = Some(TabularError::Train(error));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match failed {
+            Some(error) if done.is_empty() => Err(error),
+            _ => Ok(done),
+        }
+    }
+
+    fn train_one(
+        &mut self,
+        model: Model,
+        frame: &DataFrame,
+        parts: Parts,
+        minutes: f64,
+    ) -> Result<Trained, TabularError> {
+        let seed = self.session.seed().child(model.name()).value();
+        let mut member = self
+            .member(model, seed)
+            .configure(move |config: &mut TrainConfig| {
+                let given = config.max_minutes.unwrap_or(f64::INFINITY);
+                config.max_minutes = Some(given.min(minutes));
+            });
+        if model == Model::Linear {
+            one_hot(&mut member.spec);
+        }
+        let trained = Fit::of_parts(member, frame, parts)?.run()?;
+        for note in &trained.notes {
+            if matches!(note, Note::LeftOut { .. }) && !self.notes.contains(note) {
+                self.note(note.clone());
+            }
+        }
+        Ok(trained)
+    }
+}
+
+/// Encodes every category as one-hot: a linear model has no use for an index.
+fn one_hot(spec: &mut FeatureSpec) {
+    for column in &mut spec.columns {
+        match column {
+            ColumnSpec::Category(category) => category.encode = Encode::OneHot,
+            ColumnSpec::Cross(cross) => cross.encode = Encode::OneHot,
+            _ => {}
+        }
+    }
+}
+
+/// The score that models are compared by: RMSE or log-loss.
+fn main_score(scores: &Scores) -> Option<(&'static str, f64)> {
+    let of = |name: &'static str| scores.get(name).map(|value| (name, value));
+    of("rmse").or_else(|| of("log_loss"))
+}
+
+impl TrainedAuto {
+    /// The page about the run: leaderboard, scores, predictions, importance of the columns. With a run folder
+    /// it has been written there.
+    ///
+    /// # Errors
+    /// Figures that cannot be drawn.
+    pub fn report(&self) -> Result<Report, TabularError> {
+        let names = self.frames[0].get_column_names();
+        let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
+        let targets = self.predictor.features().target_names().join(", ");
+        let report = TableReport {
+            title: &format!("Predicting {targets}"),
+            spec: &self.spec,
+            columns: &summarize(&self.frames[0], &names)?,
+            history: None,
+            candidates: &self.candidates,
+            predictor: &self.predictor,
+            part: held_out(self.frames.len()),
+            rows: self.frames.last().unwrap_or(&self.frames[0]),
+            scores: &self.scores.lines,
+            seed: self.seed,
+        };
+        report.build()
+    }
+}
+
+impl fmt::Display for TrainedAuto {
+    /// The leaderboard, then the scores of the ensemble.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (name, _) = self
+            .candidates
+            .first()
+            .map_or(("", 0.0), |first| first.valid);
+        let test = if self.rows[2] > 0 { "test" } else { "" };
+        writeln!(
+            f,
+            "{:<16} {:>12} {test:>12} {:>9} {:>7}",
+            name, "validation", "seconds", "weight"
+        )?;
+        for candidate in &self.candidates {
+            let test = candidate
+                .test
+                .map_or_else(String::new, |test| format!("{test:.4}"));
+            let Candidate {
+                name,
+                valid,
+                seconds,
+                weight,
+                ..
+            } = candidate;
+            writeln!(
+                f,
+                "{name:<16} {:>12.4} {test:>12} {seconds:>9.1} {weight:>7.2}",
+                valid.1
+            )?;
+        }
+        write!(f, "{}", self.scores)
+    }
+}

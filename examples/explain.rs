@@ -1,0 +1,65 @@
+//! Why a row of a table is predicted as it is: the contribution of each column (Shapley values).
+//!
+//! `cargo run --example explain -- BUNDLE FILE --row N`
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use examples::read_args::ReadArgs;
+use examples::say;
+use tinderbox::prelude::*;
+use tinderbox::tables::collect;
+use tinderbox::tabular::explain;
+
+#[derive(Parser, Debug)]
+#[command(about = "Prints what each column adds to the prediction for a row.")]
+struct Args {
+    /// The folder `bundle` of a finished run.
+    bundle: PathBuf,
+    /// A table with the row and the rows that it is compared with; the target column may be absent.
+    file: PathBuf,
+    /// The row of the table, counted from 1.
+    #[arg(long, default_value_t = 1)]
+    row: usize,
+    /// The seed of the rows to compare with and of the orders of the columns.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
+    #[arg(long)]
+    device: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let mut format = predictor.features().format();
+    args.read.apply(&mut format.options)?;
+    let of_file = || args.file.display().to_string();
+    let frame = collect(&format.read(&args.file)?).with_context(of_file)?;
+    let rows = frame.height();
+    ensure!(
+        (1..=rows).contains(&args.row),
+        "--row {}: {} has the rows 1 to {rows}",
+        args.row,
+        of_file()
+    );
+    let explained = explain(&predictor, &frame, args.row - 1, Seed::new(args.seed))?;
+    say!(
+        "{:<24} {:>12.4}  mean of other rows",
+        explained.of,
+        explained.base
+    );
+    for (column, contribution) in &explained.contributions {
+        let value = frame.column(column)?.get(args.row - 1)?;
+        say!("{column:<24} {contribution:>+12.4}  {}", value.str_value());
+    }
+    say!(
+        "{:<24} {:>12.4}  prediction",
+        explained.of,
+        explained.predicted
+    );
+    Ok(())
+}
