@@ -2,14 +2,16 @@
 //!
 //! `cargo run --features tokenizers --example embed -- FOLDER FILE --text COLUMN --out vectors.parquet`
 
+use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::Parser;
 use examples::read_args::ReadArgs;
 use examples::say;
 use polars::prelude::{
-    Column, DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter, Series, col,
+    Column, DataFrame, DataType, Field, IntoColumn, LazyFrame, NamedFrom, ParquetWriter, Schema,
+    Series, col,
 };
 use tinderbox::prelude::*;
 use tinderbox::tables::{ColumnType, FrameParts};
@@ -48,32 +50,11 @@ fn main() -> Result<()> {
         .column_type(&args.text, ColumnType::Text);
     let frame = options.read(&args.file)?.select([col(args.text.as_str())]);
 
-    let (mut rows, mut cut, mut missing) = (0, 0, 0);
+    let mut counts = Counts::default();
     let mut problem = None;
     let written = write_atomic_with(&args.out, |file| {
-        let mut writer = None;
-        let mut work = || -> Result<()> {
-            for part in FrameParts::new(frame, ROWS)? {
-                let part = part?;
-                let texts = part.column(&args.text)?.str()?;
-                missing += texts.null_count();
-                rows += texts.len();
-                let texts: Vec<&str> = texts.iter().map(|text| text.unwrap_or("")).collect();
-                let encoded = encoder.encode(&texts)?;
-                cut += encoded.cut;
-                let vectors = column(&encoded.vectors)?;
-                let part =
-                    DataFrame::new(texts.len(), vec![part.column(&args.text)?.clone(), vectors])?;
-                if writer.is_none() {
-                    writer = Some(ParquetWriter::new(&mut *file).batched(part.schema())?);
-                }
-                writer.as_mut().context("just made")?.write_batch(&part)?;
-            }
-            let writer = writer.as_mut().context("the table has no rows")?;
-            writer.finish()?;
-            Ok(())
-        };
-        work().map_err(|error| {
+        let parts = write(frame, &args.text, &encoder, file, &mut counts);
+        parts.map_err(|error| {
             problem = Some(error);
             std::io::Error::other("the vectors are not complete")
         })
@@ -82,18 +63,55 @@ fn main() -> Result<()> {
         return Err(problem.context(args.file.display().to_string()));
     }
     written?;
-    say!(
-        "{rows} vectors of {} numbers: {}",
-        encoder.size(),
-        args.out.display()
-    );
-    if missing > 0 {
+    let (rows, out) = (counts.rows, args.out.display());
+    say!("{rows} vectors of {} numbers: {out}", encoder.size());
+    if counts.missing > 0 {
+        let missing = counts.missing;
         say!("{missing} rows have no text: they have the vector of an empty one");
     }
-    if cut > 0 {
-        let most = encoder.max_tokens();
+    if counts.cut > 0 {
+        let (cut, most) = (counts.cut, encoder.max_tokens());
         say!("{cut} texts are longer than {most} tokens: the rest of them was not read");
     }
+    Ok(())
+}
+
+/// What is said at the end.
+#[derive(Default)]
+struct Counts {
+    rows: usize,
+    missing: usize,
+    cut: usize,
+}
+
+/// Writes the texts of a column and their vectors, part by part.
+fn write(
+    frame: LazyFrame,
+    text: &str,
+    encoder: &SentenceEncoder,
+    file: &mut dyn Write,
+    counts: &mut Counts,
+) -> Result<()> {
+    let vectors = DataType::Array(Box::new(DataType::Float32), encoder.size());
+    let schema = Schema::from_iter([
+        Field::new(text.into(), DataType::String),
+        Field::new("vector".into(), vectors),
+    ]);
+    let mut writer = ParquetWriter::new(file).batched(&schema)?;
+    for part in FrameParts::new(frame, ROWS)? {
+        let part = part?;
+        let texts = part.column(text)?;
+        let words: Vec<&str> = (texts.str()?.iter())
+            .map(|text| text.unwrap_or(""))
+            .collect();
+        let encoded = encoder.encode(&words)?;
+        counts.rows += words.len();
+        counts.missing += texts.null_count();
+        counts.cut += encoded.cut;
+        let columns = vec![texts.clone(), column(&encoded.vectors)?];
+        writer.write_batch(&DataFrame::new(words.len(), columns)?)?;
+    }
+    writer.finish()?;
     Ok(())
 }
 

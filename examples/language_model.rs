@@ -148,6 +148,11 @@ fn main() -> Result<()> {
     config.seed = common.seed;
     // Gradients of long sequences explode now and then.
     config.clip = Some(Clip::Norm(1.0));
+    // What the last record of the history covers.
+    let tokens = match config.validate {
+        Interval::Steps(optimizer_steps) => optimizer_steps * batch_size * steps,
+        Interval::Epochs(_) => loader.num_targets(),
+    };
     let run = common.run("language_model")?;
     let mut trainer = common
         .trainer(config, &run)?
@@ -164,9 +169,9 @@ fn main() -> Result<()> {
     let metric = |name: &str| last.get(name).context("it was asked for");
     let text_model = TextModel::new(network, fitted.model, Tokenizer::new(rules, vocab))?;
     let bundle = text_model.save(run.bundle())?;
-    let tokens_per_second = loader.num_targets() as f64 / last.seconds;
+    let tokens_per_second = tokens as f64 / last.seconds;
     say!("run folder: {}", run.folder().display());
-    say!("tokens per second in the last epoch: {tokens_per_second:.0}");
+    say!("tokens per second at the end: {tokens_per_second:.0}");
     let perplexity = format!("{:.2}", metric("train_loss")?.exp());
     let name = "perplexity on the training text";
     match published {
