@@ -113,7 +113,7 @@ impl MultiheadAttention {
     ///
     /// # Shapes
     /// Queries `[batch, queries, size]`, keys and values `[batch, keys, size]` to `[batch, queries,
-    /// size]` and `[batch, heads, queries, keys]`; masks as in [`masked_softmax`].
+    /// size]` and `[batch, heads, queries, keys]`; masks as in [`masked_softmax`](super::masked_softmax).
     pub fn forward(
         &self,
         queries: Tensor<3>,
