@@ -16,7 +16,7 @@ use tinderbox::models::LanguageModelConfig;
 use tinderbox::prelude::*;
 use tinderbox::train::{Clip, History, LanguageModeling, Perplexity};
 
-use super::{Band, Experiment, SeedRun, Work, at_most, band, reported};
+use super::{Band, Experiment, SeedRun, Work, at_most, band, unpublished};
 use by_hand::by_hand;
 
 /// A training run on text, in full and small.
@@ -68,7 +68,9 @@ const fn quick(model: &'static str, epochs: usize) -> Settings {
     }
 }
 
-const HELD_OUT: Band = reported("held-out perplexity", 6.4, 6.9, 7.4);
+/// The course's later version prints 6.4 to 7.4, of models that it trains otherwise; after 500 epochs these have memorized
+/// their 10,000 characters, and it is far higher.
+const HELD_OUT: Band = unpublished("held-out perplexity");
 
 pub const EXPERIMENTS: &[Experiment] = &[
     Experiment {
