@@ -115,7 +115,7 @@ fn main() -> Result<()> {
         network = network.hidden(units);
     }
     let mut steps = args.steps.unwrap_or(STEPS);
-    let context = network.context();
+    let context = network.context_mut();
     let transformer = context.is_some();
     if let Some(context) = context {
         *context = args.steps.unwrap_or(*context);

@@ -9,7 +9,7 @@ mod recurrent;
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::{Seed, nearest};
-use tinderbox_nn::{Cell, LanguageNetwork, LanguageState, layer_enum};
+use tinderbox_nn::{AttentionState, Cell, LanguageNetwork, LanguageState, layer_enum};
 
 use crate::ModelError;
 
@@ -86,7 +86,7 @@ impl LanguageModelConfig {
 
     /// The number of tokens that a decoder-only Transformer sees at once; `None` for recurrent models, which have no
     /// such limit.
-    pub fn context(&mut self) -> Option<&mut usize> {
+    pub fn context_mut(&mut self) -> Option<&mut usize> {
         match self {
             Self::Recurrent(_) => None,
             Self::Gpt(config) => Some(&mut config.context),
@@ -118,6 +118,19 @@ layer_enum! {
     }
 }
 
+/// Why a state fits: a model gets back what it returned.
+const OWN_STATE: &str = "a state that this model returned";
+
+fn forward_transformer(
+    model: &impl LanguageNetwork<State = AttentionState>,
+    tokens: Tensor<2, Int>,
+    state: Option<LanguageState>,
+) -> (Tensor<3>, LanguageState) {
+    let state = state.map(|state| state.attention().expect(OWN_STATE));
+    let (logits, state) = model.forward(tokens, state);
+    (logits, LanguageState::Attention(state))
+}
+
 impl LanguageNetwork for LanguageModel {
     type State = LanguageState;
 
@@ -128,23 +141,14 @@ impl LanguageNetwork for LanguageModel {
         tokens: Tensor<2, Int>,
         state: Option<LanguageState>,
     ) -> (Tensor<3>, LanguageState) {
-        const OTHER: &str = "a state that this model returned";
         match self {
             Self::Recurrent(model) => {
-                let state = state.map(|state| state.recurrent().expect(OTHER));
+                let state = state.map(|state| state.recurrent().expect(OWN_STATE));
                 let (logits, state) = model.forward(tokens, state);
                 (logits, LanguageState::Recurrent(state))
             }
-            Self::Gpt(model) => {
-                let state = state.map(|state| state.attention().expect(OTHER));
-                let (logits, state) = model.forward(tokens, state);
-                (logits, LanguageState::Attention(state))
-            }
-            Self::Llama(model) => {
-                let state = state.map(|state| state.attention().expect(OTHER));
-                let (logits, state) = model.forward(tokens, state);
-                (logits, LanguageState::Attention(state))
-            }
+            Self::Gpt(model) => forward_transformer(model, tokens, state),
+            Self::Llama(model) => forward_transformer(model, tokens, state),
         }
     }
 

@@ -4,7 +4,7 @@
 use polars::prelude::{DataFrame, df};
 use tinderbox::burn::module::Param;
 use tinderbox::prelude::*;
-use tinderbox::tables::{FeatureSpec, Features, Targets, summarize};
+use tinderbox::tables::{FeatureSpec, Features, Targets};
 use tinderbox::tabular::{
     Importance, Predicted, Scores, TableNetwork, TableReport, explain, permutation_importance, role,
 };
@@ -195,15 +195,9 @@ fn a_category_without_training_rows_predicts_as_if_there_were_no_column() {
 }
 
 fn report(predictor: &Predictor, spec: &FeatureSpec, frame: &DataFrame) -> String {
-    let names: Vec<&str> = frame
-        .get_column_names()
-        .into_iter()
-        .map(|name| name.as_str())
-        .collect();
     let report = TableReport {
-        title: "Words",
         spec,
-        columns: &summarize(frame, &names).unwrap(),
+        training: frame,
         history: Some(&History::default()),
         candidates: &[],
         predictor,

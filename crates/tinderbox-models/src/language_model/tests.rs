@@ -164,7 +164,7 @@ fn other_names_and_sizes_that_do_not_fit_are_refused() {
             error.contains("heads") && error.contains("divide"),
             "{error}"
         );
-        *config.context().unwrap() = 0;
+        *config.context_mut().unwrap() = 0;
         let error = wrong(config);
         assert!(error.contains("context is 0"), "{error}");
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Instant;
 
 use polars::prelude::DataFrame;
-use tinderbox_tables::{ColumnSpec, Encode, FeatureSpec, summarize, take};
+use tinderbox_tables::{ColumnSpec, Encode, FeatureSpec, take};
 use tinderbox_train::{Report, Run, TrainConfig, TrainError};
 
 use super::fit::Fit;
@@ -240,13 +240,9 @@ impl TrainedAuto {
     /// # Errors
     /// Figures that cannot be drawn.
     pub fn report(&self) -> Result<Report, TabularError> {
-        let names = self.frames[0].get_column_names();
-        let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
-        let targets = self.predictor.features().target_names().join(", ");
         let report = TableReport {
-            title: &format!("Predicting {targets}"),
             spec: &self.spec,
-            columns: &summarize(&self.frames[0], &names)?,
+            training: &self.frames[0],
             history: None,
             candidates: &self.candidates,
             predictor: &self.predictor,

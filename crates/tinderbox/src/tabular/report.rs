@@ -2,7 +2,7 @@ use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
 use tinderbox_plot::{Plot, bars, predicted_vs_actual, spark_bars, spark_histogram};
 use tinderbox_tables::{
-    ColumnSpec, ColumnSummary, Distribution, Encode, FeatureSpec, Step, Targets, TensorTable, take,
+    ColumnSpec, Distribution, Encode, FeatureSpec, Step, Targets, TensorTable, summarize, take,
 };
 use tinderbox_train::{Cell, ConfusionMatrix, History, Report};
 
@@ -21,12 +21,10 @@ const IMPORTANCE_ROWS: usize = 10_000;
 /// The contents of a report about a model of a table.
 #[derive(Clone, Debug)]
 pub struct TableReport<'a> {
-    /// The heading.
-    pub title: &'a str,
     /// How the columns are used: inferred, or written by the user.
     pub spec: &'a FeatureSpec,
-    /// Statistics of the columns; see [`tinderbox_tables::summarize`].
-    pub columns: &'a [ColumnSummary],
+    /// Rows that the model was trained on, for the statistics of the columns.
+    pub training: &'a DataFrame,
     /// The metrics of the epochs, of one model.
     pub history: Option<&'a History>,
     /// The models that were trained to choose from.
@@ -50,7 +48,8 @@ impl TableReport<'_> {
     /// Rows that the features refuse, or without the target; figures that cannot be drawn.
     pub fn build(&self) -> Result<Report, TabularError> {
         let features = self.predictor.features();
-        let mut page = Report::new(self.title).paragraph(&format!(
+        let title = format!("Predicting {}", features.target_names().join(", "));
+        let mut page = Report::new(&title).paragraph(&format!(
             "{} columns become {} features; {} parameters; {} {} rows.",
             features.inputs().len(),
             features.width(),
@@ -209,8 +208,11 @@ impl TableReport<'_> {
     }
 
     fn columns(&self, page: Report) -> Result<Report, TabularError> {
-        let mut rows = Vec::with_capacity(self.columns.len());
-        for column in self.columns {
+        let names = self.training.get_column_names();
+        let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
+        let columns = summarize(self.training, &names)?;
+        let mut rows = Vec::with_capacity(columns.len());
+        for column in &columns {
             let figure = match &column.values {
                 Distribution::Numbers(values) => spark_histogram(values).ok(),
                 Distribution::Categories(categories) => {

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_tables::{FeatureSpec, summarize};
+use tinderbox_tables::FeatureSpec;
 use tinderbox_train::{History, Report, Run};
 
 use super::{Note, Predictor, Scores, TableReport, TabularError};
@@ -98,13 +98,9 @@ impl Trained {
     /// # Errors
     /// Figures that cannot be drawn.
     pub fn report(&self) -> Result<Report, TabularError> {
-        let names = self.frames[0].get_column_names();
-        let names: Vec<&str> = names.into_iter().map(|name| name.as_str()).collect();
-        let targets = self.predictor.features().target_names().join(", ");
         let report = TableReport {
-            title: &format!("Predicting {targets}"),
             spec: &self.spec,
-            columns: &summarize(&self.frames[0], &names)?,
+            training: &self.frames[0],
             history: Some(&self.history),
             candidates: &[],
             predictor: &self.predictor,
