@@ -9,6 +9,9 @@ use tinderbox::data::text::{
     PaddedSentences, Sampling, SentencePairs, TextLoader, TokenRules, Tokenizer, VocabConfig,
 };
 use tinderbox::models::{Gpt, GptConfig, LanguageModelConfig, TranslationConfig};
+use tinderbox::nn::lessons::{
+    self, Gate, GruWeights, LstmWeights, clip_gradients, gru_step, lstm_step, rnn_step,
+};
 use tinderbox::nn::{AttentionState, LanguageNetwork};
 use tinderbox::prelude::*;
 use tinderbox::train::{Clip, LanguageModeling, Perplexity, Translation};
@@ -28,7 +31,7 @@ fn characters(criterion: &mut Criterion) {
     let loader = TextLoader::new(ids, STEPS, BATCH, Sampling::Sequential);
     let loader = loader.expect("a text longer than a batch");
     let loader = loader.last_batch(LastBatch::Drop);
-    let mut group = criterion.benchmark_group("characters");
+    let mut group = criterion.benchmark_group("sequences/characters");
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.warm_up_time(Duration::from_secs(1));
     // Elements are batches, so criterion prints steps per second.
@@ -56,6 +59,127 @@ fn characters(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// The same networks from scratch: every step of a sequence, every gradient and every weight by hand.
+fn scratch(criterion: &mut Criterion) {
+    let device = Device::flex().autodiff();
+    let mut draw = Seed::new(0).rng();
+    let mut batch = || -> [Vec<i32>; 2] {
+        [(); 2].map(|()| {
+            let id = |_| draw.below(VOCABULARY) as i32;
+            (0..STEPS * BATCH).map(id).collect()
+        })
+    };
+    let batches: Vec<_> = (0..BATCHES).map(|_| batch()).collect();
+    let mut group = criterion.benchmark_group("sequences/scratch");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.warm_up_time(Duration::from_secs(1));
+    group.throughput(Throughput::Elements(BATCHES as u64));
+    for (name, gates) in [("rnn", 1), ("gru", 3), ("lstm", 4)] {
+        let first = Scratch::new(gates, &device);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let (mut network, mut state) = (first.clone(), None);
+                for batch in &batches {
+                    let [inputs, targets] = batch.each_ref().map(|ids| {
+                        let data = TensorData::new(ids.clone(), [STEPS, BATCH]);
+                        Tensor::<2, Int>::from_data(data, &device)
+                    });
+                    state = Some(network.step(inputs, targets, state.take()));
+                }
+            })
+        });
+    }
+    group.finish();
+}
+
+/// A recurrent network of 256 units and the layer that gives logits.
+#[derive(Clone)]
+struct Scratch {
+    gates: usize,
+    /// For each gate the weights of inputs and state and a bias; then weight and bias of the output.
+    weights: Vec<Tensor<2>>,
+}
+
+impl Scratch {
+    fn new(gates: usize, device: &Device) -> Self {
+        const UNITS: usize = 256;
+        let tokens = VOCABULARY as usize;
+        let mut draw = Seed::new(1).rng();
+        let mut normal = |rows: usize, columns: usize| {
+            let numbers: Vec<f32> = (0..rows * columns)
+                .map(|_| 0.01 * draw.normal() as f32)
+                .collect();
+            let weight = Tensor::<2>::from_data(TensorData::new(numbers, [rows, columns]), device);
+            weight.require_grad()
+        };
+        let zeros = |count| Tensor::<2>::zeros([1, count], device).require_grad();
+        let mut weights = Vec::new();
+        for _ in 0..gates {
+            weights.extend([normal(tokens, UNITS), normal(UNITS, UNITS), zeros(UNITS)]);
+        }
+        weights.extend([normal(UNITS, tokens), zeros(tokens)]);
+        Self { gates, weights }
+    }
+
+    fn gate(&self, index: usize) -> Gate {
+        let [input, state, bias] = [0, 1, 2].map(|part| self.weights[3 * index + part].clone());
+        Gate { input, state, bias }
+    }
+
+    /// One training step on a window `[steps, batch]`; returns the state behind it.
+    fn step(
+        &mut self,
+        inputs: Tensor<2, Int>,
+        targets: Tensor<2, Int>,
+        state: Option<[Tensor<2>; 2]>,
+    ) -> [Tensor<2>; 2] {
+        let [tokens, units] = self.weights[0].dims();
+        let device = inputs.device();
+        let zeros = || Tensor::zeros([BATCH, units], &device);
+        let mut state = state.unwrap_or_else(|| [zeros(), zeros()]);
+        let mut states = Vec::with_capacity(STEPS);
+        for step in 0..STEPS {
+            let ids = inputs.clone().narrow(0, step, 1).reshape([BATCH]);
+            let input = ids.one_hot::<2>(tokens).float();
+            let [hidden, memory] = state;
+            state = match self.gates {
+                1 => [rnn_step(&self.gate(0), input, hidden), memory],
+                3 => {
+                    let weights = GruWeights {
+                        update: self.gate(0),
+                        reset: self.gate(1),
+                        candidate: self.gate(2),
+                    };
+                    [gru_step(&weights, input, hidden), memory]
+                }
+                _ => {
+                    let weights = LstmWeights {
+                        input: self.gate(0),
+                        forget: self.gate(1),
+                        output: self.gate(2),
+                        candidate: self.gate(3),
+                    };
+                    lstm_step(&weights, input, [hidden, memory])
+                }
+            };
+            states.push(state[0].clone());
+        }
+        let last = 3 * self.gates;
+        let outputs = Tensor::cat(states, 0).matmul(self.weights[last].clone());
+        let logits = outputs + self.weights[last + 1].clone();
+        let loss = lessons::cross_entropy(lessons::softmax(logits), targets.flatten(0, 1)).mean();
+        let gradients = loss.backward();
+        let own = self.weights.iter().map(|weight| weight.grad(&gradients));
+        let own = own
+            .collect::<Option<Vec<_>>>()
+            .expect("a gradient for every weight");
+        for (weight, gradient) in self.weights.iter_mut().zip(clip_gradients(own, 1.0).0) {
+            *weight = Tensor::from_inner(weight.clone().inner() - gradient).require_grad();
+        }
+        state.map(Tensor::detach)
+    }
+}
+
 /// The small GPT: windows of 64 characters, 12 at a time.
 fn gpt(criterion: &mut Criterion) {
     const STEPS: usize = 64;
@@ -78,7 +202,7 @@ fn gpt(criterion: &mut Criterion) {
         clip: Some(Clip::Norm(1.0)),
         ..TrainConfig::default()
     };
-    let mut group = criterion.benchmark_group("transformer");
+    let mut group = criterion.benchmark_group("sequences/transformer");
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.throughput(Throughput::Elements(batches));
     group.bench_function("gpt", |bencher| {
@@ -126,7 +250,7 @@ fn translation(criterion: &mut Criterion) {
         clip: Some(Clip::Norm(1.0)),
         ..TrainConfig::default()
     };
-    let mut group = criterion.benchmark_group("translation");
+    let mut group = criterion.benchmark_group("sequences/translation");
     group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.throughput(Throughput::Elements((PAIRS / 64) as u64));
     for name in TranslationConfig::NAMES {
@@ -158,7 +282,7 @@ fn generation(criterion: &mut Criterion) {
         <Gpt as LanguageNetwork>::forward(&model, tokens, None).1
     };
     let next = Tensor::<2, Int>::zeros([1, 1], &device);
-    let mut group = criterion.benchmark_group("generation");
+    let mut group = criterion.benchmark_group("sequences/generation");
     group.throughput(Throughput::Elements(1));
     for position in [16, 256, 1024] {
         let state = behind(position);
@@ -174,5 +298,5 @@ fn generation(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, characters, gpt, translation, generation);
+criterion_group!(benches, characters, scratch, gpt, translation, generation);
 criterion_main!(benches);

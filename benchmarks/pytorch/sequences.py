@@ -20,6 +20,7 @@ STEPS, BATCH, VOCABULARY, BATCHES, HIDDEN = 35, 32, 28, 20, 256
 
 def measure(name, epoch, batches):
     """Times whole epochs for some seconds."""
+    name = f"sequences/{name}"
     if FILTER not in name:
         return
     epoch()  # warm up
@@ -70,6 +71,50 @@ def characters(name, layer, layers=1):
             state = detach(state)
 
     measure(f"characters/{name}", epoch, BATCHES)
+
+
+def scratch(name, gates):
+    """The same networks with weights, steps, gradients clipped and updates written out."""
+    ids = torch.randint(VOCABULARY, (BATCHES + 1, STEPS, BATCH))
+    normal = lambda *shape: (0.01 * torch.randn(shape)).requires_grad_()
+    zeros = lambda count: torch.zeros(count, requires_grad=True)
+    weights = []
+    for _ in range(gates):
+        weights += [normal(VOCABULARY, HIDDEN), normal(HIDDEN, HIDDEN), zeros(HIDDEN)]
+    weights += [normal(HIDDEN, VOCABULARY), zeros(VOCABULARY)]
+
+    def gate(index, x, h):
+        w_x, w_h, b = weights[3 * index : 3 * index + 3]
+        return x @ w_x + h @ w_h + b
+
+    def cell(x, h, c):
+        if gates == 1:
+            return torch.tanh(gate(0, x, h)), c
+        if gates == 3:
+            z, r = torch.sigmoid(gate(0, x, h)), torch.sigmoid(gate(1, x, h))
+            return z * h + (1 - z) * torch.tanh(gate(2, x, r * h)), c
+        i, f, o = (torch.sigmoid(gate(index, x, h)) for index in range(3))
+        c = f * c + i * torch.tanh(gate(3, x, h))
+        return o * torch.tanh(c), c
+
+    def epoch():
+        h = c = torch.zeros(BATCH, HIDDEN)
+        for batch in range(BATCHES):
+            outputs = []
+            for x in one_hot(ids[batch], VOCABULARY).float():
+                h, c = cell(x, h, c)
+                outputs.append(h)
+            logits = torch.cat(outputs) @ weights[-2] + weights[-1]
+            loss = cross_entropy(logits, ids[batch + 1].flatten())
+            loss.backward()
+            with torch.no_grad():
+                norm = torch.sqrt(sum((weight.grad**2).sum() for weight in weights))
+                for weight in weights:
+                    weight -= weight.grad * (1 / norm if norm > 1 else 1)
+                    weight.grad = None
+            h, c = h.detach(), c.detach()
+
+    measure(f"scratch/{name}", epoch, BATCHES)
 
 
 class Block(nn.Module):
@@ -227,6 +272,9 @@ characters("rnn", nn.RNN)
 characters("gru", nn.GRU)
 characters("lstm", nn.LSTM)
 characters("deep", nn.LSTM, 2)
+scratch("rnn", 1)
+scratch("gru", 3)
+scratch("lstm", 4)
 gpt()
 translation("gru", Recurrent(184, 201))
 translation("bahdanau", Bahdanau(184, 201))

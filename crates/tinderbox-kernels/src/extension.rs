@@ -1,7 +1,9 @@
 //! The kernels as operations of Burn's Flex backend, and which tensors they take.
 
+mod attention;
 mod autodiff;
 mod flex;
+mod linear;
 mod recurrent;
 mod rows;
 mod transposed;
@@ -16,6 +18,8 @@ use burn::backend::{
 };
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{DType, GradientCheckpointingStrategy};
+
+pub(crate) use attention::AttentionPlan;
 
 use crate::adaptive::AdaptiveShape;
 use crate::conv::ConvShape;
@@ -96,6 +100,34 @@ pub(crate) trait Kernels: Backend {
     fn tinder_adaptive_avg_pool2d(
         input: FloatTensor<Self>,
         output: [usize; 2],
+    ) -> FloatTensor<Self>;
+
+    /// Means and weights of queries, keys and values; a mask of 0 and 1, and factors of the weights, where the plan
+    /// says that they are given.
+    fn tinder_attention(
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        plan: AttentionPlan,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The same of queries, keys and values side by side.
+    fn tinder_self_attention(
+        packed: FloatTensor<Self>,
+        mask: FloatTensor<Self>,
+        factors: FloatTensor<Self>,
+        plan: AttentionPlan,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// `[…, inputs]` times `[inputs, outputs]`.
+    fn tinder_linear(input: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    fn tinder_linear_with_bias(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
     ) -> FloatTensor<Self>;
 
     /// A recurrent layer in one direction, backwards if `reverse`; weights and biases of inputs, then of

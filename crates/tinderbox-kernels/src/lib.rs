@@ -1,5 +1,5 @@
 //! CPU kernels for Burn's Flex backend: convolution, pooling, activations, norms, softmax,
-//! cross-entropy, embedding and whole recurrent layers, with their gradients.
+//! cross-entropy, linear layers, embedding, attention and whole recurrent layers, with their gradients.
 //!
 //! The functions that take tensors ([`conv2d`], [`max_pool2d`], [`activation`], [`batch_norm`],
 //! [`layer_norm()`], [`softmax()`], [`cross_entropy()`], …) compute on Flex devices with 32-bit floats, with
@@ -18,12 +18,14 @@
 
 mod activation;
 mod adaptive;
+mod attention;
 mod batch_norm;
 mod conv;
 mod embedding;
 #[cfg(feature = "flex")]
 mod extension;
 mod layer_norm;
+mod linear;
 mod math;
 mod matrix;
 mod memory;
@@ -41,21 +43,28 @@ pub use activation::Function;
 pub use peak::peak_flops;
 pub use recurrent::RecurrentCell;
 pub use tensor::{
-    BatchNormOutput, RecurrentOutput, RecurrentTensors, activation, adaptive_avg_pool2d,
-    avg_pool2d, batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, embedding,
-    first_outside, layer_norm, log_softmax, max_pool2d, recurrent, softmax,
+    AttentionInputs, BatchNormOutput, RecurrentOutput, RecurrentTensors, activation,
+    adaptive_avg_pool2d, attention, avg_pool2d, batch_norm, batch_norm_train, conv_transpose2d,
+    conv2d, cross_entropy, embedding, first_outside, layer_norm, linear, log_softmax, max_pool2d,
+    recurrent, softmax,
 };
 
 /// The kernels over slices of 32-bit floats, for any level of vector instructions.
 pub mod slices {
     pub use crate::activation::{Function, activate, activation, activation_gradient};
     pub use crate::adaptive::{AdaptiveShape, adaptive_avg_pool2d, adaptive_avg_pool2d_gradient};
+    pub use crate::attention::{
+        AttentionMask, AttentionOptions, AttentionShape, HeadRows, attention, attention_gradient,
+    };
     pub use crate::batch_norm::{NormShape, batch_norm, batch_norm_gradient, batch_statistics};
     pub use crate::conv::{
         ConvShape, conv2d, conv2d_bias_gradient, conv2d_input_gradient, conv2d_weight_gradient,
     };
     pub use crate::embedding::{embedding, embedding_gradient};
     pub use crate::layer_norm::{layer_norm, layer_norm_gradient};
+    pub use crate::linear::{
+        LinearWeight, linear, linear_bias_gradient, linear_input_gradient, linear_weight_gradient,
+    };
     pub use crate::pool::{
         PoolShape, avg_pool2d, avg_pool2d_gradient, max_pool2d, max_pool2d_gradient,
     };

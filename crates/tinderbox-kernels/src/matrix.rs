@@ -27,7 +27,7 @@ const GROUP: usize = 8;
 const GROUPS: usize = GROUP * TERMS + 16;
 /// Vectors of a panel.
 const VECTORS: usize = 2;
-/// Rows of a product that are one piece of work; six and eight divide it.
+/// Rows of a product that are one piece of work, half as many if there are few; six and eight divide both.
 const ROWS: usize = 48;
 
 /// A view: number `(row, column)` lies at `row * strides[0] + column * strides[1]`.
@@ -52,6 +52,20 @@ impl<'a> Matrix<'a> {
             rows,
             columns,
             strides,
+        }
+    }
+
+    /// Rows that begin `row` numbers apart.
+    ///
+    /// # Panics
+    /// If there are too few numbers.
+    pub fn with_row(numbers: &'a [f32], rows: usize, columns: usize, row: usize) -> Self {
+        assert!(rows == 0 || (columns <= row && numbers.len() >= (rows - 1) * row + columns));
+        Self {
+            numbers,
+            rows,
+            columns,
+            strides: [row, 1],
         }
     }
 
@@ -87,6 +101,22 @@ impl<'a> Matrix<'a> {
         self.transposed().rows(range).transposed()
     }
 
+    /// Number of rows.
+    pub fn count(&self) -> usize {
+        self.rows
+    }
+
+    /// Number of columns.
+    pub fn width(&self) -> usize {
+        self.columns
+    }
+
+    /// A row whose numbers lie side by side, and what follows it.
+    pub fn row(&self, row: usize) -> &'a [f32] {
+        debug_assert_eq!(self.strides[1], 1);
+        self.from(row, 0)
+    }
+
     /// Number `(row, column)` and what follows it; every number of the matrix lies inside.
     fn from(&self, row: usize, column: usize) -> &'a [f32] {
         &self.numbers[row * self.strides[0] + column * self.strides[1]..]
@@ -117,8 +147,9 @@ pub(crate) fn product(
     let columns = right.columns;
     assert!(columns <= row && to.len() == left.rows * row);
     let cost = left.rows.saturating_mul(right.numbers.len());
-    for_each_chunk(to, ROWS * row, cost, |index, to| {
-        let first = index * ROWS;
+    let piece = if left.rows < 8 * ROWS { ROWS / 2 } else { ROWS };
+    for_each_chunk(to, piece * row, cost, |index, to| {
+        let first = index * piece;
         let count = to.len() / row;
         for to in to.chunks_exact_mut(row) {
             match start {

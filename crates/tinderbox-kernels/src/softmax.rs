@@ -35,6 +35,16 @@ pub fn softmax(level: Level, columns: usize, log: bool, input: &[f32]) -> Vec<f3
     output
 }
 
+/// The softmax of every row in its place, on this thread.
+pub(crate) fn in_place(level: Level, columns: usize, numbers: &mut [f32]) {
+    let softmax = Softmax {
+        columns,
+        log: false,
+        numbers,
+    };
+    run(level, softmax);
+}
+
 struct Softmax<'a> {
     columns: usize,
     log: bool,
@@ -109,6 +119,22 @@ pub fn softmax_gradient(
         };
         run(level, gradients);
     });
+}
+
+/// [`softmax_gradient`] on this thread.
+pub(crate) fn in_place_gradient(
+    level: Level,
+    columns: usize,
+    output: &[f32],
+    gradient: &mut [f32],
+) {
+    let gradients = SoftmaxGradient {
+        columns,
+        log: false,
+        output,
+        gradient,
+    };
+    run(level, gradients);
 }
 
 struct SoftmaxGradient<'a> {

@@ -5,9 +5,13 @@ use burn::tensor::{Tensor, activation as stock, module};
 
 use crate::Function;
 
+mod attention;
+mod linear;
 mod recurrent;
 mod rows;
 
+pub use attention::{AttentionInputs, attention};
+pub use linear::linear;
 pub use recurrent::{RecurrentOutput, RecurrentTensors, recurrent};
 pub use rows::{cross_entropy, embedding, first_outside, layer_norm, log_softmax, softmax};
 

@@ -5,7 +5,7 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::attention::{heads_attention, length_mask};
+use tinderbox_nn::attention::{AttentionInputs, heads_attention, length_mask};
 use tinderbox_nn::{
     Activation, Dropout, Init, Initializer, Layer, LayerNorm, embed, embedding, tanh,
 };
@@ -282,10 +282,15 @@ impl Block {
 
 impl Heads {
     fn forward(&self, inputs: Tensor<3>, padding: &Tensor<3, Bool>) -> Tensor<3> {
-        let [queries, keys, values] =
-            [&self.query, &self.key, &self.value].map(|layer| layer.apply(inputs.clone()));
+        let inputs = [&self.query, &self.key, &self.value].map(|layer| layer.apply(inputs.clone()));
         let mask = Some(padding.clone());
-        heads_attention(queries, keys, values, self.heads, mask, &self.dropout).0
+        heads_attention(
+            AttentionInputs::Apart(inputs),
+            self.heads,
+            mask,
+            &self.dropout,
+        )
+        .0
     }
 }
 

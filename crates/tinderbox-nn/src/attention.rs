@@ -10,6 +10,7 @@ mod multihead;
 pub use additive::AdditiveAttention;
 pub use heads::heads_attention;
 pub use multihead::{HeadsError, KeyValueCache, MultiheadAttention, MultiheadAttentionConfig};
+pub use tinderbox_kernels::AttentionInputs;
 
 /// The value of masked scores before the softmax, as in the course: far below any other, so that the
 /// weight is exactly 0, and finite, so that a row without any key gives no NaN.

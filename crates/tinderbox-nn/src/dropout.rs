@@ -1,7 +1,7 @@
 use std::cell::Cell;
 
 use burn::module::{Flag, Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use tinderbox_core::{Seed, next_layer_seed};
 
 use crate::{Layer, trace};
@@ -55,9 +55,17 @@ impl Dropout {
     /// # Shapes
     /// Any in, the same out.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let shape = input.dims();
+        match self.factors(input.dims(), &input.device()) {
+            Some(factors) => input * factors,
+            None => input,
+        }
+    }
+
+    /// What [`forward`](Self::forward) would multiply a tensor of this shape by; `None` if it would return the
+    /// tensor itself.
+    pub fn factors<const D: usize>(&self, shape: [usize; D], device: &Device) -> Option<Tensor<D>> {
         let probability = (self.probability * FACTOR.get()).clamp(0.0, 1.0);
-        dropped(input, shape, probability, &self.training)
+        factors(shape, probability, &self.training, device)
     }
 }
 
@@ -95,25 +103,27 @@ impl DropPath {
 impl Layer<4> for DropPath {
     fn apply(&self, input: Tensor<4>) -> Tensor<4> {
         let rows = [input.dims()[0], 1, 1, 1];
-        let output = dropped(input, rows, self.probability, &self.training);
+        let output = match factors(rows, self.probability, &self.training, &input.device()) {
+            Some(factors) => input * factors,
+            None => input,
+        };
         trace::step("DropPath", Vec::new, &output.dims(), || 0);
         output
     }
 }
 
-/// The input times a mask of this shape, in training; the input itself in evaluation.
-fn dropped<const D: usize>(
-    input: Tensor<D>,
-    mask: [usize; D],
+/// Factors of this shape in training on a device with autodiff.
+fn factors<const D: usize>(
+    shape: [usize; D],
     probability: f64,
     training: &Param<Flag>,
-) -> Tensor<D> {
-    let device = input.device();
+    device: &Device,
+) -> Option<Tensor<D>> {
     if probability == 0.0 || !training.is_enabled() || !device.is_autodiff() {
-        return input;
+        return None;
     }
-    let kept = kept(mask.iter().product(), 1.0 - probability, next_layer_seed());
-    input * Tensor::from_data(TensorData::new(kept, mask), &device)
+    let kept = kept(shape.iter().product(), 1.0 - probability, next_layer_seed());
+    Some(Tensor::from_data(TensorData::new(kept, shape), device))
 }
 
 /// `count` numbers, `1 / keep` with probability `keep` and 0 otherwise.
@@ -134,7 +144,6 @@ fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
     use tinderbox_core::seed_layers;
 
     use super::*;

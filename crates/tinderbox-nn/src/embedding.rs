@@ -43,11 +43,7 @@ pub fn embed(embedding: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
 /// # Shapes
 /// `[batch, steps, size]` to `[batch, steps, ids]`.
 pub fn unembed(embedding: &Embedding, vectors: Tensor<3>) -> Tensor<3> {
-    let [batch, steps, size] = vectors.dims();
-    let rows = vectors.reshape([batch * steps, size]);
-    let products = rows.matmul(embedding.weight.val().transpose());
-    let [_, count] = products.dims();
-    products.reshape([batch, steps, count])
+    tinderbox_kernels::linear(vectors, embedding.weight.val().transpose(), None)
 }
 
 #[cfg(test)]

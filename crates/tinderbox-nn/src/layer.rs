@@ -90,7 +90,8 @@ impl Layer<4> for ConvTranspose2d {
 /// `[…, inputs]` to `[…, outputs]`.
 impl<const D: usize> Layer<D> for Linear {
     fn apply(&self, input: Tensor<D>) -> Tensor<D> {
-        let output = self.forward(input);
+        let bias = self.bias.as_ref().map(|bias| bias.val());
+        let output = tinderbox_kernels::linear(input, self.weight.val(), bias);
         trace::step(
             "Linear",
             || ids(&self.weight, &self.bias),

@@ -190,7 +190,7 @@ fn self_attention(
 ) -> (Tensor<3>, Tensor<4>) {
     match cache {
         Some(cache) => attention.forward_cached(inputs, cache, mask),
-        None => attention.forward(inputs.clone(), inputs.clone(), inputs, mask),
+        None => attention.self_attention(inputs, mask),
     }
 }
 

@@ -10,6 +10,17 @@ use xshell::{Shell, cmd};
 
 use super::pytorch;
 
+/// The programs in `benchmarks/benches`.
+const BENCHES: [&str; 7] = [
+    "training",
+    "loading",
+    "optimizers",
+    "tables",
+    "images",
+    "shares",
+    "sequences",
+];
+
 /// Benches of training on images start with this: they count images, not steps.
 const IMAGES: &str = "images/";
 
@@ -63,10 +74,15 @@ pub fn measure(
     filter: &str,
 ) -> Result<Measured> {
     let started = SystemTime::now();
-    cmd!(shell, "cargo bench --package benchmarks -- {filter}").run()?;
+    // The profile and the features of `cargo run --example NAME`: what is measured is what a user runs, and nothing
+    // is built for the benches alone.
+    let build = "--profile dev --package benchmarks --package examples";
+    let build: &Vec<&str> = &build.split(' ').collect();
+    let benches = BENCHES.iter().flat_map(|name| ["--bench", name]);
+    cmd!(shell, "cargo bench {build...} {benches...} -- {filter}").run()?;
     let peaks = cmd!(
         shell,
-        "cargo bench --package benchmarks --bench tables -- --memory {filter}"
+        "cargo bench {build...} --bench tables -- --memory {filter}"
     );
     let mut ours = Results {
         seconds: criterion_medians(&target.join("criterion"), started)?,

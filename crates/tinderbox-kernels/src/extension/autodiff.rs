@@ -15,7 +15,10 @@ use burn::tensor::Shape;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::flex::{in_order, modify, norm_shape, numbers, pooled, shape_of, tensor};
-use super::{Kernels, adaptive_shape, chosen, flex, pool_shape, recurrent, rows, transposed};
+use super::{
+    AttentionPlan, Kernels, adaptive_shape, attention, chosen, flex, linear, pool_shape, recurrent,
+    rows, transposed,
+};
 use crate::adaptive::{self, AdaptiveShape};
 use crate::conv::{self, ConvShape};
 use crate::pool::{self, PoolShape};
@@ -157,6 +160,38 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
             OpsKind::Tracked(prepared) => prepared.finish(state, means),
             OpsKind::UnTracked(prepared) => prepared.finish(means),
         }
+    }
+
+    fn tinder_attention(
+        queries: Tracked<C>,
+        keys: Tracked<C>,
+        values: Tracked<C>,
+        mask: Tracked<C>,
+        factors: Tracked<C>,
+        plan: AttentionPlan,
+    ) -> (Tracked<C>, Tracked<C>) {
+        attention::attend_tracked::<C, 3>([queries, keys, values], mask, factors, &plan)
+    }
+
+    fn tinder_self_attention(
+        packed: Tracked<C>,
+        mask: Tracked<C>,
+        factors: Tracked<C>,
+        plan: AttentionPlan,
+    ) -> (Tracked<C>, Tracked<C>) {
+        attention::attend_tracked::<C, 1>([packed], mask, factors, &plan)
+    }
+
+    fn tinder_linear(input: Tracked<C>, weight: Tracked<C>) -> Tracked<C> {
+        linear::linear_tracked::<C, 2>([&input, &weight])
+    }
+
+    fn tinder_linear_with_bias(
+        input: Tracked<C>,
+        weight: Tracked<C>,
+        bias: Tracked<C>,
+    ) -> Tracked<C> {
+        linear::linear_tracked::<C, 3>([&input, &weight, &bias])
     }
 
     fn tinder_recurrent(

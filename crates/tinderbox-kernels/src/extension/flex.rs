@@ -6,7 +6,10 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Bytes, DType, Shape};
 
-use super::{Kernels, adaptive_shape, chosen, conv_shape, pool_shape, recurrent, rows, transposed};
+use super::{
+    AttentionPlan, Kernels, adaptive_shape, attention, chosen, conv_shape, linear, pool_shape,
+    recurrent, rows, transposed,
+};
 use crate::batch_norm::NormShape;
 use crate::conv::ConvShape;
 use crate::{Function, RecurrentCell, activation, adaptive, batch_norm, conv, pool};
@@ -228,6 +231,38 @@ impl Kernels for Flex {
         let shape = adaptive_shape([batch, channels, height, width], output);
         let means = adaptive::adaptive_avg_pool2d(chosen(), &shape, numbers(&input));
         tensor(means, [batch, channels, output[0], output[1]].into())
+    }
+
+    fn tinder_attention(
+        queries: FlexTensor,
+        keys: FlexTensor,
+        values: FlexTensor,
+        mask: FlexTensor,
+        factors: FlexTensor,
+        plan: AttentionPlan,
+    ) -> (FlexTensor, FlexTensor) {
+        attention::attend([queries, keys, values], mask, factors, &plan)
+    }
+
+    fn tinder_self_attention(
+        packed: FlexTensor,
+        mask: FlexTensor,
+        factors: FlexTensor,
+        plan: AttentionPlan,
+    ) -> (FlexTensor, FlexTensor) {
+        attention::attend([packed], mask, factors, &plan)
+    }
+
+    fn tinder_linear(input: FlexTensor, weight: FlexTensor) -> FlexTensor {
+        linear::linear(input, weight, None)
+    }
+
+    fn tinder_linear_with_bias(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+    ) -> FlexTensor {
+        linear::linear(input, weight, Some(bias))
     }
 
     fn tinder_recurrent(

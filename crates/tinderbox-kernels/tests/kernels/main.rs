@@ -1,5 +1,6 @@
 //! The kernels compared with sums written out in 64 bits, and with Burn's own operations.
 
+mod attention;
 mod numbers;
 mod recurrent;
 mod reference;

@@ -7,7 +7,7 @@ use tinderbox_kernels::slices::ConvShape;
 use tinderbox_kernels::{
     Function, RecurrentCell, RecurrentTensors, activation, adaptive_avg_pool2d, avg_pool2d,
     batch_norm, batch_norm_train, conv_transpose2d, conv2d, cross_entropy, embedding,
-    first_outside, layer_norm, log_softmax, max_pool2d, recurrent, softmax,
+    first_outside, layer_norm, linear, log_softmax, max_pool2d, recurrent, softmax,
 };
 
 use crate::numbers::{Numbers, assert_close};
@@ -457,5 +457,53 @@ fn other_types_devices_and_empty_tensors_are_burns() {
         (tensors(&flex, 2, DType::F32), RecurrentCell::Gru),
     ] {
         assert!(!done(tensors, cell), "{cell:?}");
+    }
+}
+
+#[test]
+fn linear_layers_and_their_gradients_equal_burns() {
+    let device = Device::flex().autodiff();
+    let mut numbers = Numbers::new(8);
+    // Rows, inputs and outputs; the first two are left to Burn.
+    for [rows, inputs, outputs] in [
+        [7, 3, 20],
+        [20, 3, 7],
+        [8, 1, 8],
+        [33, 50, 17],
+        [3 * 64, 300, 40],
+    ] {
+        for round in 0..4 {
+            let (with_bias, turned) = (round % 2 == 0, round < 2);
+            let input = match round {
+                0 => random(&mut numbers, [inputs, rows], &device).transpose(),
+                _ => random(&mut numbers, [rows, inputs], &device),
+            };
+            let weight = match turned {
+                false => random(&mut numbers, [inputs, outputs], &device),
+                true => random(&mut numbers, [outputs, inputs], &device),
+            };
+            let bias = random(&mut numbers, [1, outputs], &device);
+            let given = [input, weight, bias];
+            let parts = |given: &[Tensor<2>]| {
+                let weight = given[1].clone();
+                let weight = if turned { weight.transpose() } else { weight };
+                let bias = given.get(2).map(|bias| bias.clone().reshape([outputs]));
+                (given[0].clone().reshape([1, rows, inputs]), weight, bias)
+            };
+            let used = if with_bias { 3 } else { 2 };
+            let (ours, our_grads) = differentiate(&given[..used], |given| {
+                let (input, weight, bias) = parts(given);
+                linear(input, weight, bias)
+            });
+            let (burns, burn_grads) = differentiate(&given[..used], |given| {
+                let (input, weight, bias) = parts(given);
+                module::linear(input, weight, bias)
+            });
+            let what = ([rows, inputs, outputs], round);
+            assert_same(ours, burns, &what);
+            for (ours, burns) in our_grads.into_iter().zip(burn_grads) {
+                assert_same(ours, burns, &what);
+            }
+        }
     }
 }

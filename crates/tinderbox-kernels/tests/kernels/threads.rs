@@ -57,6 +57,24 @@ fn one_two_and_five_threads_give_the_same_bits() {
         }
         let input = &data[0][0];
         let (mean, variance) = batch_statistics(level, &norm, input);
+        let attended = AttentionShape {
+            batch: 3,
+            heads: 4,
+            groups: 2,
+            part: 10,
+            queries: 20,
+            keys: 20,
+        };
+        // A row of 80 numbers: 40 of queries, 20 of keys, 20 of values.
+        let rows = [0, 40, 60].map(|first| HeadRows {
+            numbers: &input[first..],
+            row: 80,
+        });
+        let options = AttentionOptions::default();
+        let (means, weights) = attention(level, &attended, rows, options);
+        let gradients = attention_gradient(level, &attended, rows, options, &weights, &means);
+        results.extend(gradients);
+        results.push(means);
         let ones = vec![1.0; 6];
         let parameters = [&ones, &mean, &variance].map(Vec::as_slice);
         let gradients = batch_norm_gradient(level, &norm, input, parameters, 1e-5, input);

@@ -4,9 +4,10 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
+use tinderbox_nn::attention::{AttentionInputs, heads_attention};
 use tinderbox_nn::{Activation, Conv, Dropout, Init, Initializer, Layer, LayerNorm, trace};
 
 use super::blocks::{XAVIER, image_network};
@@ -72,18 +73,9 @@ impl SelfAttention {
 impl Layer<3> for SelfAttention {
     fn apply(&self, input: Tensor<3>) -> Tensor<3> {
         let [batch, positions, features] = input.dims();
-        let size = features / self.heads;
-        let split = |projected: Tensor<3>| -> Tensor<4> {
-            projected
-                .reshape([batch, positions, self.heads, size])
-                .swap_dims(1, 2)
-        };
-        let queries = split(self.w_q.apply(input.clone()));
-        let keys = split(self.w_k.apply(input.clone()));
-        let values = split(self.w_v.apply(input));
-        let scores = queries.matmul(keys.swap_dims(2, 3)) / (size as f64).sqrt();
-        let weights = self.dropout.apply(activation::softmax(scores, 3));
-        let heads = weights.matmul(values);
+        let inputs = [&self.w_q, &self.w_k, &self.w_v].map(|layer| layer.apply(input.clone()));
+        let inputs = AttentionInputs::Apart(inputs);
+        let (heads, _) = heads_attention(inputs, self.heads, None, &self.dropout);
         // Each of the two products: every position with every position, over all features.
         let products = || 2 * (batch * positions * positions * features) as u64;
         trace::step(
@@ -92,8 +84,7 @@ impl Layer<3> for SelfAttention {
             &[batch, positions, features],
             products,
         );
-        self.w_o
-            .apply(heads.swap_dims(1, 2).reshape([batch, positions, features]))
+        self.w_o.apply(heads)
     }
 }
 

@@ -170,13 +170,12 @@ impl Block {
 
 impl Attention {
     fn forward(&self, inputs: Tensor<3>, cache: &mut KeyValueCache) -> Tensor<3> {
-        let [_, new, size] = inputs.dims();
-        let all = self.c_attn.apply(inputs);
-        let part = |index| all.clone().narrow(2, index * size, size);
-        let (keys, values) = cache.append(part(1), part(2));
+        let [_, new, _] = inputs.dims();
+        let device = inputs.device();
+        let inputs = cache.extend(self.c_attn.apply(inputs));
         // A single new token sees all others.
-        let mask = (new > 1).then(|| causal_mask(new, cache.steps(), &keys.device()));
-        let (means, _) = heads_attention(part(0), keys, values, self.heads, mask, &self.dropout);
+        let mask = (new > 1).then(|| causal_mask(new, cache.steps(), &device));
+        let (means, _) = heads_attention(inputs, self.heads, mask, &self.dropout);
         self.c_proj.apply(means)
     }
 }

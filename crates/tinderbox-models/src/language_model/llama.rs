@@ -3,7 +3,7 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::attention::{KeyValueCache, causal_mask, heads_attention};
+use tinderbox_nn::attention::{AttentionInputs, KeyValueCache, causal_mask, heads_attention};
 use tinderbox_nn::{
     Activation, AttentionState, Dropout, Init, Initializer, LanguageNetwork, Layer, RmsNorm, embed,
     embedding, rotate_by_position, unembed,
@@ -207,7 +207,8 @@ impl Attention {
         let (keys, values) = cache.append(keys, self.v_proj.apply(inputs));
         let mask = (new > 1).then(|| causal_mask(new, start + new, &keys.device()));
         let none = Dropout::new(0.0);
-        let (means, _) = heads_attention(queries, keys, values, heads, mask, &none);
+        let inputs = AttentionInputs::Apart([queries, keys, values]);
+        let (means, _) = heads_attention(inputs, heads, mask, &none);
         self.o_proj.apply(means)
     }
 }

@@ -248,9 +248,7 @@ impl FtBlock {
             Some(norm) => norm.forward(x.clone()),
             None => x.clone(),
         };
-        let attended = self
-            .attention
-            .forward(normed.clone(), normed.clone(), normed, None);
+        let attended = self.attention.self_attention(normed, None);
         let x = x + attended.0;
         let units = self.up.forward(self.norm.forward(x.clone()));
         let mut halves = units.chunk(2, 2);

@@ -3,7 +3,7 @@ use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use tinderbox_core::Seed;
 use tinderbox_nn::attention::{AdditiveAttention, length_mask};
-use tinderbox_nn::{Decoded, EncoderDecoder, Layer, Recurrent, RecurrentState};
+use tinderbox_nn::{Decoded, EncoderDecoder, Layer, Recurrent, RecurrentState, embed};
 
 use super::TranslationConfig;
 use super::seq2seq::{Encoder, RecurrentSizes, uppermost};
@@ -98,7 +98,7 @@ impl EncoderDecoder for Bahdanau {
             let mask = Some(padding.clone());
             let (context, weights) = decoder.attention.forward(query, keys, values, mask);
             let token = tokens.clone().narrow(1, step, 1);
-            let token = decoder.embedding.forward(token).squeeze_dim::<2>(1);
+            let token = embed(&decoder.embedding, token).squeeze_dim::<2>(1);
             let input = Tensor::cat(vec![context.reshape([batch, units]), token], 1);
             let (output, after) = decoder.rnn.step(input, Some(hidden));
             hidden = after;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_nn::{
     Cell, Decoded, EncoderDecoder, Init, Initializer, Layer, Recurrent, RecurrentConfig,
-    RecurrentState, embedding,
+    RecurrentState, embed, embedding,
 };
 
 use super::{TranslationConfig, refused};
@@ -98,7 +98,7 @@ impl Encoder {
     /// Token ids `[batch, steps]` to outputs `[steps, batch, hidden]`.
     pub fn forward(&self, source: Tensor<2, Int>) -> (Tensor<3>, RecurrentState) {
         // Steps first: then a step is one block of memory.
-        let inputs = self.embedding.forward(source.swap_dims(0, 1));
+        let inputs = embed(&self.embedding, source.swap_dims(0, 1));
         self.rnn.forward(inputs, None)
     }
 }
@@ -176,7 +176,7 @@ impl EncoderDecoder for Seq2Seq {
     fn decode(&self, tokens: Tensor<2, Int>, state: Seq2SeqState) -> Decoded<Seq2SeqState> {
         let [batch, steps] = tokens.dims();
         let [_, _, units] = state.context.dims();
-        let inputs = self.decoder.embedding.forward(tokens.swap_dims(0, 1));
+        let inputs = embed(&self.decoder.embedding, tokens.swap_dims(0, 1));
         let context = state.context.clone().expand([steps, batch, units]);
         let inputs = Tensor::cat(vec![inputs, context], 2);
         let (outputs, hidden) = self.decoder.rnn.forward(inputs, Some(state.hidden));

@@ -5,7 +5,7 @@ use tinderbox_core::Seed;
 use tinderbox_nn::attention::{KeyValueCache, causal_mask, length_mask};
 use tinderbox_nn::{
     Decoded, Dropout, EncoderDecoder, Init, Initializer, Layer, TransformerConfig,
-    TransformerDecoder, TransformerEncoder, embedding, positional_encoding,
+    TransformerDecoder, TransformerEncoder, embed, embedding, positional_encoding,
 };
 
 use super::xavier::xavier;
@@ -94,7 +94,7 @@ impl Transformer {
     /// Tokens `[batch, steps]` that stand at `start` and behind it as numbers `[batch, steps, size]`.
     fn embed(&self, embedding: &Embedding, tokens: Tensor<2, Int>, start: usize) -> Tensor<3> {
         let [_, steps] = tokens.dims();
-        let scaled = embedding.forward(tokens) * (self.size as f64).sqrt();
+        let scaled = embed(embedding, tokens) * (self.size as f64).sqrt();
         let positions = positional_encoding(start, steps, self.size, &scaled.device());
         self.dropout.forward(scaled + positions.unsqueeze())
     }

@@ -6,7 +6,7 @@ use burn::tensor::{Bool, Device, Tensor};
 use tinderbox_core::Seed;
 
 use super::masked_softmax;
-use crate::{Dropout, Init, Initializer, tanh};
+use crate::{Dropout, Init, Initializer, Layer, tanh};
 
 /// Additive attention, for queries and keys of different sizes: scores `wᵀ tanh(W q + U k)`
 /// (Bahdanau, Cho, Bengio 2015).
@@ -52,9 +52,9 @@ impl AdditiveAttention {
         values: Tensor<3>,
         mask: Option<Tensor<3, Bool>>,
     ) -> (Tensor<3>, Tensor<3>) {
-        let queries = self.W_q.forward(queries).unsqueeze_dim::<4>(2);
-        let keys = self.W_k.forward(keys).unsqueeze_dim::<4>(1);
-        let scores = self.w_v.forward(tanh(queries + keys)).squeeze_dim(3);
+        let queries = self.W_q.apply(queries).unsqueeze_dim::<4>(2);
+        let keys = self.W_k.apply(keys).unsqueeze_dim::<4>(1);
+        let scores = self.w_v.apply(tanh(queries + keys)).squeeze_dim(3);
         let weights = masked_softmax(scores, mask);
         let means = self.dropout.forward(weights.clone()).matmul(values);
         (means, weights)

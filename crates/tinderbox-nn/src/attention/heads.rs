@@ -1,65 +1,30 @@
 use burn::tensor::{Bool, Tensor};
+use tinderbox_kernels::{AttentionInputs, attention};
 
-use super::masked_softmax;
 use crate::Dropout;
 
 /// Scaled dot-product attention of several heads at once, without the projections before and after it:
-/// the means of all heads side by side, and the weights.
-///
-/// With fewer heads of keys and values than of queries, each serves a group of neighboring queries'
-/// heads (grouped-query attention, Ainslie et al. 2023).
+/// the means of all heads side by side, and the weights, which carry no gradient and no dropout.
 ///
 /// # Shapes
-/// Queries `[batch, steps, heads * part]`, keys and values `[batch, keys, groups * part]` to `[batch, steps,
-/// heads * part]` and `[batch, heads, steps, keys]`; a mask as in [`masked_softmax`].
+/// Inputs as in [`AttentionInputs`] to `[batch, queries, heads * part]` and `[batch, heads, queries, keys]`; a mask
+/// as in [`masked_softmax`](super::masked_softmax).
 ///
 /// # Panics
-/// If the heads do not divide the queries' numbers, or the groups do not divide the heads.
+/// If the heads do not divide the numbers of a query, or the groups the heads.
 pub fn heads_attention(
-    queries: Tensor<3>,
-    keys: Tensor<3>,
-    values: Tensor<3>,
+    inputs: AttentionInputs,
     heads: usize,
     mask: Option<Tensor<3, Bool>>,
     dropout: &Dropout,
 ) -> (Tensor<3>, Tensor<4>) {
-    let [batch, steps, size] = queries.dims();
-    let [_, count, key_size] = keys.dims();
-    let part = size / heads;
-    let groups = key_size / part;
-    assert!(size == heads * part && key_size == groups * part && heads.is_multiple_of(groups));
-    // Heads join the batch: [batch * heads, steps, part].
-    let queries = queries.reshape([batch, steps, heads, part]);
-    let queries = queries.swap_dims(1, 2);
-    let queries = queries.reshape([batch * heads, steps, part]);
-    let split = |tensor: Tensor<3>| {
-        let tensor = tensor.reshape([batch, count, groups, part]).swap_dims(1, 2);
-        let tensor = match groups == heads {
-            true => tensor,
-            false => {
-                let tensor = tensor.reshape([batch * groups, 1, count, part]);
-                tensor.expand([batch * groups, heads / groups, count, part])
-            }
-        };
-        tensor.reshape([batch * heads, count, part])
+    let (queries, keys) = match &inputs {
+        AttentionInputs::Packed(all) => (all, all),
+        AttentionInputs::Apart([queries, keys, _]) => (queries, keys),
     };
-    let scores = queries.matmul(split(keys).transpose()) / (part as f64).sqrt();
-    let mask = mask.map(|mask| match mask.dims() {
-        // One for all rows and heads.
-        [1, ..] => mask,
-        [rows, queries, _] => {
-            let mask = mask.reshape([rows, 1, queries, count]);
-            let mask = mask.expand([batch, heads, steps, count]);
-            mask.reshape([batch * heads, steps, count])
-        }
-    });
-    let weights = masked_softmax(scores, mask);
-    let means = dropout.forward(weights.clone()).matmul(split(values));
-    let means = means.reshape([batch, heads, steps, part]).swap_dims(1, 2);
-    (
-        means.reshape([batch, steps, size]),
-        weights.reshape([batch, heads, steps, count]),
-    )
+    let ([batch, steps, _], [_, count, _]) = (queries.dims(), keys.dims());
+    let factors = dropout.factors([batch, heads, steps, count], &queries.device());
+    attention(inputs, heads, mask, factors)
 }
 
 #[cfg(test)]
@@ -82,7 +47,8 @@ mod tests {
         let (queries, keys, values) = (random(8, 1), random(4, 2), random(4, 3));
         let attend = |keys, values| {
             let mask = Some(causal_mask(3, 3, &device));
-            heads_attention(queries.clone(), keys, values, 4, mask, &Dropout::new(0.0)).0
+            let inputs = AttentionInputs::Apart([queries.clone(), keys, values]);
+            heads_attention(inputs, 4, mask, &Dropout::new(0.0)).0
         };
         let repeated = |tensor: &Tensor<3>| {
             let head = |index: usize| tensor.clone().narrow(2, 2 * index, 2);

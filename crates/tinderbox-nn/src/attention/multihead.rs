@@ -3,7 +3,9 @@ use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
+use tinderbox_kernels::linear;
 
+use super::AttentionInputs;
 use super::heads::heads_attention;
 use crate::{Dropout, Fans, Init, Initializer, Layer};
 
@@ -106,6 +108,18 @@ impl KeyValueCache {
         self.kept = Some(all.clone());
         all
     }
+
+    /// The inputs of an attention whose new steps have queries, keys and values side by side, `[batch, new, 3 size]`;
+    /// the new keys and values are appended.
+    pub fn extend(&mut self, packed: Tensor<3>) -> AttentionInputs {
+        let first = self.steps() == 0;
+        let [queries, keys, values] = AttentionInputs::Packed(packed.clone()).apart();
+        let (keys, values) = self.append(keys, values);
+        match first {
+            true => AttentionInputs::Packed(packed),
+            false => AttentionInputs::Apart([queries, keys, values]),
+        }
+    }
 }
 
 impl MultiheadAttention {
@@ -121,9 +135,20 @@ impl MultiheadAttention {
         values: Tensor<3>,
         mask: Option<Tensor<3, Bool>>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let queries = self.project(queries, 0);
-        let (keys, values) = (self.project(keys, 1), self.project(values, 2));
-        self.attend(queries, keys, values, mask)
+        let size = queries.dims()[2];
+        let project = |inputs, which: usize| self.project(inputs, which * size, size);
+        let inputs = [project(queries, 0), project(keys, 1), project(values, 2)];
+        self.attend(AttentionInputs::Apart(inputs), mask)
+    }
+
+    /// [`forward`](Self::forward) with the same queries, keys and values, in one product.
+    pub fn self_attention(
+        &self,
+        inputs: Tensor<3>,
+        mask: Option<Tensor<3, Bool>>,
+    ) -> (Tensor<3>, Tensor<4>) {
+        let all = 3 * inputs.dims()[2];
+        self.attend(AttentionInputs::Packed(self.project(inputs, 0, all)), mask)
     }
 
     /// Self-attention of new steps that follow those in the cache; they are added to it.
@@ -136,32 +161,28 @@ impl MultiheadAttention {
         cache: &mut KeyValueCache,
         mask: Option<Tensor<3, Bool>>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let queries = self.project(inputs.clone(), 0);
-        let keys = self.project(inputs.clone(), 1);
-        let (keys, values) = cache.append(keys, self.project(inputs, 2));
-        self.attend(queries, keys, values, mask)
+        let all = 3 * inputs.dims()[2];
+        let packed = self.project(inputs, 0, all);
+        self.attend(cache.extend(packed), mask)
     }
 
-    /// Queries (0), keys (1) or values (2).
-    fn project(&self, inputs: Tensor<3>, which: usize) -> Tensor<3> {
-        let [batch, steps, size] = inputs.dims();
-        let weight = self.in_proj_weight.val().narrow(0, which * size, size);
-        let bias = self.in_proj_bias.val().narrow(0, which * size, size);
-        // One product of all rows, not one for each sequence.
-        let rows = inputs.reshape([batch * steps, size]);
-        let outputs = rows.matmul(weight.transpose()) + bias.unsqueeze::<2>();
-        outputs.reshape([batch, steps, size])
+    /// Some of the units of queries, keys and values side by side.
+    fn project(&self, inputs: Tensor<3>, first: usize, units: usize) -> Tensor<3> {
+        let [_, _, size] = inputs.dims();
+        let (weight, bias) = (self.in_proj_weight.val(), self.in_proj_bias.val());
+        let (weight, bias) = match units == 3 * size {
+            true => (weight, bias),
+            false => (weight.narrow(0, first, units), bias.narrow(0, first, units)),
+        };
+        linear(inputs, weight.transpose(), Some(bias))
     }
 
     fn attend(
         &self,
-        queries: Tensor<3>,
-        keys: Tensor<3>,
-        values: Tensor<3>,
+        inputs: AttentionInputs,
         mask: Option<Tensor<3, Bool>>,
     ) -> (Tensor<3>, Tensor<4>) {
-        let (means, weights) =
-            heads_attention(queries, keys, values, self.heads, mask, &self.dropout);
+        let (means, weights) = heads_attention(inputs, self.heads, mask, &self.dropout);
         (self.out_proj.apply(means), weights)
     }
 }
