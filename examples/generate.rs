@@ -2,6 +2,8 @@
 //!
 //! The bundle of `language_model` holds weights, configuration and vocabulary.
 //! `cargo run --example generate -- runs/language_model/001/bundle --prefix "time traveller" --length 200`
+//!
+//! With the feature `tokenizers`, also with a folder of Hugging Face: `generate FOLDER --prefix "Once upon a time"`.
 
 use std::path::PathBuf;
 
@@ -15,9 +17,10 @@ use tinderbox::text::TextModel;
 #[derive(clap::Parser)]
 #[command(about = "Continues a text with a trained language model.")]
 struct Args {
-    /// The folder of a bundle that `language_model` wrote.
+    /// The folder of a bundle that `language_model` wrote, or with the feature `tokenizers` one with config.json,
+    /// model.safetensors and tokenizer.json: GPT-2 and Llama.
     bundle: PathBuf,
-    /// The text to continue; characters that the model does not know are read as <unk>.
+    /// The text to continue; characters that a model of `language_model` does not know are read as <unk>.
     #[arg(long)]
     prefix: String,
     /// Number of tokens to generate: characters or words, as the model was trained.
@@ -43,7 +46,7 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let model = TextModel::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let device = device(args.device.as_deref())?;
     let decoding = match (args.temperature, args.top_k, args.top_p) {
         (None, None, None) => Decoding::Greedy,
         (temperature, top_k, top_p) => Decoding::Sample {
@@ -53,6 +56,10 @@ fn main() -> Result<()> {
         },
     };
     let seed = Seed::new(args.seed);
+    if args.bundle.join("config.json").is_file() {
+        return pretrained(&args, &decoding, seed, &device);
+    }
+    let model = TextModel::open(&args.bundle, &device)?;
     let written = model.generate(&args.prefix, args.length, &decoding, seed)?;
     if !written.unknown.is_empty() {
         say!(
@@ -62,4 +69,23 @@ fn main() -> Result<()> {
     }
     say!("{written}");
     Ok(())
+}
+
+/// The continuation by a model of Hugging Face.
+#[cfg(feature = "tokenizers")]
+fn pretrained(args: &Args, decoding: &Decoding, seed: Seed, device: &Device) -> Result<()> {
+    let model = tinderbox::text::PretrainedTextModel::open(&args.bundle, device)?;
+    say!(
+        "{}",
+        model.generate(&args.prefix, args.length, decoding, seed)?
+    );
+    Ok(())
+}
+
+#[cfg(not(feature = "tokenizers"))]
+fn pretrained(args: &Args, _: &Decoding, _: Seed, _: &Device) -> Result<()> {
+    anyhow::bail!(
+        "{}: a folder of Hugging Face needs the tokenizers: cargo run --features tokenizers --example generate",
+        args.bundle.display()
+    )
 }

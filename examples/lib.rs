@@ -7,7 +7,9 @@ pub mod output;
 pub mod pairs;
 #[cfg(feature = "tables")]
 pub mod read_args;
+pub mod reviews;
 pub mod vision;
+pub mod words;
 
 use std::path::PathBuf;
 
@@ -16,6 +18,8 @@ use tinderbox::image::Training as ImageTraining;
 use tinderbox::prelude::*;
 #[cfg(feature = "tables")]
 use tinderbox::tabular::Training as TableTraining;
+#[cfg(feature = "tokenizers")]
+use tinderbox::text::FineTuning;
 use tinderbox::train::{Interval, Limit};
 
 pub use output::unless_interrupted;
@@ -173,6 +177,12 @@ impl Common {
 
     /// Gives a training run of an image classifier the options of the command line.
     pub fn image(&self, name: &str, training: ImageTraining) -> Result<ImageTraining> {
+        Ok(with_options!(self, name, training))
+    }
+
+    /// Gives the fine-tuning of an encoder of texts the options of the command line.
+    #[cfg(feature = "tokenizers")]
+    pub fn fine_tuning(&self, name: &str, training: FineTuning) -> Result<FineTuning> {
         Ok(with_options!(self, name, training))
     }
 

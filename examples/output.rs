@@ -8,6 +8,8 @@ use anyhow::Result;
 use tinderbox::image::ImageError;
 #[cfg(feature = "tables")]
 use tinderbox::tabular::TabularError;
+#[cfg(feature = "tokenizers")]
+use tinderbox::text::FineTuneError;
 use tinderbox::train::{StopFlag, TrainError};
 
 /// Prints a line, like `println!`, to an output that may have been closed.
@@ -60,6 +62,16 @@ impl MaybeInterrupted for ImageError {
 
 #[cfg(feature = "tables")]
 impl MaybeInterrupted for TabularError {
+    fn of_training(&self) -> Option<&TrainError> {
+        match self {
+            Self::Train(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(feature = "tokenizers")]
+impl MaybeInterrupted for FineTuneError {
     fn of_training(&self) -> Option<&TrainError> {
         match self {
             Self::Train(error) => Some(error),

@@ -11,6 +11,8 @@ use clap::Parser;
 use examples::read_args::ReadArgs;
 use examples::say;
 use tinderbox::prelude::*;
+#[cfg(feature = "tokenizers")]
+use tinderbox::{tables::ColumnType, text::TextPredictor, train::Bundle};
 
 #[derive(Parser, Debug)]
 #[command(about = "Predicts for every row of a table and writes a CSV file.")]
@@ -47,6 +49,39 @@ fn has_no_reader(error: &anyhow::Error) -> bool {
     kinds.any(|kind| kind == std::io::ErrorKind::BrokenPipe)
 }
 
+/// The predictions of a fine-tuned encoder of texts.
+#[cfg(feature = "tokenizers")]
+fn predict_texts(args: &Args, device: &Device) -> Result<()> {
+    ensure!(
+        args.interval.is_none(),
+        "--interval is for models of tables"
+    );
+    let predictor = TextPredictor::open(&args.bundle, device)?;
+    let text = &predictor.config().text;
+    let options = args.read.options()?.column_type(text, ColumnType::Text);
+    let written = predictor
+        .predict_csv(&options.read(&args.file)?, &args.out)
+        .with_context(|| args.file.display().to_string())?;
+    // Predictions may go to the standard output.
+    let mut errors = std::io::stderr();
+    if written.missing > 0 {
+        let _ = writeln!(
+            errors,
+            "{} rows have no text: they were read as an empty one",
+            written.missing
+        );
+    }
+    if written.cut > 0 {
+        let (cut, most) = (written.cut, predictor.config().max_tokens);
+        let _ = writeln!(
+            errors,
+            "warning: {cut} texts are longer than {most} tokens: the rest of them was not read"
+        );
+    }
+    let _ = writeln!(errors, "{} rows: {}", written.rows, args.out.display());
+    Ok(())
+}
+
 fn main() -> Result<()> {
     let args = Args::parse();
     ensure!(
@@ -54,7 +89,12 @@ fn main() -> Result<()> {
         "--out {}: this is the file to predict for; give the predictions another name",
         args.out.display()
     );
-    let mut predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let device = device(args.device.as_deref())?;
+    #[cfg(feature = "tokenizers")]
+    if Bundle::open(&args.bundle)?.model_name()? == TextPredictor::NAME {
+        return predict_texts(&args, &device);
+    }
+    let mut predictor = Predictor::open(&args.bundle, &device)?;
     if let Some(level) = args.interval {
         predictor = predictor.with_interval(level)?;
     }

@@ -9,7 +9,7 @@ use examples::say;
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and their source below `examples`.
-const LESSONS: [(&str, &str); 23] = [
+const LESSONS: [(&str, &str); 27] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
     ("linear_algebra", "lessons/linear_algebra.rs"),
@@ -38,6 +38,10 @@ const LESSONS: [(&str, &str); 23] = [
     ("multihead_attention", "lessons/multihead_attention.rs"),
     ("self_attention", "lessons/self_attention.rs"),
     ("transformer_blocks", "lessons/transformer_blocks.rs"),
+    ("approximate_training", "lessons/approximate_training.rs"),
+    ("byte_pair_encoding", "lessons/byte_pair_encoding.rs"),
+    ("word_embeddings", "lessons/word_embeddings.rs"),
+    ("bert_inputs", "lessons/bert_inputs.rs"),
     ("questions", "questions"),
 ];
 

@@ -12,8 +12,10 @@ mod scratch;
 mod sequences;
 mod sine;
 mod table;
+mod texts;
 mod translation;
 mod weight_decay;
+mod words;
 
 use std::path::PathBuf;
 
@@ -29,8 +31,8 @@ use experiment::{Experiment, SeedRun, Work};
 pub struct Args {
     /// The experiments; without a name, those that a CPU finishes in an hour or two.
     names: Vec<String>,
-    /// Run every experiment, also the large networks and the learning-rate schedules; without --quick
-    /// that takes days on a CPU.
+    /// Run every experiment, also the large networks, the learning-rate schedules and those whose data must be
+    /// downloaded first; without --quick that takes days on a CPU.
     #[arg(long, conflicts_with = "names")]
     all: bool,
     /// Run what CI runs: fewer seeds, and smaller training runs on images, which have no published band.
@@ -64,6 +66,8 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         sine::EXPERIMENTS,
         sequences::EXPERIMENTS,
         translation::EXPERIMENTS,
+        words::EXPERIMENTS,
+        texts::EXPERIMENTS,
     ]
     .into_iter()
     .flatten()
@@ -133,6 +137,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 42);
+        assert_eq!(names.len(), 49);
     }
 }

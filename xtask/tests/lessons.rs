@@ -11,6 +11,8 @@ mod regression;
 mod sequences;
 #[path = "lessons/students.rs"]
 mod students;
+#[path = "lessons/words.rs"]
+mod words;
 
 use anyhow::Result;
 use examples::lesson::Page;
@@ -48,6 +50,10 @@ lessons! {
     "../../examples/lessons/multihead_attention.rs" multihead_attention,
     "../../examples/lessons/self_attention.rs" self_attention,
     "../../examples/lessons/transformer_blocks.rs" transformer_blocks,
+    "../../examples/lessons/approximate_training.rs" approximate_training,
+    "../../examples/lessons/byte_pair_encoding.rs" byte_pair_encoding,
+    "../../examples/lessons/word_embeddings.rs" word_embeddings,
+    "../../examples/lessons/bert_inputs.rs" bert_inputs,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,
     "../../examples/questions/learning_rate.rs" learning_rate,

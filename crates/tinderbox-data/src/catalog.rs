@@ -202,6 +202,8 @@ mod tests {
             "cifar-10",
             "time-machine",
             "fra-eng",
+            "glove-6b-50d",
+            "aclimdb-tiny",
             "wikitext-2",
         ] {
             assert!(names.contains(&name), "{name}");

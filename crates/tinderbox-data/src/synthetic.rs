@@ -1,6 +1,10 @@
 //! The synthetic data sets of the course, whose true parameters are known.
 
+mod texts;
+
 use tinderbox_core::Seed;
+
+pub use texts::{inferences, reviews};
 
 use crate::{DataError, Result, Rows, Values};
 

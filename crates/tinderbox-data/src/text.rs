@@ -23,12 +23,18 @@ mod buckets;
 mod corpus;
 mod count;
 mod ids;
+mod inference;
+mod labeled;
+mod masked;
 mod pairs;
 #[cfg(feature = "tokenizers")]
 mod pretrained;
 mod read;
+mod reviews;
 mod rules;
+mod skip_gram;
 mod tokenizer;
+mod vectors;
 mod vocab;
 
 pub use batches::{Sampling, TextLoader, TokenBatch};
@@ -36,12 +42,18 @@ pub use buckets::PairBuckets;
 pub use corpus::Corpus;
 pub use count::{count_ngrams, count_tokens};
 pub use ids::TokenIds;
+pub use inference::{INFERENCE_CLASSES, Inferences, read_snli};
+pub use labeled::{LabeledPairs, LabeledTexts};
+pub use masked::{HostMaskedPairs, MaskedPairBatch, MaskedPairs, wikitext_paragraphs};
 pub use pairs::{
     HostSentences, PaddedSentences, PairBatch, SentenceBatch, SentencePairs, parse_pairs,
 };
 #[cfg(feature = "tokenizers")]
 pub use pretrained::PretrainedTokenizer;
 pub use read::read_text;
+pub use reviews::{Reviews, read_imdb};
 pub use rules::{Normalization, TokenRules, TokenUnit};
+pub use skip_gram::{HostSkipGrams, SkipGramBatch, SkipGramConfig, SkipGrams, subsample};
 pub use tokenizer::Tokenizer;
+pub use vectors::WordVectors;
 pub use vocab::{Vocab, VocabConfig};

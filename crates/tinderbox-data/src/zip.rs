@@ -21,6 +21,31 @@ pub fn read_zip(path: impl AsRef<Path>, name: &str) -> Result<Vec<u8>> {
     })
 }
 
+/// The files of a zip archive whose names are asked for.
+///
+/// # Errors
+/// An archive that cannot be read or is damaged.
+pub(crate) fn read_zip_all(
+    path: &Path,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<(String, Vec<u8>)>> {
+    let archive = std::fs::read(path).map_err(|source| DataError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    let read = || -> std::result::Result<_, String> {
+        let all = entries(&archive)?
+            .into_iter()
+            .filter(|(name, _)| wanted(name));
+        all.map(|(name, entry)| Ok((name, file(&archive, entry)?)))
+            .collect()
+    };
+    read().map_err(|problem| DataError::Format {
+        path: path.to_owned(),
+        problem,
+    })
+}
+
 const DAMAGED: &str = "the zip archive is damaged; fetch it again";
 
 /// The end of the list of files, and its length without a comment.
@@ -31,6 +56,21 @@ const ENTRY: ([u8; 4], usize) = (*b"PK\x01\x02", 46);
 const HEADER: ([u8; 4], usize) = (*b"PK\x03\x04", 30);
 
 fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
+    let entries = entries(archive)?;
+    match entries.iter().find(|(own, _)| own == name) {
+        Some((_, entry)) => file(archive, entry),
+        None => {
+            let names: Vec<String> = entries.into_iter().map(|(name, _)| name).collect();
+            Err(format!(
+                "the archive has no {name}; it holds {}",
+                names.join(", ")
+            ))
+        }
+    }
+}
+
+/// Names and entries of all files.
+fn entries(archive: &[u8]) -> Result<Vec<(String, &[u8])>, String> {
     let last = archive.len().checked_sub(END.1).ok_or(DAMAGED)?;
     // A comment of up to 64 KiB may follow it.
     let end = (last.saturating_sub(usize::from(u16::MAX))..=last)
@@ -39,7 +79,7 @@ fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
         .ok_or("this is no zip archive")?;
     let count = u16_at(archive, end + 10)?;
     let mut at = u32_at(archive, end + 16)?;
-    let mut names = Vec::new();
+    let mut all = Vec::new();
     for _ in 0..count {
         let entry = archive.get(at..at + ENTRY.1).ok_or(DAMAGED)?;
         if !entry.starts_with(&ENTRY.0) {
@@ -48,16 +88,10 @@ fn unpack(archive: &[u8], name: &str) -> Result<Vec<u8>, String> {
         let lengths = [28, 30, 32].map(|field| u16_at(entry, field).unwrap_or(0));
         let own = archive.get(at + ENTRY.1..at + ENTRY.1 + lengths[0]);
         let own = String::from_utf8_lossy(own.ok_or(DAMAGED)?).into_owned();
-        if own == name {
-            return file(archive, entry);
-        }
-        names.push(own);
+        all.push((own, entry));
         at += ENTRY.1 + lengths.iter().sum::<usize>();
     }
-    Err(format!(
-        "the archive has no {name}; it holds {}",
-        names.join(", ")
-    ))
+    Ok(all)
 }
 
 fn file(archive: &[u8], entry: &[u8]) -> Result<Vec<u8>, String> {

@@ -1,5 +1,8 @@
 //! BERT: an encoder of text that sees both directions (Devlin et al. 2019).
 
+mod predictor;
+mod pretraining;
+
 use burn::module::Module;
 use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, Device, Int, Tensor};
@@ -11,6 +14,9 @@ use tinderbox_nn::{
 };
 
 use crate::{ModelError, check};
+
+pub use predictor::{BertPredictor, BertPredictorConfig, Pooling};
+pub use pretraining::{BertPretraining, pretraining_losses};
 
 const MODEL: &str = "BERT";
 

@@ -33,10 +33,15 @@ mod registry;
 mod summary;
 mod table;
 mod tabular_mlp;
+mod text;
 pub mod translation;
+mod word2vec;
 
 pub use beam::{BeamSearch, Hypothesis, SpecialTokens};
-pub use bert::{Bert, BertConfig, BertInputs, mean_of_tokens};
+pub use bert::{
+    Bert, BertConfig, BertInputs, BertPredictor, BertPredictorConfig, BertPretraining, Pooling,
+    mean_of_tokens, pretraining_losses,
+};
 pub use decoding::{Decoding, DecodingError};
 pub use error::ModelError;
 pub use image_model::{ImageConfig, ImageModel};
@@ -53,4 +58,9 @@ pub use table::{
     TabM, TabMConfig, TableColumns, TableInputs, quantile_edges,
 };
 pub use tabular_mlp::{HiddenLayer, TabularMlp, TabularMlpConfig};
+pub use text::{
+    BiLstm, BiLstmConfig, DecomposableAttention, DecomposableAttentionConfig, FirstLayer, TextCnn,
+    TextCnnConfig,
+};
 pub use translation::{TranslationConfig, TranslationNetwork, Translator};
+pub use word2vec::{SkipGram, SkipGramModelConfig, skip_gram_loss};

@@ -1,5 +1,6 @@
+use burn::module::Param;
 use burn::nn::Embedding;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_core::Seed;
 
 use crate::{Fans, Initializer};
@@ -23,6 +24,28 @@ pub fn embedding(
     };
     Embedding {
         weight: weights.param([count, size], fans, seed.child("weight"), device),
+    }
+}
+
+/// An embedding with these weights, for example vectors of words that were trained elsewhere.
+///
+/// One that is not `trained` is frozen: it has no gradient and does not change in training.
+///
+/// # Shapes
+/// Rows of `size` numbers, one after the other, in the order of the ids.
+///
+/// # Panics
+/// With another number of numbers than a multiple of `size`.
+pub fn pretrained_embedding(
+    rows: Vec<f32>,
+    size: usize,
+    trained: bool,
+    device: &Device,
+) -> Embedding {
+    let shape = [rows.len() / size.max(1), size];
+    let weight = Param::from_data(TensorData::new(rows, shape), device);
+    Embedding {
+        weight: weight.set_require_grad(trained),
     }
 }
 

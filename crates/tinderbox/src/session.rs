@@ -154,7 +154,10 @@ impl<M: Module> Session<M> {
     }
 
     /// A trainer for numbers.
-    #[cfg_attr(not(feature = "tables"), expect(dead_code))]
+    #[cfg_attr(
+        not(any(feature = "tables", feature = "tokenizers")),
+        expect(dead_code)
+    )]
     pub fn regressor(
         mut self,
         config: TrainConfig,

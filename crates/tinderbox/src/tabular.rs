@@ -11,7 +11,7 @@
 mod auto;
 mod calibrate;
 mod conformal;
-mod csv;
+pub(crate) mod csv;
 mod defaults;
 mod error;
 mod explain;

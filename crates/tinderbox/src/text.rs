@@ -1,12 +1,24 @@
 //! Models of text, from a trained model to text: where tokens, models and bundles meet.
 //!
 //! [`TextModel`] is a language model with the tokenizer it was trained with. It is saved as one bundle,
-//! and generates text from it. [`TranslationModel`] is the same for a model that translates.
+//! and generates text from it. [`TranslationModel`] is the same for a model that translates. With the feature
+//! `tokenizers`, `FineTuning` trains a pretrained encoder on texts with classes or numbers, and `TextPredictor` opens
+//! the bundle that it writes.
 
+#[cfg(feature = "tokenizers")]
+mod encoder;
 mod pairs;
 #[cfg(feature = "tokenizers")]
+mod predictor;
+#[cfg(feature = "tokenizers")]
 mod sentences;
+#[cfg(all(feature = "tables", feature = "tokenizers"))]
+mod table;
 mod translation;
+#[cfg(feature = "tokenizers")]
+mod tuning;
+#[cfg(feature = "tokenizers")]
+mod writer;
 
 use std::path::{Path, PathBuf};
 
@@ -20,10 +32,20 @@ use tinderbox_models::{Decoding, DecodingError, LanguageModel, LanguageModelConf
 use tinderbox_nn::LanguageNetwork;
 use tinderbox_train::{Bundle, TrainError, TranslationError};
 
+use crate::pretrained::PretrainedError;
+
 pub use pairs::PairTokenizers;
 #[cfg(feature = "tokenizers")]
+pub use predictor::{PredictedTexts, TextPredictor, TextPredictorConfig, TextScale};
+#[cfg(feature = "tokenizers")]
 pub use sentences::{Encoded, SentenceEncoder, SentenceError};
+#[cfg(all(feature = "tables", feature = "tokenizers"))]
+pub use table::WrittenTexts;
 pub use translation::{AttentionMap, Translated, TranslationModel};
+#[cfg(feature = "tokenizers")]
+pub use tuning::{FineTuneError, FineTuned, FineTuning, TextData, TextNote, TextTargets};
+#[cfg(feature = "tokenizers")]
+pub use writer::PretrainedTextModel;
 
 /// A language model with the tokenizer it was trained with.
 #[derive(Debug)]
@@ -140,37 +162,18 @@ impl TextModel {
         decoding: &Decoding,
         seed: Seed,
     ) -> Result<Generated, TextError> {
-        decoding.check()?;
-        if length == 0 {
-            return Err(TextError::Length);
-        }
         let rules = self.tokenizer.rules();
-        let mut next = self.tokenizer.encode(prefix);
-        if next.is_empty() {
+        let ids = self.tokenizer.encode(prefix);
+        if ids.is_empty() {
             return Err(TextError::Prefix {
                 prefix: prefix.to_owned(),
             });
         }
-        let device = self.model.devices().into_iter().next().unwrap_or_default();
-        let mut rng = seed.rng();
-        let mut state = None;
-        let mut written = Vec::with_capacity(length);
-        while written.len() < length {
-            let ids: Vec<i32> = next.iter().map(|&id| id as i32).collect();
-            let data = TensorData::new(ids, [1, next.len()]);
-            let tokens = Tensor::<2, Int>::from_data(data, &device);
-            let (logits, after) = self.model.forward(tokens, state);
-            let [_, steps, tokens] = logits.dims();
-            let last = logits.narrow(1, steps - 1, 1).reshape([tokens]);
-            let mut last: Vec<f32> = last.into_data().iter::<f32>().collect();
-            if tokens > 1 {
-                last[Vocab::UNKNOWN as usize] = f32::NEG_INFINITY;
-            }
-            let id = decoding.choose(&last, &mut rng)? as u32;
-            written.push(id);
-            next = vec![id];
-            state = Some(after);
-        }
+        let generation = Generation {
+            forbidden: vec![Vocab::UNKNOWN],
+            ends: &[],
+        };
+        let written = generation.continue_from(&self.model, ids, length, decoding, seed)?;
         let normalized = rules.normalize(prefix).into_owned();
         let mut continuation = self.tokenizer.decode(&written);
         // Two words are joined by the separator of the rules.
@@ -181,6 +184,57 @@ impl TextModel {
             continuation,
             unknown: self.tokenizer.unknown_in(prefix),
         })
+    }
+}
+
+/// How a text is continued, token by token.
+struct Generation<'a> {
+    /// Tokens that are never generated.
+    forbidden: Vec<u32>,
+    /// Tokens that end the text; they are not part of the continuation.
+    ends: &'a [u32],
+}
+
+impl Generation<'_> {
+    /// At most `length` tokens after these.
+    fn continue_from(
+        &self,
+        model: &LanguageModel,
+        mut next: Vec<u32>,
+        length: usize,
+        decoding: &Decoding,
+        seed: Seed,
+    ) -> Result<Vec<u32>, TextError> {
+        decoding.check()?;
+        if length == 0 {
+            return Err(TextError::Length);
+        }
+        let device = model.devices().into_iter().next().unwrap_or_default();
+        let mut rng = seed.rng();
+        let mut state = None;
+        let mut written = Vec::with_capacity(length);
+        while written.len() < length {
+            let ids: Vec<i32> = next.iter().map(|&id| id as i32).collect();
+            let data = TensorData::new(ids, [1, next.len()]);
+            let tokens = Tensor::<2, Int>::from_data(data, &device);
+            let (logits, after) = model.forward(tokens, state);
+            let [_, steps, tokens] = logits.dims();
+            let last = logits.narrow(1, steps - 1, 1).reshape([tokens]);
+            let mut last: Vec<f32> = last.into_data().iter::<f32>().collect();
+            if self.forbidden.len() < tokens {
+                for &id in &self.forbidden {
+                    last[id as usize] = f32::NEG_INFINITY;
+                }
+            }
+            let id = decoding.choose(&last, &mut rng)? as u32;
+            if self.ends.contains(&id) {
+                break;
+            }
+            written.push(id);
+            next = vec![id];
+            state = Some(after);
+        }
+        Ok(written)
     }
 }
 
@@ -233,6 +287,18 @@ pub enum TextError {
         /// The prefix.
         prefix: String,
     },
+    /// A folder of an encoder.
+    #[error(
+        "{}: the model is an encoder, which cannot continue a text; GPT-2 and Llama can",
+        folder.display()
+    )]
+    NoLanguageModel {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A folder of Hugging Face.
+    #[error(transparent)]
+    Pretrained(#[from] PretrainedError),
     /// Nothing to translate.
     #[error("the sentence {sentence:?} has no token for this model; give it at least one word")]
     Sentence {

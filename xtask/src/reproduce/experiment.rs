@@ -29,6 +29,13 @@ pub struct Experiment {
 pub enum Work {
     /// Returns the metrics in the order of the bands, the same in full and with `--quick`.
     Measure(fn(&SeedRun) -> Result<Vec<f64>>),
+    /// Returns the metrics in the order of the bands, of a smaller run with `--quick`, which `quick` describes.
+    Sized {
+        measure: fn(bool, &SeedRun) -> Result<Vec<f64>>,
+        quick: &'static str,
+        /// Whether it is left out unless it is asked for: its data must be downloaded first.
+        heavy: bool,
+    },
     /// Trains an image model: as the course does, or a smaller run with `--quick`.
     Train(ImageTraining),
     /// Trains a language model, in the same way.
@@ -47,11 +54,22 @@ pub struct SeedRun {
     pub resume: bool,
 }
 
+impl Work {
+    /// Whether it runs on request only.
+    fn is_heavy(&self) -> bool {
+        match self {
+            Self::Train(training) => training.heavy,
+            Self::Sized { heavy, .. } => *heavy,
+            _ => false,
+        }
+    }
+}
+
 impl Experiment {
     /// Whether these arguments select it.
     pub fn is_chosen(&self, args: &Args) -> bool {
         match args.names.is_empty() {
-            true => args.all || !matches!(&self.work, Work::Train(training) if training.heavy),
+            true => args.all || !self.work.is_heavy(),
             false => args.names.iter().any(|name| name == self.name),
         }
     }
@@ -77,6 +95,7 @@ impl Experiment {
             experiment: self.name,
             seconds: outcomes.iter().map(|one| one.seconds).collect(),
             quick: match &self.work {
+                Work::Sized { quick, .. } if args.quick => Some((*quick).to_owned()),
                 Work::Train(training) if args.quick => Some(training.quick.to_string()),
                 Work::TrainText(training) if args.quick => Some(training.quick.to_string()),
                 Work::Translate(training) if args.quick => Some(training.quick.to_string()),
@@ -95,6 +114,8 @@ impl Experiment {
     fn run_seed(&self, seed: u64, args: &Args, device: &Device, folder: &Path) -> Result<Outcome> {
         let settings = match &self.work {
             Work::Measure(_) => format!("{device:?}"),
+            Work::Sized { quick, .. } if args.quick => format!("{device:?}: {quick}"),
+            Work::Sized { .. } => format!("{device:?}"),
             Work::Train(training) => format!("{device:?}: {}", training.settings(args.quick)),
             Work::TrainText(training) => format!("{device:?}: {}", training.settings(args.quick)),
             Work::Translate(training) => format!("{device:?}: {}", training.settings(args.quick)),
@@ -116,6 +137,7 @@ impl Experiment {
         let started = Instant::now();
         let metrics = match &self.work {
             Work::Measure(measure) => measure(&run)?,
+            Work::Sized { measure, .. } => measure(args.quick, &run)?,
             Work::Train(training) => training.metrics(self.bands, args.quick, &run)?,
             Work::TrainText(training) => training.metrics(args.quick, &run)?,
             Work::Translate(training) => training.metrics(args.quick, &run)?,

@@ -193,6 +193,13 @@ pub struct PairBatch {
     pub target: SentenceBatch,
 }
 
+impl SentenceBatch {
+    /// Texts as token ids, filled up with `padding` to the length of the longest.
+    pub fn padded(texts: &[&[u32]], padding: u32, device: &Device) -> Self {
+        HostSentences::padded(texts, None, padding).upload(device)
+    }
+}
+
 /// [`SentenceBatch`] in host memory.
 #[derive(Debug)]
 pub struct HostSentences {
@@ -202,7 +209,23 @@ pub struct HostSentences {
 }
 
 impl HostSentences {
-    fn upload(self, device: &Device) -> SentenceBatch {
+    /// Token ids, filled up to the same number of steps: that of the longest if it is not given, which no text exceeds.
+    pub(super) fn padded(texts: &[&[u32]], steps: Option<usize>, padding: u32) -> Self {
+        let longest = texts.iter().map(|ids| ids.len()).max();
+        let steps = steps.or(longest).unwrap_or(0).max(1);
+        let mut ids = Vec::with_capacity(texts.len() * steps);
+        for (row, text) in texts.iter().enumerate() {
+            ids.extend(text.iter().map(|&id| id as i32));
+            ids.resize((row + 1) * steps, padding as i32);
+        }
+        Self {
+            ids,
+            lengths: texts.iter().map(|ids| ids.len() as i32).collect(),
+            steps,
+        }
+    }
+
+    pub(super) fn upload(self, device: &Device) -> SentenceBatch {
         let count = self.lengths.len();
         SentenceBatch {
             ids: Tensor::from_data(TensorData::new(self.ids, [count, self.steps]), device),

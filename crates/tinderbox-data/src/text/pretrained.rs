@@ -36,6 +36,15 @@ impl PretrainedTokenizer {
         self.tokenizer.get_vocab_size(true)
     }
 
+    /// The tokenizer as the text of a `tokenizer.json`, without padding and truncation.
+    ///
+    /// # Errors
+    /// A part that the format does not have.
+    pub fn to_json(&self) -> Result<String> {
+        let text = self.tokenizer.to_string(false);
+        text.map_err(|error| self.fault(error))
+    }
+
     /// The id of a token.
     pub fn id(&self, token: &str) -> Option<u32> {
         self.tokenizer.token_to_id(token)

@@ -1,18 +1,26 @@
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
 
 use super::TokenRules;
 use crate::{DataError, Result};
 
-/// Reads a file of text; a byte order mark at its start is left out.
+/// Reads a file of text, also one that is packed with gzip; a byte order mark at its start is left out.
 ///
 /// # Errors
 /// A file that cannot be read, that holds no text, or that is not UTF-8: the error names the first
 /// byte that is not.
 pub fn read_text(path: impl AsRef<Path>) -> Result<String> {
     let path = path.as_ref();
-    let bytes = std::fs::read(path).map_err(|source| cannot_read(path, source))?;
+    let mut bytes = std::fs::read(path).map_err(|source| cannot_read(path, source))?;
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut unpacked = Vec::new();
+        let read = MultiGzDecoder::new(&bytes[..]).read_to_end(&mut unpacked);
+        read.map_err(|source| cannot_read(path, source))?;
+        bytes = unpacked;
+    }
     let mut text = checked(bytes, 0, path)?;
     if text.starts_with(BYTE_ORDER_MARK) {
         text.remove(0);
@@ -107,6 +115,9 @@ mod tests {
             read_text(&path).map_err(|error| error.to_string())
         };
         assert_eq!(read("\u{feff}café\n".as_bytes()).unwrap(), "café\n");
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        std::io::Write::write_all(&mut packer, "café".as_bytes()).unwrap();
+        assert_eq!(read(&packer.finish().unwrap()).unwrap(), "café");
         let error = read(b"caf\xe9 noir").unwrap_err();
         assert!(error.contains("text.txt: byte 3 (0xe9)"), "{error}");
         for empty in [&b""[..], b" \n\n"] {

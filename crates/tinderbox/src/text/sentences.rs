@@ -1,13 +1,14 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::Deserialize;
 use tinderbox_data::DataError;
-use tinderbox_data::text::PretrainedTokenizer;
+use tinderbox_data::text::{PretrainedTokenizer, SentenceBatch};
 use tinderbox_models::{Bert, BertInputs, mean_of_tokens};
 
-use crate::pretrained::{Pretrained, PretrainedError, read_json};
+use super::encoder::{OpenEncoder, Tokens, by_length};
+use crate::pretrained::{PretrainedError, read_json};
 
 /// Turns texts into vectors whose products measure how alike the texts are (Reimers and Gurevych 2019).
 ///
@@ -31,10 +32,10 @@ pub struct SentenceEncoder {
 
 /// The settings of a folder.
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Settings {
-    max_tokens: usize,
+pub(super) struct Settings {
+    pub max_tokens: usize,
     /// The vector of the first token instead of the mean of all.
-    first_token: bool,
+    pub first_token: bool,
     /// Whether vectors have length 1.
     normalize: bool,
 }
@@ -48,9 +49,6 @@ pub struct Encoded {
     pub cut: usize,
 }
 
-/// Texts that are computed at once.
-const BATCH: usize = 32;
-
 impl SentenceEncoder {
     /// The encoder of a folder: `config.json`, `model.safetensors`, `tokenizer.json`, and where they are there
     /// `sentence_bert_config.json` (the longest text), `1_Pooling/config.json` and `modules.json`.
@@ -60,23 +58,11 @@ impl SentenceEncoder {
     /// of pooling other than the mean and the first token.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, SentenceError> {
         let folder = folder.as_ref();
-        let Pretrained::Bert { config, model } = Pretrained::open(folder, device)? else {
-            return Err(SentenceError::NotAnEncoder {
-                folder: folder.display().to_string(),
-            });
-        };
-        let tokenizer = PretrainedTokenizer::open(folder.join("tokenizer.json"))?;
-        let tokens = tokenizer.vocabulary();
-        if tokens > config.vocabulary {
-            return Err(SentenceError::Vocabulary {
-                tokens,
-                rows: config.vocabulary,
-            });
-        }
+        let open = OpenEncoder::open(folder, device)?;
         Ok(Self {
-            settings: Settings::read(folder, config.context)?,
-            model: model.valid(),
-            tokenizer,
+            settings: Settings::read(folder, open.config.context)?,
+            model: open.model.valid(),
+            tokenizer: open.tokenizer,
         })
     }
 
@@ -95,54 +81,16 @@ impl SentenceEncoder {
     /// # Errors
     /// A text that the tokenizer has no rule for.
     pub fn encode<T: AsRef<str>>(&self, texts: &[T]) -> Result<Encoded, SentenceError> {
-        let mut cut = 0;
-        let mut ids = Vec::with_capacity(texts.len());
-        for text in texts {
-            let mut tokens = self.tokenizer.encode(text.as_ref(), true)?;
-            if tokens.len() > self.settings.max_tokens {
-                cut += 1;
-                // The last token marks the end.
-                let end = tokens.pop();
-                tokens.truncate(self.settings.max_tokens - 1);
-                tokens.extend(end);
-            }
-            ids.push(tokens);
-        }
-        // Texts of like length together need little padding.
-        let mut order: Vec<usize> = (0..ids.len()).collect();
-        order.sort_by_key(|&index| ids[index].len());
+        let Tokens { ids, cut } = Tokens::of(&self.tokenizer, texts, self.settings.max_tokens)?;
         let device = self.model.devices().into_iter().next().unwrap_or_default();
-        let mut batches = Vec::new();
-        for part in order.chunks(BATCH) {
-            let batch: Vec<&[u32]> = part.iter().map(|&index| &ids[index][..]).collect();
-            batches.push(self.vectors(&batch, &device));
-        }
-        let size = self.model.size();
-        let vectors = match batches.is_empty() {
-            true => Tensor::zeros([0, size], &device),
-            false => {
-                let mut places = vec![0i32; order.len()];
-                for (place, &index) in order.iter().enumerate() {
-                    places[index] = place as i32;
-                }
-                let places = Tensor::<1, Int>::from_data(&places[..], &device);
-                Tensor::cat(batches, 0).select(0, places)
-            }
-        };
+        let vectors = by_length(&ids, self.size(), &device, |texts| self.vectors(texts));
         Ok(Encoded { vectors, cut })
     }
 
-    fn vectors(&self, texts: &[&[u32]], device: &Device) -> Tensor<2> {
-        let steps = texts.iter().map(|ids| ids.len()).max().unwrap_or(0).max(1);
-        let mut ids = Vec::with_capacity(texts.len() * steps);
-        for text in texts {
-            ids.extend(text.iter().map(|&id| id as i32));
-            ids.resize(ids.len() + steps - text.len(), 0);
-        }
-        let lengths: Vec<i32> = texts.iter().map(|ids| ids.len() as i32).collect();
-        let lengths = Tensor::<1, Int>::from_data(&lengths[..], device);
+    fn vectors(&self, texts: SentenceBatch) -> Tensor<2> {
+        let lengths = texts.lengths;
         let vectors = self.model.forward(BertInputs {
-            tokens: Tensor::from_data(TensorData::new(ids, [texts.len(), steps]), device),
+            tokens: texts.ids,
             types: None,
             lengths: lengths.clone(),
         });
@@ -181,7 +129,7 @@ struct Part {
 }
 
 impl Settings {
-    fn read(folder: &Path, context: usize) -> Result<Self, SentenceError> {
+    pub fn read(folder: &Path, context: usize) -> Result<Self, SentenceError> {
         let there = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
         let longest: Option<Longest> = match there("sentence_bert_config.json") {
             Some(path) => Some(read_json(&path)?),

@@ -8,6 +8,7 @@ mod honest;
 mod images;
 #[cfg(feature = "tables")]
 mod tables;
+mod texts;
 
 use tinderbox::train::{Callback, EpochRecord, Flow, StepError, StopFlag};
 

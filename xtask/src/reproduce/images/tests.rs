@@ -37,7 +37,7 @@ fn training(name: &str) -> &'static ImageTraining {
     let found = experiments().find(|one| one.name == name).unwrap();
     match &found.work {
         Work::Train(training) => training,
-        Work::Measure(_) | Work::TrainText(_) | Work::Translate(_) => {
+        Work::Measure(_) | Work::Sized { .. } | Work::TrainText(_) | Work::Translate(_) => {
             panic!("{name} trains no image model")
         }
     }

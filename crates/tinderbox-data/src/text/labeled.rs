@@ -1,0 +1,239 @@
+use burn::tensor::Device;
+use tinderbox_core::{Digest, Seed};
+
+use super::pairs::{HostSentences, PairBatch, SentenceBatch};
+use crate::{Batch, DataError, Examples, Result, Target};
+
+/// Texts as token ids with a target each, for a [`Loader`](crate::Loader). Each batch is padded to its longest text.
+///
+/// ```
+/// use tinderbox_data::text::LabeledTexts;
+/// use tinderbox_data::{Batches, Classes, Loader};
+/// # use burn::tensor::Device;
+///
+/// let classes = Classes::new(vec![1, 0, 1], vec!["bad".into(), "good".into()])?;
+/// let texts = LabeledTexts::new(vec![vec![5, 8, 9], vec![5], vec![7, 7]], classes)?;
+/// let batch = Loader::new(texts, 2)?.epoch(0, 0, &Device::flex())?.next().unwrap()?;
+/// assert_eq!(batch.inputs.ids.dims(), [2, 3]);
+/// # Ok::<(), tinderbox_data::DataError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LabeledTexts<T> {
+    ids: Vec<Vec<u32>>,
+    targets: T,
+    padding: u32,
+    steps: Option<usize>,
+}
+
+impl<T: Target> LabeledTexts<T> {
+    /// Texts and their targets, padded with the id 0.
+    ///
+    /// # Errors
+    /// Another number of targets than of texts, a text without a token.
+    pub fn new(ids: Vec<Vec<u32>>, targets: T) -> Result<Self> {
+        if ids.len() != targets.rows() {
+            return Err(DataError::RowsDiffer {
+                features: ids.len(),
+                targets: targets.rows(),
+            });
+        }
+        if let Some(row) = ids.iter().position(Vec::is_empty) {
+            return Err(DataError::Text {
+                problem: format!(
+                    "text {} (counted from 1) has no token; leave it out, or give it one",
+                    row + 1
+                ),
+            });
+        }
+        Ok(Self {
+            ids,
+            targets,
+            padding: 0,
+            steps: None,
+        })
+    }
+
+    /// The id of the padding.
+    pub fn padding(mut self, id: u32) -> Self {
+        self.padding = id;
+        self
+    }
+
+    /// Cuts longer texts, and pads all of them to this many tokens, as the course does.
+    pub fn steps(mut self, steps: usize) -> Self {
+        for ids in &mut self.ids {
+            ids.truncate(steps.max(1));
+        }
+        self.steps = Some(steps);
+        self
+    }
+
+    /// The token ids of each text, without padding.
+    pub fn ids(&self) -> &[Vec<u32>] {
+        &self.ids
+    }
+
+    /// The targets.
+    pub fn targets(&self) -> &T {
+        &self.targets
+    }
+}
+
+impl<T: Target> Examples for LabeledTexts<T> {
+    type Host = (HostSentences, T);
+    type Batch = Batch<SentenceBatch, T::Tensor>;
+
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    fn gather(&self, indices: &[usize], _epoch: Seed) -> Result<Self::Host> {
+        let texts: Vec<&[u32]> = indices.iter().map(|&index| &self.ids[index][..]).collect();
+        let texts = HostSentences::padded(&texts, self.steps, self.padding);
+        Ok((texts, self.targets.gather(indices)))
+    }
+
+    fn upload(&self, (texts, targets): Self::Host, device: &Device) -> Self::Batch {
+        Batch {
+            inputs: texts.upload(device),
+            targets: targets.into_tensor(device),
+        }
+    }
+
+    fn batch_bytes(&self, batch_size: usize) -> usize {
+        let longest = self.ids.iter().map(Vec::len).max().unwrap_or(0);
+        4 * batch_size * (self.steps.unwrap_or(longest) + 2)
+    }
+
+    fn digest(&self) -> Option<u64> {
+        let digest = Digest::new().word(self.targets.digest()?);
+        let start = digest.word(self.steps.unwrap_or(0) as u64);
+        let all = self.ids.iter().fold(start, |digest, ids| {
+            let digest = digest.word(ids.len() as u64);
+            ids.iter()
+                .fold(digest, |digest, &id| digest.word(id.into()))
+        });
+        Some(all.value())
+    }
+}
+
+/// Pairs of texts as token ids with a target for each pair, cut and padded to the same number of tokens.
+#[derive(Clone, Debug)]
+pub struct LabeledPairs<T> {
+    sides: [LabeledTexts<T>; 2],
+}
+
+impl<T: Target> LabeledPairs<T> {
+    /// The pairs at the same place, of `steps` tokens each, padded with an id.
+    ///
+    /// # Errors
+    /// Another number of texts on one side, or of targets; a text without a token.
+    pub fn new(
+        first: Vec<Vec<u32>>,
+        second: Vec<Vec<u32>>,
+        targets: T,
+        (steps, padding): (usize, u32),
+    ) -> Result<Self> {
+        let side = |ids| LabeledTexts::new(ids, targets.clone());
+        let sides = [side(first)?, side(second)?];
+        Ok(Self {
+            sides: sides.map(|side| side.steps(steps).padding(padding)),
+        })
+    }
+}
+
+impl<T: Target> Examples for LabeledPairs<T> {
+    type Host = ([HostSentences; 2], T);
+    type Batch = Batch<PairBatch, T::Tensor>;
+
+    fn len(&self) -> usize {
+        self.sides[0].len()
+    }
+
+    fn gather(&self, indices: &[usize], epoch: Seed) -> Result<Self::Host> {
+        let [first, second] = &self.sides;
+        let (first, targets) = first.gather(indices, epoch)?;
+        let (second, _) = second.gather(indices, epoch)?;
+        Ok(([first, second], targets))
+    }
+
+    fn upload(&self, ([first, second], targets): Self::Host, device: &Device) -> Self::Batch {
+        Batch {
+            inputs: PairBatch {
+                source: first.upload(device),
+                target: second.upload(device),
+            },
+            targets: targets.into_tensor(device),
+        }
+    }
+
+    fn batch_bytes(&self, batch_size: usize) -> usize {
+        self.sides
+            .iter()
+            .map(|side| side.batch_bytes(batch_size))
+            .sum()
+    }
+
+    fn digest(&self) -> Option<u64> {
+        let [first, second] = &self.sides;
+        Some(
+            Digest::new()
+                .word(first.digest()?)
+                .word(second.digest()?)
+                .value(),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Batches, Classes, Loader};
+
+    fn classes(count: i32) -> Classes {
+        let labels = (0..count).map(|label| label % 2).collect();
+        Classes::new(labels, vec!["a".into(), "b".into()]).unwrap()
+    }
+
+    #[test]
+    fn texts_are_padded_to_the_longest_of_the_batch_or_to_a_length() {
+        let ids = vec![vec![3, 4, 5], vec![6], vec![7, 8]];
+        let texts = LabeledTexts::new(ids, classes(3)).unwrap();
+        let rows = |texts: &LabeledTexts<Classes>| -> Vec<(Vec<i64>, Vec<i64>)> {
+            let loader = Loader::new(texts.clone(), 2).unwrap();
+            let batches = loader.epoch(0, 0, &Device::flex()).unwrap();
+            let numbers = |data: burn::tensor::TensorData| data.iter::<i64>().collect();
+            batches
+                .map(|batch| batch.unwrap().inputs)
+                .map(|texts| {
+                    (
+                        numbers(texts.ids.into_data()),
+                        numbers(texts.lengths.into_data()),
+                    )
+                })
+                .collect()
+        };
+        let own = rows(&texts);
+        assert_eq!(own[0], (vec![3, 4, 5, 6, 0, 0], vec![3, 1]));
+        assert_eq!(own[1], (vec![7, 8], vec![2]));
+        let same = rows(&texts.clone().steps(2).padding(1));
+        assert_eq!(same[0], (vec![3, 4, 6, 1], vec![2, 1]));
+        assert_ne!(texts.digest(), texts.clone().steps(2).digest());
+        let sides = || (vec![vec![3, 4, 5], vec![6]], vec![vec![7], vec![8]]);
+        let pairs = |(first, second)| LabeledPairs::new(first, second, classes(2), (2, 1));
+        let loader = Loader::new(pairs(sides()).unwrap(), 2).unwrap();
+        let batch = loader
+            .epoch(0, 0, &Device::flex())
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap();
+        let ids: Vec<i64> = batch.inputs.source.ids.into_data().iter::<i64>().collect();
+        assert_eq!(ids, [3, 4, 6, 1]);
+        assert_eq!(batch.inputs.target.ids.dims(), [2, 2]);
+        assert!(pairs((vec![vec![3]], vec![vec![7], vec![8]])).is_err());
+        let error = LabeledTexts::new(vec![vec![1], vec![]], classes(2)).unwrap_err();
+        assert!(error.to_string().contains("text 2"), "{error}");
+        assert!(LabeledTexts::new(vec![vec![1]], classes(2)).is_err());
+    }
+}
