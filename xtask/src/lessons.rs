@@ -9,7 +9,7 @@ use examples::say;
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and their source below `examples`.
-const LESSONS: [(&str, &str); 23] = [
+const LESSONS: [(&str, &str); 24] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
     ("linear_algebra", "lessons/linear_algebra.rs"),
@@ -38,6 +38,7 @@ const LESSONS: [(&str, &str); 23] = [
     ("multihead_attention", "lessons/multihead_attention.rs"),
     ("self_attention", "lessons/self_attention.rs"),
     ("transformer_blocks", "lessons/transformer_blocks.rs"),
+    ("multiple_devices", "lessons/multiple_devices.rs"),
     ("questions", "questions"),
 ];
 

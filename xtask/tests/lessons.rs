@@ -3,6 +3,8 @@
 
 #[path = "lessons/attention.rs"]
 mod attention;
+#[path = "lessons/devices.rs"]
+mod devices;
 #[path = "lessons/preliminaries.rs"]
 mod preliminaries;
 #[path = "lessons/regression.rs"]
@@ -48,6 +50,7 @@ lessons! {
     "../../examples/lessons/multihead_attention.rs" multihead_attention,
     "../../examples/lessons/self_attention.rs" self_attention,
     "../../examples/lessons/transformer_blocks.rs" transformer_blocks,
+    "../../examples/lessons/multiple_devices.rs" multiple_devices,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,
     "../../examples/questions/learning_rate.rs" learning_rate,
