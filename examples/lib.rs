@@ -5,6 +5,7 @@
 pub mod lesson;
 pub mod output;
 pub mod pairs;
+pub mod ranks;
 #[cfg(feature = "tables")]
 pub mod read_args;
 pub mod reviews;
@@ -103,6 +104,9 @@ macro_rules! with_options {
             Some(folder) => training.run_folder(folder),
             None => training.runs(runs($name)),
         };
+        if let Some(ranks) = ranks::ranks()? {
+            training = training.communicator(ranks);
+        }
         training
             .seed(common.seed)
             .device(&common.device()?)
@@ -142,6 +146,9 @@ impl Common {
 
     /// The run folder: `--out`, else a new folder below `runs/NAME` (the newest one to resume).
     pub fn run(&self, name: &str) -> Result<Run> {
+        if let Some(folder) = ranks::scratch()? {
+            return Ok(Run::create(folder)?);
+        }
         let run = match (self.folder()?, &self.resume) {
             (Some(folder), None) => Run::create(folder),
             (Some(folder), Some(_)) => Run::open(folder),
@@ -213,6 +220,9 @@ impl Common {
             .run(run.clone())
             .resume(self.resume())
             .stop_flag(StopFlag::on_ctrl_c()?);
+        if let Some(ranks) = ranks::ranks()? {
+            trainer = trainer.communicator(ranks);
+        }
         if let Some(steps) = self.checkpoint_steps {
             trainer = trainer.checkpoint(Interval::Steps(steps), 2);
         }

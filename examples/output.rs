@@ -3,6 +3,7 @@
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::num::NonZero;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use tinderbox::image::ImageError;
@@ -22,8 +23,19 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Prints nothing from now on: of several ranks only the first one prints.
+#[cfg(feature = "mpi")]
+pub(crate) fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
+}
+
 /// Prints a text as it is; see [`say!`](crate::say).
 pub fn print(text: Arguments) {
+    if QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     if let Err(error) = std::io::stdout().write_fmt(text)
         && error.kind() != ErrorKind::BrokenPipe
     {
@@ -85,7 +97,7 @@ impl MaybeInterrupted for FineTuneError {
 ///
 /// Nothing is scored, compared or saved as a bundle then. How to resume a training run is printed by
 /// [`Progress`](tinderbox::prelude::Progress), how to resume a search, and that a run without a folder cannot
-/// be resumed, is printed here.
+/// be resumed, is printed here. After a data-parallel run only the program of rank 0 continues.
 pub fn unless_interrupted<T, E: MaybeInterrupted>(result: Result<T, E>) -> Result<T> {
     let stop = StopFlag::on_ctrl_c()?;
     match result.as_ref().err().and_then(E::of_training) {
@@ -98,6 +110,9 @@ pub fn unless_interrupted<T, E: MaybeInterrupted>(result: Result<T, E>) -> Resul
         }
         _ => {
             stop.release();
+            if result.is_ok() {
+                crate::ranks::finish();
+            }
             return Ok(result?);
         }
     }

@@ -19,6 +19,8 @@ pub struct Args {
 
 /// The 60,000 training and 10,000 test images of Fashion-MNIST, 1 x 28 x 28, or fewer of each.
 pub fn fashion_mnist(limit: Option<usize>) -> Result<Parts> {
+    // Ranks divide the cores before anything computes.
+    crate::ranks::ranks()?;
     limited(Parts::data_set("fashion-mnist")?, limit)
 }
 

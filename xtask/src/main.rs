@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `ci`. One file per command.
+//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `scale`, `ci`. One file per command.
 #![recursion_limit = "256"]
 
 mod bench;
@@ -9,6 +9,7 @@ mod lessons;
 #[cfg(test)]
 mod one_build;
 mod reproduce;
+mod scale;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +30,8 @@ enum Command {
     Fetch(fetch::Args),
     /// Measure speed (compared with PyTorch on the same machine on request), or build times.
     Bench(bench::Args),
+    /// Compute how data-parallel training scales over a network.
+    Scale(scale::Args),
     /// Run the checks of the gate that are not tests.
     Ci(ci::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Command::Lessons(args) => lessons::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Scale(args) => scale::run(args),
         Command::Ci(args) => ci::run(args),
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "lessons/attention.rs"]
 mod attention;
+#[path = "lessons/devices.rs"]
+mod devices;
 #[path = "lessons/preliminaries.rs"]
 mod preliminaries;
 #[path = "lessons/regression.rs"]
@@ -54,6 +56,7 @@ lessons! {
     "../../examples/lessons/byte_pair_encoding.rs" byte_pair_encoding,
     "../../examples/lessons/word_embeddings.rs" word_embeddings,
     "../../examples/lessons/bert_inputs.rs" bert_inputs,
+    "../../examples/lessons/multiple_devices.rs" multiple_devices,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,
     "../../examples/questions/learning_rate.rs" learning_rate,

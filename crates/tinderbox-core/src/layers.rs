@@ -1,9 +1,11 @@
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use crate::Seed;
 
 thread_local! {
     static DRAWS: Cell<(Seed, u64)> = const { Cell::new((Seed::new(0), 0)) };
+    static ROWS: RefCell<Option<Range<usize>>> = const { RefCell::new(None) };
 }
 
 /// Seeds the random draws of layers on this thread during training (the masks of dropout).
@@ -13,6 +15,19 @@ thread_local! {
 /// pass, with a seed for each step: `seed_layers(seed.at(step))`. Without a call the seed is 0.
 pub fn seed_layers(seed: Seed) {
     DRAWS.set((seed, 0));
+    ROWS.take();
+}
+
+/// Seeds the random draws of layers for these rows of a batch whose other rows are computed elsewhere: a
+/// row gets the draws that it would get in the whole batch.
+pub fn seed_layers_of_rows(seed: Seed, rows: Range<usize>) {
+    DRAWS.set((seed, 0));
+    ROWS.replace(Some(rows));
+}
+
+/// The rows of [`seed_layers_of_rows`]; `None` if the batch is whole.
+pub fn layer_rows() -> Option<Range<usize>> {
+    ROWS.with_borrow(Clone::clone)
 }
 
 /// The seed of the next draw of a layer on this thread.

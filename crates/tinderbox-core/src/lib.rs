@@ -19,7 +19,7 @@ mod timer;
 
 pub use digest::Digest;
 pub use file::{TEMPORARY_PREFIX, WriteError, behind_links, write_atomic, write_atomic_with};
-pub use layers::{next_layer_seed, seed_layers};
+pub use layers::{layer_rows, next_layer_seed, seed_layers, seed_layers_of_rows};
 pub use memory::{keep_memory, peak_memory};
 pub use nearest::nearest;
 pub use seed::{Rng, Seed};

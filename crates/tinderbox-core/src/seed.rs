@@ -66,6 +66,12 @@ impl Rng {
         self.bits.next_u64()
     }
 
+    /// Leaves out this many values of [`next_u64`](Self::next_u64), at once.
+    pub fn skip(&mut self, values: usize) {
+        let words = self.bits.get_word_pos() + 2 * values as u128;
+        self.bits.set_word_pos(words);
+    }
+
     /// A number drawn uniformly from `[0, 1)`.
     pub fn uniform(&mut self) -> f64 {
         (self.next_u64() >> 11) as f64 * (1.0 / (1u64 << 53) as f64)

@@ -1,5 +1,7 @@
 //! The traits of sources of batches and of collections of examples.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
 
@@ -49,6 +51,83 @@ pub trait Batches: Send {
     /// Data that cannot be read.
     fn identity(&self) -> Result<BatchesIdentity> {
         Ok(BatchesIdentity::default())
+    }
+
+    /// The same batches, of which only the rows of one of several ranks are gathered; `None`, the default,
+    /// if batches of this kind cannot be divided.
+    ///
+    /// Order and batches are the same on every rank and for any number of ranks.
+    fn share(
+        &self,
+        share: Share,
+    ) -> Option<Box<dyn Batches<Batch = SharedBatch<Self::Batch>> + '_>> {
+        let _ = share;
+        None
+    }
+}
+
+/// One of several equal parts of every batch: that of one rank of a data-parallel training run.
+///
+/// ```
+/// use tinderbox_data::Share;
+///
+/// let rows = |rank| Share::new(rank, 3).rows(10);
+/// assert_eq!([rows(0), rows(1), rows(2)], [0..3, 3..6, 6..10]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    rank: usize,
+    ranks: usize,
+}
+
+impl Share {
+    /// The part of this rank, counted from 0.
+    ///
+    /// # Panics
+    /// If `rank` is not below `ranks`.
+    pub fn new(rank: usize, ranks: usize) -> Self {
+        assert!(rank < ranks, "rank {rank} of {ranks}");
+        Self { rank, ranks }
+    }
+
+    /// The rows of a batch with this many examples; none if there are fewer examples than ranks and others
+    /// have them.
+    pub fn rows(self, examples: usize) -> Range<usize> {
+        let start = |rank: usize| examples * rank / self.ranks;
+        start(self.rank)..start(self.rank + 1)
+    }
+}
+
+/// Batches that are not divided by themselves, and the part of them that is taken.
+pub(crate) struct Divided<'a, L> {
+    pub whole: &'a L,
+    pub share: Share,
+}
+
+/// One rank's part of a batch.
+#[derive(Clone, Debug)]
+pub struct SharedBatch<B> {
+    /// The examples of this rank; `None` if it has none of this batch.
+    pub batch: Option<B>,
+    /// Their places in the whole batch.
+    pub rows: Range<usize>,
+    /// Number of examples in the whole batch.
+    pub examples: usize,
+}
+
+impl<B> SharedBatch<B> {
+    /// The part of a batch with this many examples; `batch` makes the batch of some of its rows.
+    pub(crate) fn new(
+        share: Share,
+        examples: usize,
+        batch: impl FnOnce(Range<usize>) -> B,
+    ) -> Self {
+        let rows = share.rows(examples);
+        Self {
+            batch: (!rows.is_empty()).then(|| batch(rows.clone())),
+            rows,
+            examples,
+        }
     }
 }
 

@@ -7,6 +7,15 @@ use tinderbox_core::{WriteError, nearest};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// Batches that several ranks cannot divide among them.
+    #[error(
+        "the batches of the {which} data cannot be divided among several ranks; implement `Batches::share` for \
+         them, or train with one rank"
+    )]
+    Indivisible {
+        /// Training or validation data.
+        which: &'static str,
+    },
     /// There are no rows.
     #[error(
         "the data set {what} has no rows; check the path, the filter or the split that made it"

@@ -40,7 +40,7 @@ pub mod text;
 mod values;
 mod zip;
 
-pub use batches::{Batch, BatchIterator, Batches, BatchesIdentity, Examples};
+pub use batches::{Batch, BatchIterator, Batches, BatchesIdentity, Examples, Share, SharedBatch};
 pub use catalog::{Catalog, DataFile, Dataset, Fetcher, Progress, fetch};
 pub use error::{DataError, Result};
 pub use loader::{LastBatch, Loader};

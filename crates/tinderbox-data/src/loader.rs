@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use burn::tensor::Device;
 use tinderbox_core::{Digest, Seed};
 
-use crate::{BatchIterator, Batches, BatchesIdentity, DataError, Examples, Result};
+use crate::{
+    BatchIterator, Batches, BatchesIdentity, DataError, Examples, Result, Share, SharedBatch,
+};
 
 mod burn_loader;
 mod plan;
+mod share;
 mod worker;
 
 pub use plan::LastBatch;
@@ -95,6 +98,7 @@ impl<E: Examples> Loader<E> {
                 seed: None,
                 weights: None,
                 last_batch: LastBatch::Keep,
+                share: None,
             },
             prefetch: None,
             before: Mutex::default(),
@@ -166,7 +170,7 @@ impl<E: Examples> Loader<E> {
 
     /// The number of batches that a thread keeps ready; 0 for no thread.
     fn ready(&self) -> usize {
-        let bytes = self.examples.batch_bytes(self.plan.batch_size);
+        let bytes = self.examples.batch_bytes(self.plan.own_rows());
         let ready = self.prefetch.unwrap_or(if bytes < WORTH_A_THREAD {
             0
         } else {
@@ -251,6 +255,10 @@ impl<E: Examples> Batches for Loader<E> {
         device: &Device,
     ) -> Result<BatchIterator<'a, E::Batch>> {
         Ok(Box::new(LoaderIterator::new(self, epoch, skip, device)))
+    }
+
+    fn share(&self, share: Share) -> Option<Box<dyn Batches<Batch = SharedBatch<E::Batch>> + '_>> {
+        Some(Box::new(share::LoaderShare::new(self, share)))
     }
 
     fn identity(&self) -> Result<BatchesIdentity> {

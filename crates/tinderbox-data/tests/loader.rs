@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor};
 use proptest::prelude::*;
 use tinderbox_core::Seed;
 use tinderbox_data::{
-    Batch, Batches, Classes, DataError, Examples, LastBatch, Loader, Result, Rows, Values,
+    Batch, Batches, Classes, DataError, Examples, LastBatch, Loader, Result, Rows, Share, Values,
     synthetic,
 };
 
@@ -451,4 +451,38 @@ fn weights_that_cannot_be_used_are_refused() {
     );
     assert!(with(vec![1.0, 1.0, f64::NAN]).contains("example 3 (counted from 1) is NaN"));
     assert!(with(vec![0.0; 3]).contains("all weights are 0"));
+}
+
+#[test]
+fn shares_of_a_batch_are_the_batch() {
+    // The last batch has one example, for three ranks.
+    for (policy, prefetch) in [
+        (LastBatch::Keep, 0),
+        (LastBatch::Keep, 2),
+        (LastBatch::Wrap, 1),
+    ] {
+        let loader = Loader::new(numbered(25), 8).unwrap();
+        let loader = loader
+            .shuffle(Seed::new(4))
+            .last_batch(policy)
+            .prefetch(prefetch);
+        for (epoch, skip) in [(0, 0), (1, 0), (1, 2), (2, 0)] {
+            let whole = seen(&loader, epoch, skip);
+            let mut joined = vec![Vec::new(); whole.len()];
+            for rank in 0..3 {
+                let part = loader.share(Share::new(rank, 3)).unwrap();
+                let batches = part.epoch(epoch, skip, &Device::flex()).unwrap();
+                for (batch, joined) in batches.zip(&mut joined) {
+                    let batch = batch.unwrap();
+                    assert_eq!(batch.rows.start, joined.len());
+                    if let Some(own) = batch.batch {
+                        let inputs = own.inputs.try_into_vec_as::<f32>().unwrap();
+                        joined.extend(inputs.into_iter().map(|index| index as usize));
+                    }
+                    assert_eq!(batch.rows.end, joined.len());
+                }
+            }
+            assert_eq!(joined, whole);
+        }
+    }
 }

@@ -2,7 +2,7 @@ use std::cell::Cell;
 
 use burn::module::{Flag, Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use tinderbox_core::{Seed, next_layer_seed};
+use tinderbox_core::{Seed, layer_rows, next_layer_seed};
 
 use crate::{Layer, trace};
 
@@ -122,18 +122,39 @@ fn factors<const D: usize>(
     if probability == 0.0 || !training.is_enabled() || !device.is_autodiff() {
         return None;
     }
-    let kept = kept(shape.iter().product(), 1.0 - probability, next_layer_seed());
+    let (seed, skip) = place(&shape, next_layer_seed());
+    let kept = kept(skip, shape.iter().product(), 1.0 - probability, seed);
     Some(Tensor::from_data(TensorData::new(kept, shape), device))
 }
 
-/// `count` numbers, `1 / keep` with probability `keep` and 0 otherwise.
-fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
+/// Where the draws of a mask of this shape begin: of some rows of a batch, behind those of the rows before.
+fn place<const D: usize>(mask: &[usize; D], seed: Seed) -> (Seed, usize) {
+    let Some(rows) = layer_rows() else {
+        return (seed, 0);
+    };
+    let first = mask.first().copied().unwrap_or(1);
+    match first.checked_rem(rows.len()) {
+        // The first dimension is that of the rows, or of the rows and something within each.
+        Some(0) => {
+            let numbers: usize = mask.iter().product();
+            (seed, numbers / rows.len() * rows.start)
+        }
+        _ => (seed.child("rows").at(rows.start as u64), 0),
+    }
+}
+
+/// `count` numbers behind the first `skip` ones, `1 / keep` with probability `keep` and 0 otherwise.
+fn kept(skip: usize, count: usize, keep: f64, seed: Seed) -> Vec<f32> {
     // One draw of 64 bits decides two numbers.
     let below = (keep * (1u64 << 32) as f64) as u64;
     let scale = if keep == 0.0 { 0.0 } else { 1.0 / keep } as f32;
     let number = |half: u64| if half < below { scale } else { 0.0 };
     let mut rng = seed.rng();
-    let mut numbers = Vec::with_capacity(count + 1);
+    rng.skip(skip / 2);
+    let mut numbers = Vec::with_capacity(count + 2);
+    if skip % 2 == 1 && count > 0 {
+        numbers.push(number(rng.next_u64() & 0xffff_ffff));
+    }
     while numbers.len() < count {
         let bits = rng.next_u64();
         numbers.extend([number(bits >> 32), number(bits & 0xffff_ffff)]);
@@ -144,12 +165,39 @@ fn kept(count: usize, keep: f64, seed: Seed) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
-    use tinderbox_core::seed_layers;
+    use tinderbox_core::{seed_layers, seed_layers_of_rows};
 
     use super::*;
 
     fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         tensor.try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn rows_of_a_batch_get_the_masks_that_they_have_in_the_whole() {
+        let device = Device::flex().autodiff();
+        for width in [1, 3, 8] {
+            let input = Tensor::<2>::ones([7, width], &device);
+            seed_layers(Seed::new(3));
+            let whole: Vec<_> = (0..2)
+                .map(|_| numbers(Dropout::new(0.5).forward(input.clone())))
+                .collect();
+            for rows in [0..2, 2..5, 5..7] {
+                seed_layers_of_rows(Seed::new(3), rows.clone());
+                for whole in &whole {
+                    let part = input.clone().slice([rows.clone(), 0..width]);
+                    let part = numbers(Dropout::new(0.5).forward(part));
+                    assert_eq!(part, whole[rows.start * width..rows.end * width]);
+                }
+            }
+        }
+        // Tensors with another first dimension still get other masks for other rows.
+        let input = Tensor::<2>::ones([5, 64], &device);
+        let [one, two] = [0..3, 3..6].map(|rows| {
+            seed_layers_of_rows(Seed::new(3), rows);
+            numbers(Dropout::new(0.5).forward(input.clone()))
+        });
+        assert_ne!(one, two);
     }
 
     #[test]

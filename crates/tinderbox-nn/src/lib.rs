@@ -66,10 +66,12 @@ mod pool;
 mod positional;
 mod recurrent;
 mod rms_norm;
+mod running;
 mod seeded;
 mod text_network;
 pub mod trace;
 mod transformer;
+mod weights_digest;
 
 pub use activation::{Activation, relu, sigmoid, tanh};
 pub use builder::Init;
@@ -93,8 +95,10 @@ pub use pool::{Pool, adaptive_avg_pool, flatten, global_avg_pool};
 pub use positional::{positional_encoding, rotate_by_position};
 pub use recurrent::{Cell, Recurrent, RecurrentConfig, RecurrentError, RecurrentState};
 pub use rms_norm::RmsNorm;
+pub use running::{running_statistics, with_running_statistics};
 pub use seeded::{seed_backend, seeded};
 pub use text_network::{PairNetwork, TextNetwork};
 pub use transformer::{
     DecoderLayer, EncoderLayer, TransformerConfig, TransformerDecoder, TransformerEncoder,
 };
+pub use weights_digest::weights_digest;

@@ -1,8 +1,9 @@
 use crate::error::{OptimError, Result, require_positive};
 use crate::host::{PARALLEL_FROM, give, on_host, read, take};
+use crate::parameters::distinct_parameters;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
@@ -129,6 +130,110 @@ impl GradientMean {
         let mut grads = GradientsParams::new();
         change_gradients(&mut grads, module, &mut |id, _| {
             Some(sum.remove(&id)?.mul_scalar(1.0 / examples as f64))
+        });
+        grads
+    }
+}
+
+/// All gradients of a model as one vector of numbers, in the order of its parameters: what several processes
+/// add up.
+///
+/// ```
+/// # use burn::{module::Module, nn::LinearConfig, optim::GradientsParams, tensor::{Device, Tensor}};
+/// use tinderbox_optim::{FlatGradients, global_norm};
+///
+/// # let device = Device::flex().autodiff();
+/// # let model = LinearConfig::new(2, 1).init(&device);
+/// # let loss = model.forward(Tensor::ones([3, 2], &device)).sum();
+/// # let gradients = GradientsParams::from_grads(loss.backward(), &model);
+/// let norm = global_norm(&gradients, &model);
+/// let mut flat = FlatGradients::new(&model);
+/// flat.fill(gradients, &model, 5.0);
+/// // Here another process would add its own: flat.numbers_mut()
+/// let gradients = flat.take(&model, 10.0);
+/// assert_eq!(global_norm(&gradients, &model), norm / 2.0);
+/// ```
+pub struct FlatGradients {
+    /// The trained parameters and the number of their elements.
+    layout: Vec<(ParamId, usize)>,
+    /// The gradients of all of them, then one number each: how many of the added ones had a gradient.
+    numbers: Vec<f32>,
+}
+
+impl FlatGradients {
+    /// Room for the gradients of the parameters of `module` that are trained.
+    pub fn new<M: Module>(module: &M) -> Self {
+        let trained = distinct_parameters(module).into_iter();
+        let trained = trained.filter(|parameter| parameter.requires_grad);
+        let layout: Vec<_> = trained.map(|p| (p.id, p.count())).collect();
+        let all: usize = layout.iter().map(|(_, count)| count + 1).sum();
+        Self {
+            layout,
+            numbers: vec![0.0; all],
+        }
+    }
+
+    /// Replaces the numbers by these gradients times `weight`; 0 where there is no gradient.
+    pub fn fill<M: Module>(&mut self, grads: GradientsParams, module: &M, weight: f32) {
+        let mut grads = grads;
+        let gradients = self.numbers.len() - self.layout.len();
+        let (numbers, present) = self.numbers.split_at_mut(gradients);
+        let mut places = HashMap::new();
+        let mut rest = numbers;
+        for (&(id, count), present) in self.layout.iter().zip(present) {
+            *present = 0.0;
+            let (own, after) = rest.split_at_mut(count);
+            own.fill(0.0);
+            places.insert(id, (own, present));
+            rest = after;
+        }
+        change_gradients(&mut grads, module, &mut |id, grad| {
+            let data = grad?.into_data();
+            let (own, present) = places.get_mut(&id)?;
+            **present = 1.0;
+            match data.as_slice::<f32>() {
+                Ok(numbers) => {
+                    for (to, from) in own.iter_mut().zip(numbers) {
+                        *to = from * weight;
+                    }
+                }
+                Err(_) => {
+                    for (to, from) in own.iter_mut().zip(data.iter::<f32>()) {
+                        *to = from * weight;
+                    }
+                }
+            }
+            None
+        });
+    }
+
+    /// The numbers, to add those of others; their number must not change.
+    pub fn numbers_mut(&mut self) -> &mut Vec<f32> {
+        &mut self.numbers
+    }
+
+    /// The gradients divided by `divisor`; a parameter without a gradient anywhere has none.
+    pub fn take<M: Module>(&self, module: &M, divisor: f64) -> GradientsParams {
+        let device = module.devices().into_iter().next().unwrap_or_default();
+        let device = device.inner();
+        let factor = (1.0 / divisor) as f32;
+        let mut places = HashMap::new();
+        let (mut rest, present) = self
+            .numbers
+            .split_at(self.numbers.len() - self.layout.len());
+        for (&(id, count), &present) in self.layout.iter().zip(present) {
+            let (own, after) = rest.split_at(count);
+            if present > 0.0 {
+                places.insert(id, own);
+            }
+            rest = after;
+        }
+        let mut grads = GradientsParams::new();
+        change_gradients(&mut grads, module, &mut |id, _| {
+            let own = places.get(&id)?;
+            let numbers: Vec<f32> = own.iter().map(|number| number * factor).collect();
+            let data = TensorData::new(numbers, [own.len()]);
+            Some(Tensor::from_data(data, &device))
         });
         grads
     }

@@ -53,7 +53,9 @@ pub use burn::optim::{GradientsParams, ModuleOptimizer};
 pub use config::OptimizerConfig;
 pub use ema::Ema;
 pub use error::{OptimError, Result};
-pub use gradients::{GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients};
+pub use gradients::{
+    FlatGradients, GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients,
+};
 pub use groups::{GroupRates, ParameterGroup, Select, frozen_group, select_parts};
 pub use host::is_host;
 pub use lbfgs::{Lbfgs, LbfgsConfig};

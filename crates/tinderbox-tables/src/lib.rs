@@ -41,7 +41,7 @@ mod stream;
 
 use tinderbox_data::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, LastBatch, Result, Rows,
-    Target, Values,
+    Share, SharedBatch, Target, Values,
 };
 
 pub use features::{

@@ -16,7 +16,7 @@ use crate::features::select;
 use crate::frames::{FrameParts, count, polars};
 use crate::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
-    Result, Target, Targets, Values,
+    Result, Share, SharedBatch, Target, Targets, Values,
 };
 use batcher::{Batcher, Block};
 
@@ -214,6 +214,71 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
         skip: usize,
         device: &Device,
     ) -> Result<BatchIterator<'a, Self::Batch>> {
+        let blocks = self.stream(epoch, skip, None)?;
+        let device = device.clone();
+        Ok(Box::new(
+            blocks.map(move |block| self.batch(block?, &device)),
+        ))
+    }
+
+    fn share(
+        &self,
+        share: Share,
+    ) -> Option<Box<dyn Batches<Batch = SharedBatch<Self::Batch>> + '_>> {
+        Some(Box::new(StreamShare {
+            loader: self,
+            share,
+        }))
+    }
+}
+
+/// One rank's part of the batches of a stream.
+///
+/// Every rank reads all rows, because the shuffle buffer makes the order from all of them, and sends only
+/// its own to the device.
+struct StreamShare<'s, T> {
+    loader: &'s StreamLoader<T>,
+    share: Share,
+}
+
+impl<T: StreamTarget> Batches for StreamShare<'_, T> {
+    type Batch = SharedBatch<Batch<Tensor<2>, T::Tensor>>;
+
+    fn examples(&self) -> Option<usize> {
+        self.loader.examples()
+    }
+
+    fn batches(&self) -> Option<usize> {
+        self.loader.batches()
+    }
+
+    fn epoch<'a>(
+        &'a self,
+        epoch: usize,
+        skip: usize,
+        device: &Device,
+    ) -> Result<BatchIterator<'a, Self::Batch>> {
+        let blocks = self.loader.stream(epoch, skip, Some(self.share))?;
+        let device = device.clone();
+        Ok(Box::new(blocks.map(move |block| {
+            let block = block?;
+            let (rows, examples) = (self.share.rows(block.examples), block.examples);
+            let batch = match block.rows {
+                0 => None,
+                _ => Some(self.loader.batch(block, &device)?),
+            };
+            Ok(SharedBatch {
+                batch,
+                rows,
+                examples,
+            })
+        })))
+    }
+}
+
+impl<T: StreamTarget> StreamLoader<T> {
+    /// The rows of the batches of an epoch in host memory.
+    fn stream(&self, epoch: usize, skip: usize, share: Option<Share>) -> Result<Stream> {
         let parts = FrameParts::new(self.rows(), PART)?;
         let (sender, receiver) = sync_channel(self.prefetch);
         let batcher = Batcher {
@@ -225,51 +290,44 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
             batch_size: self.batch_size,
             last_batch: self.last_batch,
             skip,
+            share,
             sender,
         };
         let worker = std::thread::Builder::new()
             .name("tinderbox-stream".into())
             .spawn(move || batcher.run(parts))
             .map_err(|error| polars(error.into()))?;
-        Ok(Box::new(StreamIterator::<T> {
+        Ok(Stream {
             receiver: Some(receiver),
             worker: Some(worker),
-            features: &self.features,
-            device: device.clone(),
-            target: PhantomData,
-        }))
+        })
     }
-}
 
-/// The batches of one epoch of a [`StreamLoader`].
-struct StreamIterator<'a, T> {
-    receiver: Option<Receiver<Result<Block>>>,
-    worker: Option<JoinHandle<()>>,
-    features: &'a Features,
-    device: Device,
-    target: PhantomData<fn() -> T>,
-}
-
-impl<T: StreamTarget> StreamIterator<'_, T> {
-    fn batch(&self, block: Block) -> Result<Batch<Tensor<2>, T::Tensor>> {
+    fn batch(&self, block: Block, device: &Device) -> Result<Batch<Tensor<2>, T::Tensor>> {
         let inputs: Tensor<2> =
-            Values::new(block.features, self.features.width())?.into_tensor(&self.device);
+            Values::new(block.features, self.features.width())?.into_tensor(device);
         let targets = self.features.finish_targets((block.values, block.labels))?;
         // `new` has checked the kind.
         let targets = T::from_targets(targets).ok_or(DataError::WorkerEnded)?;
         Ok(Batch {
             inputs,
-            targets: targets.into_tensor(&self.device),
+            targets: targets.into_tensor(device),
         })
     }
 }
 
-impl<T: StreamTarget> Iterator for StreamIterator<'_, T> {
-    type Item = Result<Batch<Tensor<2>, T::Tensor>>;
+/// The batches of one epoch of a [`StreamLoader`] in host memory.
+struct Stream {
+    receiver: Option<Receiver<Result<Block>>>,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Iterator for Stream {
+    type Item = Result<Block>;
 
     fn next(&mut self) -> Option<Self::Item> {
         match self.receiver.as_ref()?.recv() {
-            Ok(Ok(block)) => Some(self.batch(block)),
+            Ok(Ok(block)) => Some(Ok(block)),
             Ok(Err(error)) => {
                 self.receiver = None;
                 Some(Err(error))
@@ -285,7 +343,7 @@ impl<T: StreamTarget> Iterator for StreamIterator<'_, T> {
     }
 }
 
-impl<T> Drop for StreamIterator<'_, T> {
+impl Drop for Stream {
     fn drop(&mut self) {
         self.receiver = None;
         if let Some(worker) = self.worker.take() {

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use polars::prelude::*;
 use tinderbox_core::Seed;
-use tinderbox_data::{Batches, BatchesIdentity, Classes, LastBatch, Values, fetch};
+use tinderbox_data::{Batches, BatchesIdentity, Classes, LastBatch, Share, Values, fetch};
 use tinderbox_tables::{FeatureSpec, Features, ReadOptions, StreamLoader, read};
 
 const ROWS: usize = 50_003;
@@ -289,4 +289,28 @@ fn a_million_flights_are_streamed() {
     }
     assert_eq!(rows, 1_000_000);
     assert!((sum / 1e6 - 7.638823).abs() < 1e-6, "{}", sum / 1e6);
+}
+
+#[test]
+fn shares_of_a_stream_are_its_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let features = features(&frame, "y");
+    // The last batch has three rows, for four ranks.
+    let loader = StreamLoader::<Values>::new(frame, features, 10_000).unwrap();
+    let loader = loader.shuffle(Seed::new(3), 5_000);
+    let whole = epoch(&loader, 1, 2);
+    let mut joined = vec![Vec::new(); whole.len()];
+    for rank in 0..4 {
+        let part = loader.share(Share::new(rank, 4)).unwrap();
+        for (batch, joined) in part.epoch(1, 2, &Device::flex()).unwrap().zip(&mut joined) {
+            let batch = batch.unwrap();
+            assert_eq!(batch.rows.start, joined.len());
+            if let Some(own) = batch.batch {
+                joined.extend(numbers(own.targets).into_iter().map(|row| row as i64));
+            }
+            assert_eq!(batch.rows.end, joined.len());
+        }
+    }
+    assert_eq!(joined, whole);
 }

@@ -90,13 +90,18 @@ impl Checkpoint {
             path: path.to_path_buf(),
             source,
         })?;
-        Self::parse(&bytes).map_err(|reason| TrainError::DamagedCheckpoint {
+        Self::parse(path, &bytes)
+    }
+
+    /// The checkpoint with these bytes, which were read from `path`.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
+        Self::read(bytes).map_err(|reason| TrainError::DamagedCheckpoint {
             path: path.to_path_buf(),
             reason,
         })
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, String> {
+    fn read(bytes: &[u8]) -> Result<Self, String> {
         let rest = bytes
             .strip_prefix(MAGIC)
             .ok_or("it does not start like a checkpoint of this version")?;
@@ -266,14 +271,14 @@ mod tests {
         );
         for length in 0..whole.len() {
             assert!(
-                Checkpoint::parse(&whole[..length]).is_err(),
+                Checkpoint::read(&whole[..length]).is_err(),
                 "cut at {length}"
             );
         }
         for index in 0..whole.len() {
             let mut altered = whole.clone();
             altered[index] ^= 1;
-            assert!(Checkpoint::parse(&altered).is_err(), "bit of byte {index}");
+            assert!(Checkpoint::read(&altered).is_err(), "bit of byte {index}");
         }
     }
 

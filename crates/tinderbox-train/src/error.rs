@@ -5,7 +5,7 @@ use tinderbox_data::DataError;
 use tinderbox_optim::OptimError;
 use tinderbox_plot::PlotError;
 
-use crate::{LossError, NotFinitePlace, StepError, WeightsReport};
+use crate::{CommunicatorError, LossError, NotFinitePlace, StepError, WeightsReport};
 
 /// The errors of training. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +217,47 @@ pub enum TrainError {
         /// The file that holds them, if there is one.
         file: Option<PathBuf>,
     },
+    /// An error on another rank of a data-parallel run.
+    #[error("rank {rank} failed, so all ranks end: {reason}")]
+    RankFailed {
+        /// The rank.
+        rank: usize,
+        /// Its error.
+        reason: String,
+    },
+    /// A rank that can no longer be reached.
+    #[error(
+        "lost the connection to the other ranks: {source}{}",
+        resumable(checkpoint)
+    )]
+    RankLost {
+        /// What is known.
+        source: CommunicatorError,
+        /// The last checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
+    /// Ranks that were started with different settings or data.
+    #[error(
+        "rank {rank} was not started like rank 0: {reason}. Start all ranks with the same program, options \
+         and data"
+    )]
+    RanksDiffer {
+        /// The rank.
+        rank: usize,
+        /// What differs.
+        reason: String,
+    },
+    /// A metric that cannot be measured by several ranks.
+    #[error(
+        "epoch {epoch}: the metric {metric} cannot add up the sums of several ranks; implement `Metric::merge` \
+         for it"
+    )]
+    MetricOfRanks {
+        /// The names of its values.
+        metric: String,
+        /// The epoch, counted from 1.
+        epoch: usize,
+    },
     /// The handler of Ctrl-C and SIGTERM could not be installed.
     #[error("cannot install the handler for Ctrl-C: {0}")]
     SignalHandler(#[source] std::io::Error),
@@ -246,6 +287,16 @@ fn last_good(checkpoint: &Option<PathBuf>) -> String {
     match checkpoint {
         Some(path) => format!("; the last good checkpoint is {}", path.display()),
         None => String::new(),
+    }
+}
+
+fn resumable(checkpoint: &Option<PathBuf>) -> String {
+    match checkpoint {
+        Some(path) => format!(
+            "; resume from the last checkpoint with the same command and --resume={}",
+            path.display()
+        ),
+        None => "; there is no checkpoint yet: start again".into(),
     }
 }
 

@@ -1,10 +1,10 @@
 use std::fmt;
 
 use burn::module::Module;
-use tinderbox_data::Batches;
+use tinderbox_data::{Batches, SharedBatch};
 
 use crate::step::take_step;
-use crate::{Mean, Metric, Result, Task, TrainError};
+use crate::{Metric, Result, Task, TrainError};
 
 /// Evaluates a model on the first epoch of some data: returns the mean loss over its examples, and
 /// leaves the results of the other metrics in `metrics`.
@@ -28,7 +28,20 @@ where
         epoch: 1,
         batches: usize::MAX,
     };
-    measure(model, task, data, metrics, part, &mut |_| Ok(()))
+    let model = model.valid();
+    let device = model.devices().into_iter().next().unwrap_or_default();
+    let batches = data.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
+    let loss = measure(&model, task, batches, metrics, part, &mut |_| Ok(()))?;
+    loss.mean(part)
+}
+
+/// A batch of which no other process has a part.
+pub(crate) fn whole<B>(batch: B) -> SharedBatch<B> {
+    SharedBatch {
+        batch: Some(batch),
+        rows: 0..0,
+        examples: 0,
+    }
 }
 
 /// The data to measure.
@@ -42,31 +55,57 @@ pub(crate) struct Part {
     pub batches: usize,
 }
 
-/// The same, of a part of the data; `measured` is called after each batch with its number, counted from 1.
+/// The sum of the losses of examples, and their number.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct LossSum {
+    pub sum: f64,
+    pub count: f64,
+}
+
+impl LossSum {
+    /// The mean.
+    ///
+    /// # Errors
+    /// There was no example.
+    pub fn mean(self, part: Part) -> Result<f64> {
+        if self.count == 0.0 {
+            return Err(TrainError::NoBatches {
+                which: part.name,
+                epoch: part.epoch,
+            });
+        }
+        Ok(self.sum / self.count)
+    }
+}
+
+/// Measures a model that is not in training on the batches of a part of the data; `measured` is called after
+/// each batch with its number, counted from 1.
 pub(crate) fn measure<M, B, T>(
     model: &M,
     task: &T,
-    data: &dyn Batches<Batch = B>,
+    batches: impl Iterator<Item = Result<SharedBatch<B>>>,
     metrics: &mut [&mut dyn Metric<T::Output>],
     part: Part,
     measured: &mut dyn FnMut(usize) -> Result<()>,
-) -> Result<f64>
+) -> Result<LossSum>
 where
-    M: Module,
     T: Task<M, B>,
 {
     let epoch = part.epoch;
-    let model = model.valid();
-    let device = model.devices().into_iter().next().unwrap_or_default();
     for metric in &mut *metrics {
         metric.reset();
     }
-    let mut loss = Mean::default();
+    let mut loss = LossSum::default();
     let mut state = T::State::default();
-    let batches = data.epoch(0, 0, &device)?.take(part.batches);
-    for (index, batch) in batches.enumerate() {
-        let step = take_step(task, &model, batch?, &mut state, (epoch, index + 1))?;
-        loss.add(step.loss.mean.into_scalar(), step.loss.count);
+    for (index, batch) in batches.take(part.batches).enumerate() {
+        let Some(batch) = batch?.batch else {
+            measured(index + 1)?;
+            continue;
+        };
+        let step = take_step(task, model, batch, &mut state, (epoch, index + 1))?;
+        let mean: f64 = step.loss.mean.into_scalar();
+        loss.sum += mean * step.loss.count as f64;
+        loss.count += step.loss.count as f64;
         for metric in &mut *metrics {
             let updated = metric.update(&step.output);
             updated.map_err(|source| TrainError::Metric {
@@ -77,13 +116,7 @@ where
         }
         measured(index + 1)?;
     }
-    if loss == Mean::default() {
-        return Err(TrainError::NoBatches {
-            which: part.name,
-            epoch,
-        });
-    }
-    Ok(loss.value())
+    Ok(loss)
 }
 
 /// The first place in the validation data with a number that is NaN or infinite. Rows are counted from 1, in the

@@ -15,7 +15,8 @@ use crate::rates::Rates;
 use crate::run::InTraining;
 use crate::setup::Setup;
 use crate::{
-    EventWriter, Fitted, History, Metric, Result, Resume, StartInfo, StopReason, Task, TrainError,
+    EventWriter, Fitted, History, Metric, Result, Resume, Run, StartInfo, StopReason, Task,
+    TrainError,
 };
 
 mod epoch;
@@ -24,11 +25,16 @@ mod keep;
 mod losses;
 mod monitor;
 mod record;
+mod states;
+mod team;
+mod together;
 mod turns;
 
 pub use keep::load_checkpoint;
 use keep::load_model;
 use losses::Losses;
+use team::Team;
+pub(crate) use team::settle;
 use turns::Turns;
 
 /// A training run in progress.
@@ -70,9 +76,13 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     best: Option<(BestState, Vec<u8>)>,
     events: Option<EventWriter>,
     last_checkpoint: Option<PathBuf>,
+    /// The folder of the checkpoints, on every rank that of rank 0.
+    checkpoints: Option<PathBuf>,
     metrics: Vec<String>,
     /// The identity of the data, for checkpoints.
     data: serde_json::Map<String, serde_json::Value>,
+    /// The other ranks, if there are any.
+    team: Option<Team<'a, B>>,
     _in_training: Option<InTraining>,
 }
 
@@ -82,7 +92,7 @@ where
     T: Task<M, B, Output = O>,
 {
     pub fn start(
-        setup: Setup<M, O>,
+        mut setup: Setup<M, O>,
         model: M,
         task: &'a T,
         train: &'a dyn Batches<Batch = B>,
@@ -103,6 +113,9 @@ where
                 rule: "losses that take turns need a step after every batch: set it to 1",
             });
         }
+        let ranks = setup.ranks.clone();
+        let team = ranks.map(|ranks| Team::new(ranks, train, valid, turns.len()));
+        let team = team.transpose()?;
         let groups = &config.groups;
         let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
         let average = config.ema_decay.map(Ema::new).transpose()?;
@@ -111,6 +124,11 @@ where
             &config.schedule,
             config.plateau.as_ref(),
         )?;
+        if team.as_ref().is_some_and(|team| !team.is_first()) {
+            setup.callbacks.clear();
+            setup.run = None;
+            setup.resume = Resume::No;
+        }
         let mut fit = Self {
             task,
             train,
@@ -139,6 +157,8 @@ where
             metrics: Vec::new(),
             data: serde_json::Map::new(),
             turns,
+            team,
+            checkpoints: None,
             _in_training: None,
             setup,
         };
@@ -155,6 +175,7 @@ where
                 available: fit.metrics.clone(),
             });
         }
+        fit.checkpoints = fit.setup.run.as_ref().map(Run::checkpoints);
         fit.open_run()?;
         Ok(fit)
     }
@@ -196,6 +217,15 @@ where
     }
 
     pub fn run(mut self) -> Result<Fitted<M>> {
+        self.assemble()?;
+        let ended = self
+            .train_all()
+            .map_err(|error| self.with_checkpoint(error));
+        self.finish(ended?)
+    }
+
+    /// Trains to the end of the run; why it ended.
+    fn train_all(&mut self) -> Result<StopReason> {
         let info = StartInfo {
             epochs: self.epochs_expected(),
             batches: self.batches_in_epoch(),
@@ -226,7 +256,7 @@ where
                 self.write_checkpoint()?;
             }
         }
-        let end = match end.unwrap_or(StopReason::Finished) {
+        Ok(match end.unwrap_or(StopReason::Finished) {
             StopReason::Interrupted(_) => StopReason::Interrupted(self.write_checkpoint()?),
             end => {
                 if !self.losses.is_empty() {
@@ -235,8 +265,7 @@ where
                 self.write_checkpoint()?;
                 end
             }
-        };
-        self.finish(end)
+        })
     }
 
     /// The batches in an epoch, where that is known.
@@ -264,7 +293,11 @@ where
             return Some(StopReason::Finished);
         }
         let minutes = config.max_minutes?;
-        let spent = self.recorded_seconds + self.seconds_of_record();
+        let spent = match &self.team {
+            // As rank 0 had them at the last step, so that all ranks decide alike.
+            Some(team) => team.seconds,
+            None => self.recorded_seconds + self.seconds_of_record(),
+        };
         (spent >= 60.0 * minutes)
             .then(|| StopReason::Early(format!("the time budget of {minutes} minutes is used up")))
     }

@@ -33,6 +33,14 @@ pub trait Metric<O> {
 
     /// Restores the sums of a checkpoint; `false` if they belong to another metric.
     fn restore(&mut self, state: &serde_json::Value) -> bool;
+
+    /// Adds the sums of another metric of this kind, as its [`state`](Self::state) gives them, so that
+    /// several processes measure one value over all their examples; `false`, the default, if the metric
+    /// cannot, or if they belong to another metric.
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        let _ = state;
+        false
+    }
 }
 
 /// The mean of a number over examples.
@@ -52,6 +60,14 @@ impl Mean {
     /// The mean so far; NaN before the first example.
     pub fn value(&self) -> f64 {
         self.sum / self.count
+    }
+
+    /// Adds the sums of another mean, as [`Metric::state`] gives them.
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        merge(self, state, |mean, other| {
+            mean.sum += other.sum;
+            mean.count += other.count;
+        })
     }
 }
 
@@ -218,6 +234,46 @@ impl Metric<Predictions> for RegressionMetrics {
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         restore(&mut self.sums, state)
     }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        merge(&mut self.sums, state, RegressionSums::add)
+    }
+}
+
+impl RegressionSums {
+    fn add(&mut self, other: Self) {
+        if self.outputs.is_empty() {
+            self.outputs = other.outputs;
+        } else {
+            for (sums, other) in self.outputs.iter_mut().zip(other.outputs) {
+                // The same targets, relative to the first one of these sums.
+                let shift = other.shift - sums.shift;
+                sums.target += other.target + other.count * shift;
+                sums.target_squared +=
+                    other.target_squared + 2.0 * shift * other.target + other.count * shift * shift;
+                sums.residual += other.residual;
+                sums.count += other.count;
+            }
+        }
+        self.absolute += other.absolute;
+        self.log_squared += other.log_squared;
+        self.numbers += other.numbers;
+    }
+}
+
+/// Adds what was read from the state of another metric; `false` if it is not of this kind.
+fn merge<T: serde::de::DeserializeOwned>(
+    sums: &mut T,
+    state: &serde_json::Value,
+    add: impl FnOnce(&mut T, T),
+) -> bool {
+    match T::deserialize(state) {
+        Ok(other) => {
+            add(sums, other);
+            true
+        }
+        Err(_) => false,
+    }
 }
 
 fn restore<T: serde::de::DeserializeOwned>(sums: &mut T, state: &serde_json::Value) -> bool {
@@ -264,6 +320,10 @@ impl Metric<Logits> for Accuracy {
 
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         restore(&mut self.mean, state)
+    }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        self.mean.merge(state)
     }
 }
 

@@ -1,4 +1,8 @@
-use crate::{Callback, Interval, Metric, Monitor, Resume, Run, StopFlag, TrainConfig};
+use std::sync::Arc;
+
+use crate::{
+    Callback, Communicator, Interval, Metric, Monitor, Resume, Run, StopFlag, TrainConfig,
+};
 
 /// Everything that a [`Trainer`](crate::Trainer) was told, apart from model, task and data.
 pub(crate) struct Setup<M, O> {
@@ -14,6 +18,8 @@ pub(crate) struct Setup<M, O> {
     /// How many checkpoints are kept.
     pub keep: usize,
     pub monitor: Option<Monitor>,
+    /// The ranks, if there are several.
+    pub ranks: Option<Arc<dyn Communicator>>,
 }
 
 impl<M, O> Setup<M, O> {
@@ -29,6 +35,7 @@ impl<M, O> Setup<M, O> {
             checkpoints: Interval::Epochs(1),
             keep: 2,
             monitor: None,
+            ranks: None,
         }
     }
 }

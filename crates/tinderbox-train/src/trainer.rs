@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
 use burn::module::Module;
 use tinderbox_data::Batches;
 
-use crate::fit::Fit;
+use crate::fit::{Fit, settle};
 use crate::setup::Setup;
 use crate::{
-    Callback, Fitted, Interval, Metric, Monitor, Result, Resume, Run, StopFlag, Task, TrainConfig,
+    Callback, Communicator, Fitted, Interval, Metric, Monitor, Result, Resume, Run, StopFlag, Task,
+    TrainConfig,
 };
 
 /// Trains a model: epochs, validation, checkpoints. Everything else is a [`Callback`].
@@ -73,6 +76,26 @@ impl<M: Module, O> Trainer<M, O> {
         self
     }
 
+    /// Trains on several ranks together (data-parallel): each computes its part of every batch, gradients are
+    /// summed, and all take the same step. Every rank calls [`fit`](Self::fit) with the same settings, model
+    /// and data, and gets the same weights.
+    ///
+    /// * A loss and a gradient are means over the examples of the whole batch, wherever they were computed; a
+    ///   metric is measured over the examples of all ranks ([`Metric::merge`]). Order and batches are those of
+    ///   one process.
+    /// * Rank 0 alone has callbacks, and writes and resumes the [`Run`]; those of other ranks are not used. A
+    ///   run may be resumed with another number of ranks, unless the task carries state.
+    /// * Any rank's [`StopFlag`] stops all after the same step. An error on one rank ends all of them.
+    /// * Results are the same bits for the same number of ranks. For another number sums are rounded in
+    ///   another order. Masks of [`Dropout`](tinderbox_nn::Dropout) and random transforms of examples do not
+    ///   depend on the number of ranks; batch norms do, because each rank has the statistics of its own rows
+    ///   (as in PyTorch; running statistics are averaged before they are used), and so do Burn's own random
+    ///   layers.
+    pub fn communicator(mut self, ranks: Arc<dyn Communicator>) -> Self {
+        self.setup.ranks = (ranks.size() > 1).then_some(ranks);
+        self
+    }
+
     /// Whether the process keeps the memory that a step frees for the next one; the default is `true`. With
     /// glibc training is faster this way, but it applies to the whole process and to its
     /// end ([`tinderbox_core::keep_memory`]): set it to `false` where training is a small part of the process.
@@ -102,6 +125,12 @@ impl<M: Module, O> Trainer<M, O> {
         if self.keep_memory {
             tinderbox_core::keep_memory();
         }
-        Fit::start(self.setup, model, task, train, valid)?.run()
+        let ranks = self.setup.ranks.clone();
+        let fit = Fit::start(self.setup, model, task, train, valid);
+        let fitted = fit.and_then(Fit::run);
+        match ranks {
+            Some(ranks) => settle(&*ranks, fitted),
+            None => fitted,
+        }
     }
 }

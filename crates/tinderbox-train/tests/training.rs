@@ -10,6 +10,9 @@ use tinderbox_data::{Batch, Batches, LastBatch, Loader, Rows, Values, synthetic}
 use tinderbox_nn::{Initializer, LinearInit, Network, linear};
 use tinderbox_train::*;
 
+#[path = "training/ranks.rs"]
+mod ranks;
+
 /// A linear model, like that of the models crate.
 #[derive(Module, Debug)]
 struct Line {

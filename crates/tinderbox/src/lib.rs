@@ -60,6 +60,8 @@ pub use tinderbox_core::{
 pub use tinderbox_data as data;
 pub use tinderbox_kernels as kernels;
 pub use tinderbox_models as models;
+#[cfg(feature = "mpi")]
+pub use tinderbox_mpi as mpi;
 pub use tinderbox_nn as nn;
 pub use tinderbox_optim as optim;
 pub use tinderbox_plot as plot;

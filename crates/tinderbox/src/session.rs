@@ -3,14 +3,15 @@
 
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use tinderbox_core::Seed;
 use tinderbox_optim::OptimizerConfig;
 use tinderbox_train::{
-    Callback, Interval, Logits, Predictions, Resume, Run, StopFlag, TrainConfig, TrainError,
-    Trainer,
+    Callback, Communicator, Interval, Logits, Predictions, Resume, Run, StopFlag, TrainConfig,
+    TrainError, Trainer,
 };
 
 use crate::{DeviceError, device};
@@ -28,6 +29,7 @@ pub(crate) struct Session<M> {
     folder: Option<Folder>,
     resume: Resume,
     stop: StopFlag,
+    ranks: Option<Arc<dyn Communicator>>,
     callbacks: Vec<Box<dyn AddCallback<M>>>,
 }
 
@@ -59,6 +61,7 @@ impl<M> Default for Session<M> {
             folder: None,
             resume: Resume::No,
             stop: StopFlag::new(),
+            ranks: None,
             callbacks: Vec::new(),
         }
     }
@@ -100,6 +103,10 @@ impl<M: Module> Session<M> {
         self.stop = stop.clone();
     }
 
+    pub fn set_communicator(&mut self, ranks: Arc<dyn Communicator>) {
+        self.ranks = Some(ranks);
+    }
+
     pub fn add_callback(&mut self, callback: impl Callback<M> + 'static) {
         self.callbacks.push(Box::new(callback));
     }
@@ -121,6 +128,7 @@ impl<M: Module> Session<M> {
             device: self.device.clone(),
             configure: self.configure.clone(),
             stop: self.stop.clone(),
+            ranks: self.ranks.clone(),
             ..Self::default()
         }
     }
@@ -139,8 +147,11 @@ impl<M: Module> Session<M> {
         config
     }
 
-    /// The run folder, if there is one; its `config.json` gets these settings.
+    /// The run folder, if there is one and this is rank 0; its `config.json` gets these settings.
     pub fn open(&mut self, config: &TrainConfig) -> Result<Option<Run>, TrainError> {
+        if self.ranks.as_ref().is_some_and(|ranks| ranks.rank() > 0) {
+            return Ok(None);
+        }
         let run = match (self.folder.take(), &self.resume) {
             (None, _) => return Ok(None),
             (Some(Folder::Run(run)), _) => run,
@@ -189,6 +200,9 @@ impl<M: Module> Session<M> {
 
     fn finish<O>(self, trainer: Trainer<M, O>, run: Option<&Run>) -> Trainer<M, O> {
         let mut trainer = trainer.resume(self.resume).stop_flag(self.stop);
+        if let Some(ranks) = self.ranks {
+            trainer = trainer.communicator(ranks);
+        }
         if let Some(run) = run {
             trainer = trainer.run(run.clone());
         }
@@ -296,6 +310,16 @@ macro_rules! session_setters {
         /// [`TrainError::Interrupted`](crate::train::TrainError::Interrupted).
         pub fn stop_flag(mut self, stop: &$crate::train::StopFlag) -> Self {
             self.session.set_stop_flag(stop);
+            self
+        }
+
+        /// Trains on several ranks together; see
+        /// [`Trainer::communicator`](crate::train::Trainer::communicator). The run folder is that of rank 0.
+        pub fn communicator(
+            mut self,
+            ranks: std::sync::Arc<dyn $crate::train::Communicator>,
+        ) -> Self {
+            self.session.set_communicator(ranks);
             self
         }
 

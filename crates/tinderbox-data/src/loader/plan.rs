@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tinderbox_core::{Digest, Seed};
 
-use crate::{DataError, Result};
+use crate::{DataError, Result, Share};
 
 /// What to do with a last batch that is not full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -32,9 +32,25 @@ pub struct Plan {
     /// Draws with replacement instead of a permutation.
     pub weights: Option<Weights>,
     pub last_batch: LastBatch,
+    /// The rows of every batch that are gathered; all of them if `None`.
+    pub share: Option<Share>,
 }
 
 impl Plan {
+    /// The number of rows that are gathered of a full batch.
+    pub fn own_rows(&self) -> usize {
+        self.share
+            .map_or(self.batch_size, |share| share.rows(self.batch_size).len())
+    }
+
+    /// The number of examples in this batch of an epoch.
+    pub fn examples_of(&self, batch: usize) -> usize {
+        match self.last_batch {
+            LastBatch::Keep => (self.num_examples() - batch * self.batch_size).min(self.batch_size),
+            LastBatch::Drop | LastBatch::Wrap => self.batch_size,
+        }
+    }
+
     pub fn num_examples(&self) -> usize {
         self.subset
             .as_ref()
@@ -85,6 +101,7 @@ impl Plan {
             batch_size: self.batch_size,
             batches,
             draws: draws.at(epoch as u64),
+            share: self.share,
         }
     }
 }
@@ -153,12 +170,19 @@ pub struct Schedule {
     pub batch_size: usize,
     pub batches: usize,
     pub draws: Seed,
+    pub share: Option<Share>,
 }
 
 impl Schedule {
     pub fn indices(&self, batch: usize) -> &[usize] {
         let range: Range<usize> =
             batch * self.batch_size..((batch + 1) * self.batch_size).min(self.order.len());
-        &self.order[range]
+        let whole = &self.order[range];
+        match self.share.map(|share| share.rows(whole.len())) {
+            None => whole,
+            // A rank without a row gathers one that it does not use: an empty batch is no batch.
+            Some(rows) if rows.is_empty() => &whole[..1],
+            Some(rows) => &whole[rows],
+        }
     }
 }

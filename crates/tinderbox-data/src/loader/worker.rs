@@ -67,7 +67,7 @@ impl<E: Examples> Worker<E> {
         let (send, made) = sync_channel(ready);
         let shared = Arc::clone(&examples);
         // Much work is shared with rayon, but not in its global pool: see `pool`.
-        let alone = examples.batch_bytes(plan.batch_size) < WORTH_SHARING;
+        let alone = examples.batch_bytes(plan.own_rows()) < WORTH_SHARING;
         let gather = move |work: &Work, batch| match alone {
             true => work.gather(&*shared, batch),
             false => on_own_threads(|| work.gather(&*shared, batch)),

@@ -1,9 +1,14 @@
+use std::ops::Range;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 
 use super::TokenIds;
-use crate::{BatchIterator, Batches, BatchesIdentity, DataError, LastBatch, Result};
+use crate::batches::Divided;
+use crate::{
+    BatchIterator, Batches, BatchesIdentity, DataError, LastBatch, Result, Share, SharedBatch,
+};
 
 /// How a text is cut into the batches of a language model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,20 +210,28 @@ impl TextLoader {
         }
     }
 
-    fn batch(&self, plan: &Plan, batch: usize, device: &Device) -> TokenBatch {
+    /// The number of rows of a batch.
+    fn rows(&self, plan: &Plan, batch: usize) -> usize {
+        match self.sampling {
+            Sampling::Random => (plan.starts.len() - batch * self.batch_size).min(self.batch_size),
+            Sampling::Sequential => self.batch_size,
+        }
+    }
+
+    fn batch(&self, plan: &Plan, batch: usize, rows: Range<usize>, device: &Device) -> TokenBatch {
         let done = batch * self.steps;
         let (starts, width, continues): (Vec<usize>, _, _) = match self.sampling {
             Sampling::Random => {
                 let from = batch * self.batch_size;
-                let to = (from + self.batch_size).min(plan.starts.len());
-                (plan.starts[from..to].to_vec(), self.steps, false)
+                let starts = &plan.starts[from + rows.start..from + rows.end];
+                (starts.to_vec(), self.steps, false)
             }
             Sampling::Sequential => {
                 let width = match self.last_batch {
                     LastBatch::Keep => self.steps.min(self.row() - done),
                     LastBatch::Drop | LastBatch::Wrap => self.steps,
                 };
-                let starts = plan.starts.iter().map(|start| start + done);
+                let starts = plan.starts[rows].iter().map(|start| start + done);
                 (starts.collect(), width, batch > 0)
             }
         };
@@ -264,9 +277,17 @@ impl Batches for TextLoader {
     ) -> Result<BatchIterator<'a, TokenBatch>> {
         let (plan, device) = (self.plan(epoch), device.clone());
         let batches = skip..self.num_batches();
-        Ok(Box::new(
-            batches.map(move |batch| Ok(self.batch(&plan, batch, &device))),
-        ))
+        Ok(Box::new(batches.map(move |batch| {
+            let rows = 0..self.rows(&plan, batch);
+            Ok(self.batch(&plan, batch, rows, &device))
+        })))
+    }
+
+    fn share(
+        &self,
+        share: Share,
+    ) -> Option<Box<dyn Batches<Batch = SharedBatch<TokenBatch>> + '_>> {
+        Some(Box::new(Divided { whole: self, share }))
     }
 
     fn identity(&self) -> Result<BatchesIdentity> {
@@ -286,6 +307,33 @@ impl Batches for TextLoader {
             batch_size: Some(self.batch_size),
             last_batch: Some(self.last_batch),
         })
+    }
+}
+
+impl Batches for Divided<'_, TextLoader> {
+    type Batch = SharedBatch<TokenBatch>;
+
+    fn examples(&self) -> Option<usize> {
+        self.whole.examples()
+    }
+
+    fn batches(&self) -> Option<usize> {
+        self.whole.batches()
+    }
+
+    fn epoch<'a>(
+        &'a self,
+        epoch: usize,
+        skip: usize,
+        device: &Device,
+    ) -> Result<BatchIterator<'a, Self::Batch>> {
+        let (plan, device) = (self.whole.plan(epoch), device.clone());
+        let batches = skip..self.whole.num_batches();
+        Ok(Box::new(batches.map(move |batch| {
+            let make = |rows| self.whole.batch(&plan, batch, rows, &device);
+            let rows = self.whole.rows(&plan, batch);
+            Ok(SharedBatch::new(self.share, rows, make))
+        })))
     }
 }
 

@@ -2,7 +2,11 @@ use burn::tensor::Device;
 use tinderbox_core::Seed;
 
 use super::{PairBatch, SentencePairs};
-use crate::{BatchIterator, Batches, BatchesIdentity, DataError, Examples, LastBatch, Result};
+use crate::batches::Divided;
+use crate::{
+    BatchIterator, Batches, BatchesIdentity, DataError, Examples, LastBatch, Result, Share,
+    SharedBatch,
+};
 
 /// Batches of sentence pairs of like length, each padded to its own longest sentences only.
 ///
@@ -122,6 +126,10 @@ impl Batches for PairBuckets {
         })))
     }
 
+    fn share(&self, share: Share) -> Option<Box<dyn Batches<Batch = SharedBatch<PairBatch>> + '_>> {
+        Some(Box::new(Divided { whole: self, share }))
+    }
+
     fn identity(&self) -> Result<BatchesIdentity> {
         let digest = self.pairs.digest().unwrap_or_default();
         Ok(BatchesIdentity {
@@ -134,6 +142,32 @@ impl Batches for PairBuckets {
             batch_size: Some(self.batch_size),
             last_batch: Some(self.last_batch),
         })
+    }
+}
+
+impl Batches for Divided<'_, PairBuckets> {
+    type Batch = SharedBatch<PairBatch>;
+
+    fn examples(&self) -> Option<usize> {
+        self.whole.examples()
+    }
+
+    fn batches(&self) -> Option<usize> {
+        self.whole.batches()
+    }
+
+    fn epoch<'a>(
+        &'a self,
+        epoch: usize,
+        skip: usize,
+        device: &Device,
+    ) -> Result<BatchIterator<'a, Self::Batch>> {
+        let device = device.clone();
+        let batches = self.whole.plan(epoch).into_iter().skip(skip);
+        Ok(Box::new(batches.map(move |indices| {
+            let make = |rows| self.whole.pairs.batch(&indices[rows], &device);
+            Ok(SharedBatch::new(self.share, indices.len(), make))
+        })))
     }
 }
 

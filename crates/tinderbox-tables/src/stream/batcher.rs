@@ -1,11 +1,12 @@
 //! From the parts of a frame to batches, on a thread of its own.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use polars::prelude::DataFrame;
 use tinderbox_core::Rng;
-use tinderbox_data::{Slot, on_own_threads};
+use tinderbox_data::{Share, Slot, on_own_threads};
 
 use crate::frames::FrameParts;
 use crate::{DataError, Features, LastBatch, Result};
@@ -14,6 +15,8 @@ use crate::{DataError, Features, LastBatch, Result};
 #[derive(Default)]
 pub(super) struct Block {
     pub rows: usize,
+    /// Rows of the whole batch, of which these may be a part.
+    pub examples: usize,
     pub features: Vec<f32>,
     pub values: Vec<f32>,
     pub labels: Vec<i32>,
@@ -36,6 +39,17 @@ impl Block {
         self.labels
             .extend_from_slice(&from.labels[row * widths.labels..][..widths.labels]);
         self.rows += 1;
+    }
+
+    /// Leaves only these rows.
+    fn keep(&mut self, rows: Range<usize>, widths: Widths) {
+        fn part<T: Copy>(all: &mut Vec<T>, rows: &Range<usize>, width: usize) {
+            *all = all[rows.start * width..rows.end * width].to_vec();
+        }
+        part(&mut self.features, &rows, widths.features);
+        part(&mut self.values, &rows, widths.values);
+        part(&mut self.labels, &rows, widths.labels);
+        self.rows = rows.len();
     }
 
     fn replace(&mut self, slot: usize, from: &Self, row: usize, widths: Widths) {
@@ -65,6 +79,8 @@ pub(super) struct Batcher {
     pub batch_size: usize,
     pub last_batch: LastBatch,
     pub skip: usize,
+    /// The rows of every batch that are sent; all of them if `None`.
+    pub share: Option<Share>,
     pub sender: SyncSender<Result<Block>>,
 }
 
@@ -123,6 +139,7 @@ impl Batcher {
         let (values, labels) = self.features.targets_of(part, first_row)?;
         Ok(Block {
             rows: part.height(),
+            examples: part.height(),
             features,
             values,
             labels,
@@ -152,16 +169,20 @@ impl Outlet {
         }
         self.batch.push(from, row, widths);
         match self.batch.rows == batcher.batch_size {
-            true => self.send(batcher),
+            true => self.send(widths, batcher),
             false => Ok(()),
         }
     }
 
-    fn send(&mut self, batcher: &Batcher) -> Result<(), End> {
+    fn send(&mut self, widths: Widths, batcher: &Batcher) -> Result<(), End> {
         let mut batch = std::mem::take(&mut self.batch);
+        batch.examples = batch.rows;
         self.made += 1;
         if self.made <= batcher.skip {
             return Ok(());
+        }
+        if let Some(share) = batcher.share {
+            batch.keep(share.rows(batch.examples), widths);
         }
         if batcher.slots.iter().any(|slot| *slot != Slot::Number) {
             batch.features = Slot::widen(&batcher.slots, &batch.features);
@@ -182,6 +203,6 @@ impl Outlet {
                 }
             }
         }
-        self.send(batcher)
+        self.send(widths, batcher)
     }
 }

@@ -1,13 +1,19 @@
 //! One epoch of training: batches, gradients, optimizer steps.
 
+use std::ops::Range;
+
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use tinderbox_core::{Seed, seed_layers};
+use tinderbox_core::{Seed, seed_layers, seed_layers_of_rows};
+use tinderbox_data::{BatchIterator, SharedBatch};
 use tinderbox_nn::{scale_dropout, seed_backend};
 
 use super::losses::At;
+use super::team::Team;
+use super::together::Own;
 use super::{Fit, at_epoch};
 use crate::callback::LazyLoss;
+use crate::evaluate::whole;
 use crate::step::{gradients, take_step};
 use crate::{
     Interval, LossReduction, Result, StepGradients, StepInfo, StepLoss, StopReason, Task,
@@ -28,7 +34,14 @@ where
         }
         let train = self.train;
         let (order, most) = self.setup.config.limit.train(self.epoch);
-        let batches = train.epoch(order, self.batch, &self.device)?;
+        let divided = self.team.as_ref().map(Team::train);
+        let batches: BatchIterator<SharedBatch<B>> = match &divided {
+            None => {
+                let batches = train.epoch(order, self.batch, &self.device)?;
+                Box::new(batches.map(|batch| batch.map(whole)))
+            }
+            Some(part) => part.epoch(order, self.batch, &self.device)?,
+        };
         let most = most.saturating_sub(self.batch);
         let mut batches = batches.take(most).peekable();
         while let Some(batch) = batches.next() {
@@ -45,65 +58,56 @@ where
     }
 
     /// Takes the step of a batch, `true`, or keeps its gradients for a later one.
-    fn train_batch(&mut self, batch: B, last: bool) -> Result<bool> {
+    fn train_batch(&mut self, part: SharedBatch<B>, last: bool) -> Result<bool> {
         // The random state is a function of the step, so a resumed run needs no other memory.
         let seed = Seed::new(self.setup.config.seed).child("train");
         let draws = seed.at(self.epoch as u64).at(self.batch as u64);
-        seed_layers(draws);
-        seed_backend(&self.device, draws);
+        self.seed(draws, &part.rows);
         let dropout = &self.setup.config.dropout_schedule;
         let _scale = scale_dropout(dropout.rate(self.step, self.epoch, 1.0));
         let at = (self.epoch + 1, self.batch + 1);
         let model = self.model.as_ref().expect("it is put back below");
-        let step = take_step(self.task, model, batch, &mut self.state, at)?;
-        let (mut gradients, loss) = self.backward(0, &step.loss)?;
-        for metric in &mut self.setup.train_metrics {
-            let updated = metric.update(&step.output);
-            updated.map_err(|source| TrainError::Metric {
-                epoch: at.0,
-                batch: at.1,
-                source,
-            })?;
+        let step = match part.batch {
+            Some(batch) => Some(take_step(self.task, model, batch, &mut self.state, at)?),
+            None => None,
+        };
+        let mut own = self.backward(0, step.as_ref().map(|step| &step.loss))?;
+        if let Some(step) = &step {
+            for metric in &mut self.setup.train_metrics {
+                let updated = metric.update(&step.output);
+                updated.map_err(|source| TrainError::Metric {
+                    epoch: at.0,
+                    batch: at.1,
+                    source,
+                })?;
+            }
         }
         self.batch += 1;
         let accumulate = self.setup.config.accumulate;
+        let mut batches = 1;
         if accumulate > 1 {
             // The mean over all examples of the group; over its batches where the loss itself is
             // not a mean over examples.
-            let weight = match self.setup.config.loss_reduction {
-                LossReduction::Mean => step.loss.count,
-                LossReduction::DivideBy(_) | LossReduction::Sum => 1,
-            };
             let model = self.model.as_ref().expect("it is put back below");
-            self.accumulated.add(model, gradients, weight);
+            self.accumulated.add(model, own.gradients, own.weight);
             self.waiting += 1;
             if self.waiting < accumulate && !last {
                 return Ok(false);
             }
-            self.waiting = 0;
-            gradients = self.accumulated.take(model);
+            batches = std::mem::take(&mut self.waiting);
+            own.weight = self.accumulated.examples();
+            own.gradients = self.accumulated.take(model);
         }
+        let (gradients, loss) = self.together(0, own, batches)?;
         self.optimize(gradients)?;
         for turn in 1..self.turns.len() {
-            let draws = draws.child(self.turns.name(turn));
-            seed_layers(draws);
-            seed_backend(&self.device, draws);
-            let model = self.model.as_ref().expect("it is put back after a step");
-            let loss = self
-                .task
-                .next_turn(turn, model, &step.output, &mut self.state);
-            TaskState::detach(&mut self.state);
-            let loss = loss.map_err(|source| TrainError::Step {
-                epoch: at.0,
-                batch: at.1,
-                source,
-            })?;
-            loss.check().map_err(|source| TrainError::Loss {
-                epoch: at.0,
-                batch: at.1,
-                source,
-            })?;
-            let (gradients, _) = self.backward(turn, &loss)?;
+            self.seed(draws.child(self.turns.name(turn)), &part.rows);
+            let loss = match &step {
+                Some(step) => Some(self.next_turn(turn, &step.output, at)?),
+                None => None,
+            };
+            let own = self.backward(turn, loss.as_ref())?;
+            let (gradients, _) = self.together(turn, own, 1)?;
             self.optimize(gradients)?;
         }
         if let Some(average) = &mut self.average {
@@ -123,8 +127,45 @@ where
         Ok(true)
     }
 
-    /// The gradients of the loss of a turn, and the loss, which is added to the mean of the epoch.
-    fn backward(&mut self, turn: usize, loss: &StepLoss) -> Result<(GradientsParams, LazyLoss)> {
+    /// Seeds the layers for these rows of the batch.
+    fn seed(&self, draws: Seed, rows: &Range<usize>) {
+        match &self.team {
+            None => {
+                seed_layers(draws);
+                seed_backend(&self.device, draws);
+            }
+            Some(team) => {
+                seed_layers_of_rows(draws, rows.clone());
+                seed_backend(&self.device, draws.child("rank").at(team.rank() as u64));
+            }
+        }
+    }
+
+    /// The loss of a turn after the first.
+    fn next_turn(&mut self, turn: usize, output: &O, at: (usize, usize)) -> Result<StepLoss> {
+        let (epoch, batch) = at;
+        let model = self.model.as_ref().expect("it is put back after a step");
+        let loss = self.task.next_turn(turn, model, output, &mut self.state);
+        TaskState::detach(&mut self.state);
+        let loss = loss.map_err(|source| TrainError::Step {
+            epoch,
+            batch,
+            source,
+        })?;
+        loss.check().map_err(|source| TrainError::Loss {
+            epoch,
+            batch,
+            source,
+        })?;
+        Ok(loss)
+    }
+
+    /// The gradients of the loss of a turn, and the loss, which is added to the mean of the epoch; no
+    /// gradients without a loss, on a rank that has no example of the batch.
+    fn backward(&mut self, turn: usize, loss: Option<&StepLoss>) -> Result<Own> {
+        let Some(loss) = loss else {
+            return Ok(Own::none());
+        };
         let batch = if turn == 0 {
             self.batch + 1
         } else {
@@ -138,17 +179,35 @@ where
             (self.epoch + 1, batch),
         )?;
         let lazy = LazyLoss::new(loss.mean.clone());
-        if self.losses.at_once() {
-            lazy.read();
+        let weight = match self.setup.config.loss_reduction {
+            LossReduction::Mean => loss.count,
+            LossReduction::DivideBy(_) | LossReduction::Sum => 1,
+        };
+        match &mut self.team {
+            Some(team) => team.add_loss(turn, lazy.read(), loss.count),
+            None => {
+                if self.losses.at_once() {
+                    lazy.read();
+                }
+                self.add_loss(turn, &lazy, loss.count)?;
+            }
         }
+        Ok(Own {
+            gradients,
+            weight,
+            loss: Some(lazy),
+        })
+    }
+
+    /// Adds the loss of a step to the mean of the epoch.
+    pub(super) fn add_loss(&mut self, turn: usize, loss: &LazyLoss, count: usize) -> Result<()> {
         let at = At {
             epoch: self.epoch + 1,
             step: self.step + 1,
             learning_rate: self.rates.rate(self.step, self.epoch),
         };
-        let added = self.losses.add(turn, &lazy, loss.count, at);
-        added.map_err(|error| self.with_checkpoint(error))?;
-        Ok((gradients, lazy))
+        let added = self.losses.add(turn, loss, count, at);
+        added.map_err(|error| self.with_checkpoint(error))
     }
 
     /// Reads the losses that wait on the device.
@@ -158,8 +217,10 @@ where
     }
 
     /// The error about a loss with the last checkpoint, from which a user can resume.
-    fn with_checkpoint(&self, mut error: TrainError) -> TrainError {
-        if let TrainError::NotFinite { checkpoint, .. } = &mut error {
+    pub(super) fn with_checkpoint(&self, mut error: TrainError) -> TrainError {
+        if let TrainError::NotFinite { checkpoint, .. } | TrainError::RankLost { checkpoint, .. } =
+            &mut error
+        {
             checkpoint.clone_from(&self.last_checkpoint);
         }
         error
@@ -194,7 +255,7 @@ where
         if self.setup.config.validate.ends_at_step(self.step) {
             end = self.record(true)?;
         }
-        if end.is_none() && self.setup.stop.is_set() {
+        if end.is_none() && self.stops() {
             end = Some(StopReason::Interrupted(None));
         }
         let end = end.or_else(|| self.budget_over());
@@ -225,7 +286,7 @@ where
         self.epoch = done;
         self.batch = 0;
         self.state = T::State::default();
-        let interrupted = end.is_none() && self.setup.stop.is_set() && done < epochs;
+        let interrupted = end.is_none() && self.stops() && done < epochs;
         Ok(end.or(interrupted.then_some(StopReason::Interrupted(None))))
     }
 }

@@ -30,6 +30,19 @@ pub(super) fn of_data<B>(
 
 /// All that differs, in words; what neither of the two has does not.
 pub(super) fn differences(old: &Value, new: &Value) -> Option<String> {
+    compare(old, new, |name, before, now| {
+        format!("{name} was {before}, and is {now} now")
+    })
+}
+
+/// All that differs between rank 0 and another one, in words.
+pub(super) fn between_ranks(first: &Value, other: &Value) -> Option<String> {
+    compare(first, other, |name, first, other| {
+        format!("{name}: {first} on rank 0, and {other} here")
+    })
+}
+
+fn compare(old: &Value, new: &Value, say: fn(&str, &str, &str) -> String) -> Option<String> {
     let (Some(old), Some(new)) = (old.as_object(), new.as_object()) else {
         return Some("its description is damaged".into());
     };
@@ -39,8 +52,7 @@ pub(super) fn differences(old: &Value, new: &Value) -> Option<String> {
     let differs = names.filter_map(|name| {
         let value = |of: &Map<String, Value>| of.get(name).cloned().unwrap_or(Value::Null);
         let (before, now) = (value(old), value(new));
-        (before != now)
-            .then(|| format!("{name} was {}, and is {} now", shown(&before), shown(&now)))
+        (before != now).then(|| say(name, &shown(&before), &shown(&now)))
     });
     let differs: Vec<String> = differs.collect();
     (!differs.is_empty()).then(|| differs.join("; "))

@@ -8,8 +8,10 @@ use burn::tensor::Bytes;
 use tinderbox_nn::{ParameterKind, all_parameters, deep_copy};
 use tinderbox_optim::{Ema, load_state, save_state};
 
+use super::record::borrowed;
+use super::team::Purpose;
 use super::turns::Turns;
-use super::{Fit, at_epoch, identity};
+use super::{Fit, at_epoch, identity, states};
 use crate::checkpoint::{self, Checkpoint, Header};
 use crate::state::{state_bytes, state_from_bytes};
 use crate::{Result, Task, TrainError};
@@ -20,7 +22,7 @@ where
     T: Task<M, B, Output = O>,
 {
     /// What must be the same in a run and in the run that resumes it.
-    fn identity(&self) -> serde_json::Value {
+    pub(super) fn identity(&self) -> serde_json::Value {
         let config = &self.setup.config;
         let mut identity = serde_json::json!({
             "seed": config.seed,
@@ -48,11 +50,31 @@ where
 
     /// Writes a checkpoint, the history and the curves; the oldest checkpoints beyond the limit are removed.
     pub(super) fn write_checkpoint(&mut self) -> Result<Option<PathBuf>> {
-        let Some(run) = self.setup.run.clone() else {
+        let Some(folder) = self.checkpoints.clone() else {
             return Ok(None);
         };
         self.read_losses()?;
-        let path = checkpoint::file(&run.checkpoints(), self.step);
+        self.agree_on_statistics()?;
+        let path = checkpoint::file(&folder, self.step);
+        let own = self.setup.train_metrics.iter().map(|m| m.state()).collect();
+        let (metrics, state) = match &self.team {
+            None => (own, state_bytes(&self.state)),
+            Some(team) => {
+                let all = team.gather(state_bytes(&self.state), Purpose::Bytes)?;
+                team.merge(&mut borrowed(&mut self.setup.train_metrics), self.epoch + 1)?;
+                let metrics = &mut self.setup.train_metrics;
+                let merged = metrics.iter().map(|metric| metric.state()).collect();
+                for (metric, own) in metrics.iter_mut().zip(&own) {
+                    metric.restore(own);
+                }
+                (merged, states::of_ranks(all))
+            }
+        };
+        let Some(run) = self.setup.run.clone() else {
+            // Rank 0 writes the file; if it fails, all ranks end with its error at their next meeting.
+            self.last_checkpoint = Some(path.clone());
+            return Ok(Some(path));
+        };
         let best = match &self.best {
             Some((_, weights)) => weights.clone(),
             None => Vec::new(),
@@ -66,7 +88,7 @@ where
                 parameters: parameters(self.model()),
                 history: self.history.clone(),
                 losses: self.losses.means.clone(),
-                metrics: self.setup.train_metrics.iter().map(|m| m.state()).collect(),
+                metrics,
                 seconds: self.seconds_of_record(),
                 schedule: self.rates.state(),
                 callbacks: self.setup.callbacks.iter().map(|c| c.state()).collect(),
@@ -80,7 +102,7 @@ where
                 Some(average) => average.save(self.model())?,
                 None => Vec::new(),
             },
-            state: state_bytes(&self.state),
+            state,
         }
         .save(&path)?;
         run.write_history(&self.history)?;
@@ -127,14 +149,23 @@ where
         if let Some(state) = header.best {
             self.best = Some((state, checkpoint.best));
         }
-        self.state = state_from_bytes(&checkpoint.state, &self.device)
+        let (rank, ranks) = match &self.setup.ranks {
+            Some(ranks) => (ranks.rank(), ranks.size()),
+            None => (0, 1),
+        };
+        let state = states::of_rank(&checkpoint.state, rank, ranks).map_err(foreign)?;
+        self.state = state_from_bytes(&state, &self.device)
             .ok_or_else(|| foreign("the state of its task is not that of this program".into()))?;
         let mut fits = self.rates.restore(&header.schedule);
         fits &= header.losses.len() == self.turns.len();
         for (metric, state) in self.setup.train_metrics.iter_mut().zip(&header.metrics) {
             fits &= metric.restore(state);
+            if rank > 0 {
+                // Rank 0 has the sums of all ranks.
+                metric.reset();
+            }
         }
-        fits &= header.callbacks.len() == self.setup.callbacks.len();
+        fits &= rank > 0 || header.callbacks.len() == self.setup.callbacks.len();
         for (callback, state) in self.setup.callbacks.iter_mut().zip(&header.callbacks) {
             fits &= callback.restore(state);
         }
@@ -193,7 +224,7 @@ pub fn load_checkpoint<M: Module>(model: M, path: impl AsRef<Path>) -> Result<M>
 }
 
 /// Path and shape of every parameter, in the order of the module.
-fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
+pub(super) fn parameters<M: Module>(model: &M) -> Vec<(String, Vec<usize>)> {
     let all = all_parameters(model).into_iter();
     let tensors = all.filter(|parameter| parameter.kind != ParameterKind::Flag);
     tensors

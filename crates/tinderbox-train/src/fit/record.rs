@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::module::Module;
 
 use super::{Fit, at_epoch, events_error, named};
-use crate::evaluate::{Part, measure};
+use crate::evaluate::{LossSum, Part, measure, whole};
 use crate::{EpochRecord, Flow, Metric, Result, StopReason, Task};
 
 impl<M, O, B, T> Fit<'_, M, O, B, T>
@@ -18,6 +18,10 @@ where
     /// there is one.
     pub(super) fn record(&mut self, validate: bool) -> Result<Option<StopReason>> {
         self.read_losses()?;
+        self.agree_on_statistics()?;
+        if let Some(team) = &self.team {
+            team.merge(&mut borrowed(&mut self.setup.train_metrics), self.epoch + 1)?;
+        }
         let means = self.losses.means.iter().enumerate();
         let mut metrics: Vec<(String, f64)> = means
             .map(|(turn, mean)| (self.turns.metric(turn), mean.value()))
@@ -61,6 +65,17 @@ where
             }
         }
         self.history.epochs.push(record);
+        if let Some(team) = &self.team {
+            // Callbacks are those of rank 0.
+            let reason = match &end {
+                Some(StopReason::Early(reason)) => Some(reason),
+                _ => None,
+            };
+            let told = serde_json::to_vec(&reason).expect("a text is JSON");
+            let told = team.from_first(told)?;
+            let reason: Option<String> = serde_json::from_slice(&told).unwrap_or_default();
+            end = reason.map(StopReason::Early);
+        }
         Ok(self.patience_over().or(end))
     }
 
@@ -77,10 +92,7 @@ where
             batches: most,
         };
         let batches = valid.batches().map(|all| all.min(most));
-        let mut metrics: Vec<&mut dyn Metric<O>> = Vec::new();
-        for metric in &mut self.setup.valid_metrics {
-            metrics.push(&mut **metric);
-        }
+        let mut metrics = borrowed(&mut self.setup.valid_metrics);
         let callbacks = &mut self.setup.callbacks;
         let mut measured = |batch| {
             for callback in &mut *callbacks {
@@ -90,9 +102,53 @@ where
             }
             Ok(())
         };
-        let loss = measure(model, self.task, valid, &mut metrics, part, &mut measured)?;
+        let model = model.valid();
+        let device = model.devices().into_iter().next().unwrap_or_default();
+        let divided = self
+            .team
+            .as_ref()
+            .and_then(|team| Some((team, team.valid()?)));
+        let loss = match divided {
+            None => {
+                let batches = valid.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
+                measure(
+                    &model,
+                    self.task,
+                    batches,
+                    &mut metrics,
+                    part,
+                    &mut measured,
+                )?
+            }
+            Some((team, valid)) => {
+                let batches = valid.epoch(0, 0, &device)?.map(|batch| Ok(batch?));
+                let own = measure(
+                    &model,
+                    self.task,
+                    batches,
+                    &mut metrics,
+                    part,
+                    &mut measured,
+                )?;
+                let mut sums = [own.sum, own.count];
+                team.sum(&mut sums)?;
+                team.merge(&mut metrics, epoch)?;
+                let [sum, count] = sums;
+                LossSum { sum, count }
+            }
+        };
+        let loss = loss.mean(part)?;
         let mut metrics = vec![("valid_loss".to_string(), loss)];
         metrics.extend(named("valid", &self.setup.valid_metrics));
         Ok(metrics)
     }
+}
+
+/// The metrics, to be changed.
+pub(super) fn borrowed<O>(metrics: &mut [Box<dyn Metric<O>>]) -> Vec<&mut dyn Metric<O>> {
+    let mut all: Vec<&mut dyn Metric<O>> = Vec::new();
+    for metric in metrics {
+        all.push(&mut **metric);
+    }
+    all
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Mean, Metric, restore};
+use super::{Mean, Metric, merge, restore};
 use crate::{Logits, Result, StepError, TrainError};
 
 /// The mean of `-ln p(true class)` over examples, without label smoothing.
@@ -52,6 +52,10 @@ impl Metric<Logits> for LogLoss {
 
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         restore(&mut self.mean, state)
+    }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        self.mean.merge(state)
     }
 }
 
@@ -127,6 +131,10 @@ impl Metric<Logits> for TopK {
 
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         restore(&mut self.mean, state)
+    }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        self.mean.merge(state)
     }
 }
 
@@ -282,6 +290,14 @@ impl Metric<Logits> for Auc {
 
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         restore(&mut self.seen, state)
+    }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        merge(&mut self.seen, state, |seen, other| {
+            seen.classes = seen.classes.max(other.classes);
+            seen.scores.extend(other.scores);
+            seen.targets.extend(other.targets);
+        })
     }
 }
 

@@ -292,6 +292,18 @@ impl Metric<Logits> for ConfusionMatrix {
         }
         fits
     }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        let mut other = Self::default();
+        if !other.restore(state) {
+            return false;
+        }
+        self.counted.classes = self.counted.classes.max(other.counted.classes);
+        for (pair, count) in other.counted.counts {
+            *self.counted.counts.entry(pair).or_default() += count;
+        }
+        true
+    }
 }
 
 #[cfg(test)]

@@ -37,6 +37,10 @@ impl Metric<Logits> for Perplexity {
     fn restore(&mut self, state: &serde_json::Value) -> bool {
         self.loss.restore(state)
     }
+
+    fn merge(&mut self, state: &serde_json::Value) -> bool {
+        self.loss.merge(state)
+    }
 }
 
 #[cfg(test)]
