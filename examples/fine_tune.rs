@@ -87,6 +87,18 @@ fn main() -> Result<()> {
     let tuning = args.common.fine_tuning("fine_tune", tuning)?;
     let tuned = unless_interrupted(tuning.fit(&data))?;
     say!("{}", tuned.scores());
+    if let (Some(matrix), Some(accuracy)) = (&tuned.matrix, tuned.score("accuracy")) {
+        let rows = matrix.counts();
+        let rows = rows.iter().map(|row| row.iter().sum::<u64>() as f64);
+        let (most, all) = rows.fold((0.0, 0.0), |(most, all): (f64, f64), row| {
+            (most.max(row), all + row)
+        });
+        examples::expected(
+            "test accuracy",
+            format!("above {:.4}, that of the most frequent class", most / all),
+            format!("{accuracy:.4}"),
+        );
+    }
     print_bundle(tuned.run.as_ref());
     Ok(())
 }

@@ -68,7 +68,7 @@ fn skip_grams_have_the_course_s_shapes_and_losses(
         &[
             ("softmax / vectors for each word", "4580"),
             ("hierarchical softmax / vectors for each word", "13"),
-            ("sum of the probabilities", "1"),
+            ("sum of the probabilities", "1.0"),
             ("around 2", "[0, 1, 3, 4]"),
             ("around 7", "[8, 9]"),
             ("around 8", "[7, 9]"),
@@ -77,7 +77,7 @@ fn skip_grams_have_the_course_s_shapes_and_losses(
             ("contexts and noise", "[512, 60]"),
             ("padding", "[512, 60]"),
             ("labels", "[512, 60]"),
-            ("words for each context word", "6"),
+            ("words for each context word", "6.0"),
             ("loss 1", "0.9352"),
             ("loss 2", "1.8462"),
             ("mean over the words", "0.693"),

@@ -256,7 +256,10 @@ impl fmt::Display for TextNote {
                 )?;
                 match classes {
                     Some(classes) => write!(f, ", {classes} classes"),
-                    None => Ok(()),
+                    None => write!(
+                        f,
+                        ", numbers to predict (a target that is read as text has classes: --column-type NAME=text)"
+                    ),
                 }
             }
         }
