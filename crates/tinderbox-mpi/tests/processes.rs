@@ -82,7 +82,7 @@ fn main() {
     for (how, what) in [
         (
             "other settings",
-            "learning rate: 0.05 on rank 0, and 0.1 here",
+            "learning rate: 0.01 on rank 0, and 0.1 here",
         ),
         ("other data", "training data"),
     ] {
@@ -197,7 +197,7 @@ fn rank(folder: &Path, how: &[String]) -> Result<(), Box<dyn std::error::Error>>
     };
     let config = TrainConfig {
         epochs: EPOCHS,
-        learning_rate: if only("other settings") { 0.1 } else { 0.05 },
+        learning_rate: if only("other settings") { 0.1 } else { 0.01 },
         ..TrainConfig::default()
     };
     let mut trainer = Trainer::new(config)?
