@@ -36,7 +36,7 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
         .map(|line| rules.normalize(line).into_owned())
         .collect();
     let words: Vec<&str> = lines.iter().flat_map(|line| rules.split(line)).collect();
-    let vocab = Vocab::fit(words, &VocabConfig::default())?;
+    let vocab = Vocab::fit(words.iter().copied(), &VocabConfig::default())?;
     let (size, depth) = (vocab.len(), (vocab.len() as f64).log2().ceil() as usize);
     page.table(
         &["method", "vectors for each word"],
@@ -80,16 +80,10 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     page.section("Sub-sampling")?;
     page.text(
         "The, of and a stand next to everything and say little. A word that is a share f of the text is\n\
-         kept with a probability of sqrt(0.0001 / f):",
+         kept with a probability of sqrt(0.0001 / f). The book in pieces of 100 words:",
     )?;
-    let ids = |line: &String| {
-        rules
-            .split(line)
-            .into_iter()
-            .map(|word| vocab.id(word))
-            .collect()
-    };
-    let sentences: Vec<Vec<u32>> = lines.iter().map(ids).collect();
+    let ids: Vec<u32> = words.iter().map(|word| vocab.id(word)).collect();
+    let sentences: Vec<Vec<u32>> = ids.chunks(100).map(<[u32]>::to_vec).collect();
     let kept = subsample(&sentences, vocab.counts(), 1e-4, seed.child("subsample"));
     let count = |sentences: &[Vec<u32>], word: &str| {
         let id = vocab.id(word);

@@ -55,7 +55,7 @@ fn encoder(extra: usize) -> TempDir {
 /// Texts of three to five words, one of which decides.
 fn texts(count: usize) -> (Vec<String>, Vec<bool>) {
     let text = |index: usize| {
-        let good = index % 2 == 0;
+        let good = index.is_multiple_of(2);
         let deciding = WORDS[index % 2 * 2 + index / 2 % 2];
         let other = |at: usize| WORDS[4 + (index / 4 * 7 + at * 3) % 8];
         let mut words: Vec<&str> = (0..2 + index % 3).map(other).collect();
