@@ -138,7 +138,9 @@ fn ranks_follow_the_losses_of_one_process() {
         };
         let (alone, _) = left(&fit(trainer(config()), false).unwrap());
         for ranks in [2, 3] {
-            let work = |rank| left(&fit(trainer(config()).communicator(rank), false).unwrap());
+            let work = |rank: Arc<ThreadCommunicator>| {
+                left(&fit(trainer(config()).communicator(rank), false).unwrap())
+            };
             let first = on_ranks(ranks, work);
             // 50 steps, and the validation metrics of ten epochs.
             assert_close(&first[0].0, &alone);
