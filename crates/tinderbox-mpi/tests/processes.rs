@@ -66,7 +66,7 @@ fn main() {
             "{text}"
         );
         assert!(text.contains("resume from the last checkpoint"), "{text}");
-        assert!(text.contains("step-000000030.ckpt"), "{text}");
+        assert!(text.contains("step-000000020.ckpt"), "{text}");
         let resumed = trained(resumed_by, &killed, &["resume"]);
         if resumed_by == 3 {
             assert_eq!(resumed.1, undisturbed.1);

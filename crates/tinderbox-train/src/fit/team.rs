@@ -77,10 +77,6 @@ impl<'a, B> Team<'a, B> {
         self.ranks.rank()
     }
 
-    pub fn communicator(&self) -> Arc<dyn Communicator> {
-        Arc::clone(&self.ranks)
-    }
-
     pub fn train(&self) -> Rc<dyn Batches<Batch = SharedBatch<B>> + 'a> {
         Rc::clone(&self.train)
     }

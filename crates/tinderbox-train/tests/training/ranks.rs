@@ -138,7 +138,9 @@ fn ranks_follow_the_losses_of_one_process() {
         };
         let (alone, _) = left(&fit(trainer(config()), false).unwrap());
         for ranks in [2, 3] {
-            let work = |rank| left(&fit(trainer(config()).communicator(rank), false).unwrap());
+            let work = |rank: Arc<ThreadCommunicator>| {
+                left(&fit(trainer(config()).communicator(rank), false).unwrap())
+            };
             let first = on_ranks(ranks, work);
             // 50 steps, and the validation metrics of ten epochs.
             assert_close(&first[0].0, &alone);
@@ -207,7 +209,15 @@ fn a_run_resumes_with_any_number_of_ranks() {
         });
         assert_close(&resumed[0].0, &undisturbed[0].0);
         if resumed_by == 2 {
-            assert_eq!(resumed, undisturbed, "to the same bits");
+            // The same weights to the bit. The sums of a metric in the interrupted epoch are added in another order:
+            // those before the checkpoint, of all ranks, first.
+            assert_eq!(resumed[0].1, undisturbed[0].1);
+            let pairs = resumed[0].0.iter().zip(&undisturbed[0].0);
+            assert!(
+                pairs
+                    .into_iter()
+                    .all(|(ours, theirs)| (ours - theirs).abs() < 1e-12)
+            );
         }
     }
 }
