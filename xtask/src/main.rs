@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `ci`. One file per command.
+//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `tables`, `ci`. One file per command.
 #![recursion_limit = "256"]
 
 mod bench;
@@ -9,6 +9,7 @@ mod lessons;
 #[cfg(test)]
 mod one_build;
 mod reproduce;
+mod tables;
 
 use clap::{Parser, Subcommand};
 
@@ -29,6 +30,8 @@ enum Command {
     Fetch(fetch::Args),
     /// Measure speed (compared with PyTorch on the same machine on request), or build times.
     Bench(bench::Args),
+    /// Compare models of tables with boosted trees on public tables.
+    Tables(tables::Args),
     /// Run the checks of the gate that are not tests.
     Ci(ci::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         Command::Lessons(args) => lessons::run(args),
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Tables(args) => tables::run(args),
         Command::Ci(args) => ci::run(args),
     }
 }

@@ -1,3 +1,5 @@
+mod weighted;
+
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batch;

@@ -8,6 +8,8 @@ mod honest;
 mod images;
 #[cfg(feature = "tables")]
 mod tables;
+#[cfg(feature = "tables")]
+mod weights;
 
 use tinderbox::train::{Callback, EpochRecord, Flow, StepError, StopFlag};
 
