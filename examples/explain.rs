@@ -1,6 +1,7 @@
-//! Why a row of a table is predicted as it is: the contribution of each column (Shapley values).
+//! Why a row of a table is predicted as it is: the contribution of each column (Shapley values). Or how predictions
+//! depend on a column (partial dependence).
 //!
-//! `cargo run --example explain -- BUNDLE FILE --row N`
+//! `cargo run --example explain -- BUNDLE FILE --row N`, or `--partial COLUMN`
 
 use std::path::PathBuf;
 
@@ -10,7 +11,10 @@ use examples::read_args::ReadArgs;
 use examples::say;
 use tinderbox::prelude::*;
 use tinderbox::tables::collect;
-use tinderbox::tabular::explain;
+use tinderbox::tabular::{explain, partial_dependence};
+
+/// The largest number of values of a column that are shown.
+const POINTS: usize = 20;
 
 #[derive(Parser, Debug)]
 #[command(about = "Prints what each column adds to the prediction for a row.")]
@@ -22,6 +26,9 @@ struct Args {
     /// The row of the table, counted from 1.
     #[arg(long, default_value_t = 1)]
     row: usize,
+    /// Print the mean prediction for several values of this column instead.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "row")]
+    partial: Option<String>,
     /// The seed of the rows to compare with and of the orders of the columns.
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -39,6 +46,21 @@ fn main() -> Result<()> {
     args.read.apply(&mut format.options)?;
     let of_file = || args.file.display().to_string();
     let frame = collect(&format.read(&args.file)?).with_context(of_file)?;
+    let frame = match predictor.features().lags() {
+        Some(lags) => lags.add(&frame).with_context(of_file)?,
+        None => frame,
+    };
+    if let Some(column) = &args.partial {
+        let seed = Seed::new(args.seed);
+        let partial = partial_dependence(&predictor, &frame, column, POINTS, seed)?;
+        let head = partial.of.iter().map(|name| format!(" {name:>12}"));
+        say!("{column:<24}{}", head.collect::<String>());
+        for (value, means) in &partial.points {
+            let means = means.iter().map(|mean| format!(" {mean:>12.4}"));
+            say!("{value:<24}{}", means.collect::<String>());
+        }
+        return Ok(());
+    }
     let rows = frame.height();
     ensure!(
         (1..=rows).contains(&args.row),

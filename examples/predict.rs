@@ -11,6 +11,7 @@ use clap::Parser;
 use examples::read_args::ReadArgs;
 use examples::say;
 use tinderbox::prelude::*;
+use tinderbox::tables::collect;
 #[cfg(feature = "tokenizers")]
 use tinderbox::{tables::ColumnType, text::TextPredictor, train::Bundle};
 
@@ -108,9 +109,16 @@ fn main() -> Result<()> {
     }
     let frame = format.read(&args.file)?;
     let start = Instant::now();
-    let written = predictor
-        .predict_csv(&frame, &args.out)
-        .with_context(|| args.file.display().to_string());
+    let of_file = || args.file.display().to_string();
+    let written = match predictor.features().lags() {
+        // A row needs those before it.
+        Some(lags) => {
+            let whole = collect(&frame).with_context(of_file)?;
+            predictor.predict_csv(&lags.add(&whole).with_context(of_file)?, &args.out)
+        }
+        None => predictor.predict_csv(&frame, &args.out),
+    };
+    let written = written.with_context(of_file);
     let written = match written {
         Err(error) if has_no_reader(&error) => return Ok(()),
         written => written?,

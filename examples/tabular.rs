@@ -10,7 +10,7 @@ use clap::{Parser, ValueEnum};
 use examples::read_args::{ReadArgs, print_bundle, print_columns, print_notes, print_trained};
 use examples::{Common, say, unless_interrupted};
 use polars::prelude::DataFrame;
-use tinderbox::tables::{FeatureSpec, Inference, TargetSpec, Task, collect, take};
+use tinderbox::tables::{FeatureSpec, Inference, Lags, TargetSpec, Task, collect, take};
 use tinderbox::tabular::{Model, SplitBy, Training};
 
 /// Categories with more different values than this get an embedding in a network.
@@ -35,8 +35,45 @@ enum ModelName {
     Tabm,
     /// A transformer over the columns.
     FtTransformer,
-    /// All of them within --minutes (default: 5); the best are averaged.
+    /// Boosted decision trees; build with --features trees.
+    Trees,
+    /// All of them within --minutes (below one for small tables, at most 5); the best are averaged.
     Auto,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+enum ClassWeights {
+    /// Every row counts the same.
+    None,
+    /// Rows / (classes x rows of the class).
+    Balanced,
+}
+
+impl Args {
+    /// The past of the target and of other columns.
+    fn lags(&self) -> Option<Lags> {
+        let Split {
+            time,
+            lags,
+            windows,
+            lag_column,
+            ..
+        } = &self.split;
+        let time = time
+            .as_ref()
+            .filter(|_| !(lags.is_empty() && windows.is_empty()))?;
+        let columns = std::iter::once(&self.target).chain(lag_column);
+        let past = Lags::new(time, columns.cloned());
+        Some(past.steps(lags.clone()).windows(windows.clone()))
+    }
+
+    fn model(&self) -> ModelName {
+        let default = match self.split.folds {
+            Some(_) => ModelName::Realmlp,
+            None => ModelName::Auto,
+        };
+        self.model.unwrap_or(default)
+    }
 }
 
 impl ModelName {
@@ -48,6 +85,7 @@ impl ModelName {
             Self::Realmlp => Some(Model::RealMlp),
             Self::Tabm => Some(Model::TabM),
             Self::FtTransformer => Some(Model::FtTransformer),
+            Self::Trees => Some(Model::Trees),
             Self::Auto => None,
         }
     }
@@ -85,6 +123,15 @@ struct Split {
     /// A column of dates, times or whole numbers: the latest rows are the test rows.
     #[arg(long, value_name = "COLUMN", conflicts_with = "group")]
     time: Option<String>,
+    /// Take the values of the target so many rows before, in the order of --time, as features: 1,7.
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', requires = "time")]
+    lags: Vec<usize>,
+    /// Take the means of the target over so many rows before as features: 7,28.
+    #[arg(long, value_name = "ROWS", value_delimiter = ',', requires = "time")]
+    windows: Vec<usize>,
+    /// A column whose past is taken too; may be given several times.
+    #[arg(long, value_name = "COLUMN", requires = "time")]
+    lag_column: Vec<String>,
     /// A column whose equal values stay together, such as the patient of a measurement. It is not a feature.
     #[arg(long, value_name = "COLUMN")]
     group: Option<String>,
@@ -101,9 +148,15 @@ struct Args {
     /// Numbers or classes; auto decides by the type of the target.
     #[arg(long, value_enum, default_value = "auto")]
     task: TaskName,
-    /// The model.
-    #[arg(long, value_enum, default_value = "linear")]
-    model: ModelName,
+    /// The model; auto by default, and realmlp with --folds.
+    #[arg(long, value_enum)]
+    model: Option<ModelName>,
+    /// A column that says how much each row counts, in training and in the scores. It is not a feature.
+    #[arg(long, value_name = "COLUMN")]
+    weights: Option<String>,
+    /// Let all classes count the same in training, however many rows they have.
+    #[arg(long, value_enum, default_value = "none")]
+    class_weights: ClassWeights,
     /// How the columns are used, as TOML; inferred when absent.
     #[arg(long)]
     spec: Option<PathBuf>,
@@ -123,8 +176,12 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let (frame, format) = args.read.options()?.read_described(&args.file)?;
-    let table = collect(&frame)?;
     let of_file = || args.file.display().to_string();
+    let mut table = collect(&frame)?;
+    let lags = args.lags();
+    if let Some(lags) = &lags {
+        table = lags.add(&table).with_context(of_file)?;
+    }
     let spec = spec(&args, &table)?;
     print_columns(&table, &spec)?;
     print_notes(&format);
@@ -147,13 +204,22 @@ fn main() -> Result<()> {
         _ => SplitBy::Random,
     };
     let training = Training::new(spec)
-        .model(args.model.one().unwrap_or_default())
+        .model(args.model().one().unwrap_or_default())
         .validation_share(split.valid)
         .test_share(split.test)
         .split_by(by)
         .format(format);
+    let training = training.balanced_classes(args.class_weights == ClassWeights::Balanced);
+    let training = match lags {
+        Some(lags) => training.lags(lags),
+        None => training,
+    };
+    let training = match &args.weights {
+        Some(column) => training.weights(column),
+        None => training,
+    };
     let training = args.common.tabular("tabular", training)?;
-    match (split.folds, args.model.one()) {
+    match (split.folds, args.model().one()) {
         (Some(folds), Some(_)) => {
             let trained = training.fit_folds(&table, folds);
             let trained = unless_interrupted(trained).with_context(of_file)?;
@@ -221,13 +287,13 @@ fn spec(args: &Args, table: &DataFrame) -> Result<FeatureSpec> {
         .category(columns.category.clone())
         .date(columns.date.clone())
         .ignore(columns.ignore.clone());
-    // No row of the validation and the test is of a group that was trained on.
-    if let Some(group) = &args.split.group
-        && !columns.ignore.contains(group)
-    {
-        inference = inference.ignore([group.clone()]);
+    // No row of the validation and the test is of a group that was trained on, and weights are no feature.
+    for column in [&args.split.group, &args.weights].into_iter().flatten() {
+        if !columns.ignore.contains(column) {
+            inference = inference.ignore([column.clone()]);
+        }
     }
-    if args.model != ModelName::Linear {
+    if args.model() != ModelName::Linear {
         inference = inference.embed_above(EMBED_ABOVE);
     }
     FeatureSpec::infer_with(&take(table, &rows)?, &args.target, &inference)

@@ -104,6 +104,13 @@ fn predict(bundle: &Path, file: &Path, out: &Path) -> Command {
     command
 }
 
+/// As [`tabular`], with the model that is trained fastest.
+fn linear(file: &Path, target: &str, out: &Path) -> Command {
+    let mut command = tabular(file, target, out);
+    command.args(["--model", "linear"]);
+    command
+}
+
 /// The score of this name in the line that begins with `of`.
 fn figure(printed: &str, of: &str, name: &str) -> f64 {
     let line = printed
@@ -160,7 +167,7 @@ fn two_classes_and_rows_without_a_target() {
     let folder = Folder::new();
     let file = folder.penguins();
     let run = folder.join("run");
-    let mut command = tabular(&file, "sex", &run);
+    let mut command = linear(&file, "sex", &run);
     command.args([
         "--null", "?", "--epochs", "20", "--lr", "0.02", "--task", "auto",
     ]);
@@ -202,12 +209,12 @@ fn rows_are_those_of_the_file_and_a_class_of_one_row_is_for_training() {
     };
     let spec = "[[column]]\nname = \"x\"\nkind = \"numeric\"\nimpute = \"error\"\n";
     let spec = folder.write("spec.toml", spec);
-    let mut command = tabular(&table(5), "class", &folder.join("refused"));
+    let mut command = linear(&table(5), "class", &folder.join("refused"));
     fails(
         command.arg("--spec").arg(&spec),
         &["table.csv", "\"x\"", "row 6 "],
     );
-    let mut command = tabular(&table(60), "class", &folder.join("run"));
+    let mut command = linear(&table(60), "class", &folder.join("run"));
     let printed = works(command.arg("--spec").arg(&spec).args(["--epochs", "2"]));
     let line = "class single has too few rows to be validated on";
     assert!(printed.contains(line), "{printed}");
@@ -251,7 +258,7 @@ fn a_specification_from_a_file() {
         "[[column]]\nname = \"petal_length\"\nkind = \"numeric\"\nsteps = [\"log1p\", \"standardize\"]\n\n[[column]]\nname = \"petal_width\"\nkind = \"numeric\"\nimpute = \"median\"\nmissing_indicator = true\n",
     );
     let run = folder.join("run");
-    let mut command = tabular(&iris, "species", &run);
+    let mut command = linear(&iris, "species", &run);
     command
         .arg("--spec")
         .arg(&spec)
@@ -267,7 +274,7 @@ fn a_specification_from_a_file() {
 
     let refused = |name: &str, text: &str, parts: &[&str]| {
         let spec = folder.write(name, text);
-        let mut command = tabular(&iris, "species", &folder.join("refused"));
+        let mut command = linear(&iris, "species", &folder.join("refused"));
         fails(command.arg("--spec").arg(spec), parts);
     };
     refused(
@@ -349,7 +356,7 @@ fn mistakes_in_predicting_are_reported() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");
     let run = folder.join("run");
-    works(tabular(&iris, "species", &run).args(["--epochs", "2"]));
+    works(linear(&iris, "species", &run).args(["--epochs", "2"]));
     let (bundle, out) = (run.join("bundle"), folder.join("p.csv"));
     let refused = |bundle: &Path, file: &Path, parts: &[&str]| {
         fails(&mut predict(bundle, file, &out), parts);
@@ -420,7 +427,7 @@ fn columns_are_stated_and_a_specification_is_written() {
     let file = folder.write("table.csv", &text);
     let spec = folder.join("spec.toml");
     let run = folder.join("run");
-    let mut command = tabular(&file, "y", &run);
+    let mut command = linear(&file, "y", &run);
     command.args([
         "--numeric",
         "id",
@@ -454,7 +461,7 @@ fn columns_are_stated_and_a_specification_is_written() {
         .replace("\"weekday\",", "")
         .replace("    \"weekday\",\n", "");
     std::fs::write(&spec, edited).unwrap();
-    let mut command = tabular(&file, "y", &run);
+    let mut command = linear(&file, "y", &run);
     works(command.arg("--spec").arg(&spec).args(["--epochs", "1"]));
     let features = std::fs::read_to_string(run.join("bundle/features.json")).unwrap();
     assert!(
@@ -485,7 +492,7 @@ fn predictions_never_replace_their_input() {
     let text = "x,y\n".to_owned() + &"1,2\n2,4\n3,6\n".repeat(20);
     let file = folder.write("t.csv", &text);
     let run = folder.join("run");
-    works(&mut tabular(&file, "y", &run));
+    works(&mut linear(&file, "y", &run));
     let bundle = run.join("bundle");
     let link = folder.join("link.csv");
     std::os::unix::fs::symlink(&file, &link).unwrap();
@@ -522,7 +529,7 @@ fn a_bundle_predicts_files_in_other_formats() {
     }
     let file = folder.write("train.csv", &text);
     let run = folder.join("run");
-    let mut command = tabular(&file, "y", &run);
+    let mut command = linear(&file, "y", &run);
     command.args([
         "--separator",
         ";",

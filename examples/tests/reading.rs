@@ -61,7 +61,8 @@ fn every_option_that_errors_mention_is_there() {
     let mut command = example("tabular");
     command
         .arg(&file)
-        .args(["--target", "price", "--epochs", "2", "--out"]);
+        .args(["--target", "price", "--model", "linear"])
+        .args(["--epochs", "2", "--out"]);
     let printed = works(command.arg(&run).args(OPTIONS));
     for part in [
         "read as: decimal comma; thousands by .",

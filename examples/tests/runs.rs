@@ -70,7 +70,8 @@ fn training_continues_to_its_bundle_when_its_output_has_no_reader() {
     let mut tabular = example("tabular");
     tabular
         .arg(&table)
-        .args(["--target", "species", "--epochs", "3"]);
+        .args(["--target", "species", "--model", "linear"])
+        .args(["--epochs", "3"]);
     unread(tabular.arg("--out").arg(&run));
     for file in ["bundle/model.safetensors", "history.csv", "report.html"] {
         assert!(run.join(file).is_file(), "{file}");

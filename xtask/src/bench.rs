@@ -124,7 +124,7 @@ fn target_folder(shell: &Shell) -> Result<PathBuf> {
 }
 
 /// The processor's name.
-fn machine() -> String {
+pub fn machine() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with("model name"));
     let name = line.and_then(|line| line.split(": ").nth(1));

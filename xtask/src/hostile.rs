@@ -177,7 +177,7 @@ impl Table {
         let (run, options) = (folder.join("run"), self.options);
         cmd!(
             shell,
-            "{tabular} {file} --target y --device {device} --out {run} {options...}"
+            "{tabular} {file} --target y --model linear --device {device} --out {run} {options...}"
         )
         .quiet()
         .ignore_stdout()

@@ -1,4 +1,4 @@
-//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `scale`, `ci`. One file per command.
+//! Project tasks: `cargo xtask reproduce`, `lessons`, `fetch`, `bench`, `tables`, `scale`, `ci`. One file per command.
 #![recursion_limit = "256"]
 
 mod bench;
@@ -10,6 +10,7 @@ mod lessons;
 mod one_build;
 mod reproduce;
 mod scale;
+mod tables;
 
 use clap::{Parser, Subcommand};
 
@@ -32,6 +33,8 @@ enum Command {
     Bench(bench::Args),
     /// Compute how data-parallel training scales over a network.
     Scale(scale::Args),
+    /// Compare models of tables with boosted trees on public tables.
+    Tables(tables::Args),
     /// Run the checks of the gate that are not tests.
     Ci(ci::Args),
 }
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Command::Fetch(args) => fetch::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Scale(args) => scale::run(args),
+        Command::Tables(args) => tables::run(args),
         Command::Ci(args) => ci::run(args),
     }
 }

@@ -47,6 +47,6 @@ pub use loader::{LastBatch, Loader};
 pub use pool::on_own_threads;
 pub use rows::Rows;
 pub use split::{Fold, Folds, FoldsIter, Strategy, k_fold, split};
-pub use targets::{Classes, Target};
+pub use targets::{Classes, Target, Weighted};
 pub use values::{Slot, Values};
 pub use zip::read_zip;

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::{Digest, Seed};
 
-use crate::{Batch, DataError, Examples, Result, Target, Values};
+use crate::{Batch, DataError, Examples, Result, Target, Values, Weighted};
 
 /// Examples in memory: a row of features and a target each.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,6 +25,14 @@ impl<T: Target> Rows<T> {
             });
         }
         Ok(Self { features, targets })
+    }
+
+    /// The same examples with a weight each.
+    ///
+    /// # Errors
+    /// Another number of weights than of examples.
+    pub fn weighted(self, weights: Vec<f32>) -> Result<Rows<Weighted<T>>> {
+        Rows::new(self.features, Weighted::new(self.targets, weights)?)
     }
 
     /// Number of examples.

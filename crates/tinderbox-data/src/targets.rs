@@ -125,3 +125,60 @@ impl Target for Classes {
         Some(names.fold(digest, |digest, name| digest.text(name)).value())
     }
 }
+
+/// Targets with a weight for each row: how much its loss counts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted<T> {
+    targets: T,
+    weights: Vec<f32>,
+}
+
+impl<T: Target> Weighted<T> {
+    /// Targets and the weights of the same rows.
+    ///
+    /// # Errors
+    /// Another number of weights than of targets.
+    pub fn new(targets: T, weights: Vec<f32>) -> Result<Self> {
+        if targets.rows() != weights.len() {
+            return Err(DataError::RowsDiffer {
+                features: weights.len(),
+                targets: targets.rows(),
+            });
+        }
+        Ok(Self { targets, weights })
+    }
+}
+
+impl<T: Target> Target for Weighted<T> {
+    fn rows(&self) -> usize {
+        self.weights.len()
+    }
+
+    fn gather(&self, indices: &[usize]) -> Self {
+        Self {
+            targets: self.targets.gather(indices),
+            weights: indices.iter().map(|&index| self.weights[index]).collect(),
+        }
+    }
+
+    /// The targets, and their weights `[batch]`.
+    type Tensor = (T::Tensor, Tensor<1>);
+
+    fn into_tensor(self, device: &Device) -> Self::Tensor {
+        let rows = self.weights.len();
+        let weights = Tensor::from_data(TensorData::new(self.weights, [rows]), device);
+        (self.targets.into_tensor(device), weights)
+    }
+
+    fn digest(&self) -> Option<u64> {
+        let digest = Digest::new().word(self.targets.digest()?);
+        let weights = self.weights.iter();
+        Some(
+            weights
+                .fold(digest, |digest, weight| {
+                    digest.word(weight.to_bits().into())
+                })
+                .value(),
+        )
+    }
+}

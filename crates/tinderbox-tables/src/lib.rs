@@ -35,6 +35,7 @@
 mod calendar;
 mod features;
 mod frames;
+mod lags;
 mod read;
 mod split;
 mod stream;
@@ -51,6 +52,7 @@ pub use features::{
     summarize, transform_together,
 };
 pub use frames::{FrameParts, collect};
+pub use lags::Lags;
 pub use read::{
     ColumnFormat, ColumnType, DateOrder, Encoding, ReadOptions, Separator, TableFormat, read,
 };

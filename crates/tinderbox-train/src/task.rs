@@ -1,4 +1,5 @@
 mod text;
+mod weighted;
 
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};

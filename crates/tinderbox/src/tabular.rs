@@ -9,7 +9,10 @@
 //! several models and averages the best.
 
 mod auto;
+#[cfg(feature = "trees")]
+mod boost;
 mod calibrate;
+mod candidates;
 mod conformal;
 pub(crate) mod csv;
 mod defaults;
@@ -21,6 +24,7 @@ mod importance;
 mod member;
 mod model;
 mod note;
+mod partial;
 mod parts;
 mod predict;
 mod report;
@@ -28,7 +32,9 @@ mod score;
 mod solve;
 mod trained;
 mod training;
+mod trees;
 mod weigh;
+mod weights;
 
 pub use auto::{Candidate, TrainedAuto};
 pub use csv::Written;
@@ -38,6 +44,7 @@ pub use folds::TrainedFolds;
 pub use importance::{Importance, permutation_importance};
 pub use model::{TableConfig, TableNetwork};
 pub use note::Note;
+pub use partial::{PartialDependence, partial_dependence};
 pub use parts::{Parts, SplitBy};
 pub use predict::{Predicted, Predictor};
 pub use report::{TableReport, role};

@@ -7,7 +7,8 @@ fn folds_groups_and_a_choice_among_all_models() {
     let folder = Folder::new();
     let iris = fetch("iris").unwrap().join("iris.csv");
     let run = folder.join("folds");
-    let printed = works(tabular(&iris, "sepal_length", &run).args(["--folds", "3"]));
+    let printed =
+        works(tabular(&iris, "sepal_length", &run).args(["--folds", "3", "--model", "linear"]));
     assert!(
         printed.contains("fold 3 of 3") && printed.contains("rmse"),
         "{printed}"
@@ -71,7 +72,7 @@ fn folds_groups_and_a_choice_among_all_models() {
             parts,
         );
     };
-    refused(&["--folds", "1"], &["1 folds"]);
+    refused(&["--folds", "1", "--model", "linear"], &["1 folds"]);
     refused(&["--folds", "3", "--model", "auto"], &["leave out --folds"]);
     refused(
         &["--model", "auto", "--minutes", "0"],
@@ -85,5 +86,53 @@ fn folds_groups_and_a_choice_among_all_models() {
     refused(
         &["--valid", "0.5", "--test", "0.5"],
         &["--valid 0.5 --test 0.5"],
+    );
+}
+
+#[test]
+fn a_series_is_predicted_from_its_past() {
+    let folder = Folder::new();
+    // A wave: its next value is 2 cos(0.7) times the last minus the one before.
+    let wave = |day: usize| (0.7 * day as f64).sin();
+    let mut text = String::from("day,y,weight\n");
+    for day in 0..200 {
+        text += &format!("{day},{:.6},{}\n", wave(day), day % 3);
+    }
+    let file = folder.write("series.csv", &text);
+    let run = folder.join("series");
+    let mut command = linear(&file, "y", &run);
+    command.args(["--time", "day", "--lags", "1,2", "--weights", "weight"]);
+    let printed = works(&mut command);
+    assert!(printed.contains("y_lag_2"), "{printed}");
+    assert!(figure(&printed, "test", "rmse") < 0.01, "{printed}");
+
+    // The next day is not known yet.
+    let file = folder.write("next.csv", &(text + "200,,1\n"));
+    let out = folder.join("p.csv");
+    works(&mut predict(&run.join("bundle"), &file, &out));
+    let predictions = std::fs::read_to_string(&out).unwrap();
+    let next: f64 = predictions.lines().last().unwrap().parse().unwrap();
+    assert!((next - wave(200)).abs() < 0.02, "{next}");
+
+    let mut command = example("explain");
+    let command = command.arg(run.join("bundle")).arg(&file);
+    let printed = works(command.args(["--partial", "y_lag_1"]));
+    assert!(
+        printed.starts_with("y_lag_1 ") && printed.lines().count() > 10,
+        "{printed}"
+    );
+
+    let refused = |options: &[&str], parts: &[&str]| {
+        fails(linear(&file, "y", &folder.join("no")).args(options), parts);
+    };
+    refused(&["--lags", "1"], &["--time"]);
+    refused(&["--time", "day", "--lags", "0"], &["1 is the row before"]);
+    refused(
+        &["--weights", "wieght"],
+        &["\"wieght\"", "there is no such column"],
+    );
+    refused(
+        &["--class-weights", "balanced"],
+        &["the target is a number"],
     );
 }

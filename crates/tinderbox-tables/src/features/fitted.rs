@@ -9,7 +9,7 @@ use super::fitted_column::FittedColumn;
 use super::output::Output;
 use super::spec::Ignored;
 use super::target::FittedTarget;
-use crate::{ColumnFormat, ColumnType, DataError, Result, TableFormat};
+use crate::{ColumnFormat, ColumnType, DataError, Lags, Result, TableFormat};
 
 /// Fitted features: a specification with the statistics of the training rows, which turns any frame
 /// with the same columns into numbers.
@@ -22,6 +22,7 @@ pub struct Features {
     pub(super) types: BTreeMap<String, ColumnType>,
     pub(super) left_out: Vec<Ignored>,
     pub(super) read_as: Option<TableFormat>,
+    pub(super) lags: Option<Lags>,
     outputs: Vec<Output>,
     slots: Arc<[Slot]>,
 }
@@ -65,6 +66,7 @@ impl Features {
             types,
             left_out,
             read_as: None,
+            lags: None,
             outputs,
             slots: slots.into(),
         })
@@ -112,6 +114,17 @@ impl Features {
         self
     }
 
+    /// Stores which columns [`Lags::add`] gave the frame that the features were fitted on.
+    pub fn with_lags(mut self, lags: Lags) -> Self {
+        self.lags = Some(lags);
+        self
+    }
+
+    /// What a frame needs before it is transformed: its past as columns.
+    pub fn lags(&self) -> Option<&Lags> {
+        self.lags.as_ref()
+    }
+
     /// How to read another file whose rows are to be transformed.
     ///
     /// Separator, null values and the like are those of [`with_format`](Self::with_format); without it
@@ -120,7 +133,12 @@ impl Features {
     /// category and not an error, and columns that are not needed (the target too) may have any type.
     pub fn format(&self) -> TableFormat {
         let mut format = self.read_as.clone().unwrap_or_default();
+        let lags = self.lags.iter().flat_map(Lags::names).collect::<Vec<_>>();
         for (name, &kind) in &self.types {
+            // They are made of other columns.
+            if lags.contains(name) {
+                continue;
+            }
             if format.column(name).is_none() {
                 format.columns.push(ColumnFormat {
                     name: name.clone(),

@@ -9,7 +9,7 @@ use super::fitted::Features;
 use super::fitted_column::FittedColumn;
 use super::spec::Ignored;
 use super::target::FittedTarget;
-use crate::{ColumnType, DataError, Result, TableFormat};
+use crate::{ColumnType, DataError, Lags, Result, TableFormat};
 
 /// The version of the file format that is written and read.
 const FORMAT: u32 = 3;
@@ -27,6 +27,9 @@ struct Stored {
     /// How the file of the training rows was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     read_as: Option<TableFormat>,
+    /// Which past values the frame has as columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lags: Option<Lags>,
 }
 
 impl Features {
@@ -100,6 +103,7 @@ impl From<Features> for Stored {
             types: features.types,
             left_out: features.left_out,
             read_as: features.read_as,
+            lags: features.lags,
         }
     }
 }
@@ -128,11 +132,13 @@ impl TryFrom<Stored> for Features {
             types,
             left_out,
             read_as,
+            lags,
             ..
         } = stored;
         let mut features =
             Self::new(columns, target, types, left_out).map_err(|error| error.to_string())?;
         features.read_as = read_as;
+        features.lags = lags;
         Ok(features)
     }
 }

@@ -156,6 +156,9 @@ struct Seen {
     /// one only. It orders as the probability `p` does, and does not round to 1.
     scores: Vec<f32>,
     targets: Vec<i64>,
+    /// Weights of the examples; none if all are equal.
+    #[serde(default)]
+    weights: Vec<f64>,
 }
 
 impl Auc {
@@ -171,6 +174,18 @@ impl Auc {
         }
     }
 
+    /// As [`add`](Self::add), with a weight for each row; all rows must have one.
+    pub fn add_weighted(
+        &mut self,
+        logits: &[f32],
+        classes: usize,
+        targets: &[i64],
+        weights: &[f64],
+    ) {
+        self.add(logits, classes, targets);
+        self.seen.weights.extend_from_slice(weights);
+    }
+
     /// The area so far.
     pub fn value(&self) -> f64 {
         self.mean_over_classes(area)
@@ -183,7 +198,7 @@ impl Auc {
         self.mean_over_classes(average_precision)
     }
 
-    fn mean_over_classes(&self, of: fn(Vec<(f32, bool)>) -> Option<f64>) -> f64 {
+    fn mean_over_classes(&self, of: fn(Vec<Scored>) -> Option<f64>) -> f64 {
         let seen = &self.seen;
         let (width, first) = match seen.classes {
             0 | 1 => return f64::NAN,
@@ -194,11 +209,35 @@ impl Auc {
             let class = (first + place) as i64;
             let scores = seen.scores.iter().skip(place).step_by(width);
             let positive = seen.targets.iter().map(|&target| target == class);
-            of(scores.copied().zip(positive).collect())
+            let weights = seen.weights.iter().copied().chain(std::iter::repeat(1.0));
+            let scored = scores.copied().zip(positive).zip(weights);
+            let scored = scored.map(|((score, positive), weight)| Scored {
+                score,
+                positive,
+                weight,
+            });
+            of(scored.filter(|scored| scored.weight > 0.0).collect())
         });
         let areas: Vec<f64> = areas.collect();
         areas.iter().sum::<f64>() / areas.len() as f64
     }
+}
+
+/// The score of an example for a class.
+#[derive(Clone, Copy)]
+struct Scored {
+    score: f32,
+    positive: bool,
+    weight: f64,
+}
+
+/// The weight of the examples that are positive, and of the others.
+fn sides(scored: &[Scored]) -> [f64; 2] {
+    let mut sides = [0.0; 2];
+    for example in scored {
+        sides[usize::from(!example.positive)] += example.weight;
+    }
+    sides
 }
 
 /// Appends `ln(p / (1 - p))` of each class of a row of logits.
@@ -228,44 +267,42 @@ fn log_odds(row: &[f32], scores: &mut Vec<f32>) {
 }
 
 /// The area under the curve of these scores by ranks; `None` without positives or negatives.
-fn area(mut scored: Vec<(f32, bool)>) -> Option<f64> {
-    let positives = scored.iter().filter(|(_, positive)| *positive).count();
-    let negatives = scored.len() - positives;
-    if positives == 0 || negatives == 0 {
+fn area(mut scored: Vec<Scored>) -> Option<f64> {
+    let [positives, negatives] = sides(&scored);
+    if positives == 0.0 || negatives == 0.0 {
         return None;
     }
-    if scored.iter().any(|(score, _)| score.is_nan()) {
+    if scored.iter().any(|scored| scored.score.is_nan()) {
         return Some(f64::NAN);
     }
-    scored.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    scored.sort_unstable_by(|a, b| a.score.total_cmp(&b.score));
     let (mut below, mut wins) = (0.0, 0.0);
-    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
-        let here = tied.iter().filter(|(_, positive)| *positive).count() as f64;
-        let others = tied.len() as f64 - here;
+    for tied in scored.chunk_by(|a, b| a.score == b.score) {
+        let [here, others] = sides(tied);
         wins += here * (below + others / 2.0);
         below += others;
     }
-    Some(wins / (positives as f64 * negatives as f64))
+    Some(wins / (positives * negatives))
 }
 
 /// The average precision of these scores; `None` without positives or negatives.
-fn average_precision(mut scored: Vec<(f32, bool)>) -> Option<f64> {
-    let positives = scored.iter().filter(|(_, positive)| *positive).count();
-    if positives == 0 || positives == scored.len() {
+fn average_precision(mut scored: Vec<Scored>) -> Option<f64> {
+    let [positives, negatives] = sides(&scored);
+    if positives == 0.0 || negatives == 0.0 {
         return None;
     }
-    if scored.iter().any(|(score, _)| score.is_nan()) {
+    if scored.iter().any(|scored| scored.score.is_nan()) {
         return Some(f64::NAN);
     }
-    scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    scored.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
     let (mut all, mut right, mut sum) = (0.0, 0.0, 0.0);
-    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
-        let here = tied.iter().filter(|(_, positive)| *positive).count() as f64;
-        all += tied.len() as f64;
+    for tied in scored.chunk_by(|a, b| a.score == b.score) {
+        let [here, others] = sides(tied);
+        all += here + others;
         right += here;
         sum += here * right / all;
     }
-    Some(sum / positives as f64)
+    Some(sum / positives)
 }
 
 impl Metric<Logits> for Auc {

@@ -4,14 +4,21 @@ use std::fmt;
 use std::time::Instant;
 
 use polars::prelude::DataFrame;
-use tinderbox_tables::{ColumnSpec, Encode, FeatureSpec, take};
+use tinderbox_tables::{Encode, FeatureSpec, take};
 use tinderbox_train::{Report, Run, TrainConfig, TrainError};
 
+use super::candidates::{Done, main_score};
+use super::defaults::encode;
 use super::fit::Fit;
 use super::report::TableReport;
 use super::trained::{ScoreTable, held_out};
 use super::weigh::Validation;
 use super::{Model, Note, Parts, Predictor, Scores, TabularError, Trained, Training};
+
+/// The default budget in minutes: the least, for tables of up to [`SMALL`] cells, and the most.
+const LEAST: f64 = 0.75;
+const MOST: f64 = 5.0;
+const SMALL: f64 = 50_000.0;
 
 /// The result of [`Training::fit_auto`].
 #[derive(Debug)]
@@ -55,61 +62,79 @@ impl Training {
     /// of Models").
     ///
     /// Each candidate may use its share of the time that is left; what one does not need is left to the
-    /// next. After an interruption, the models that are complete are used. Callbacks of the trainer are
-    /// not called. Test rows have no influence: they are scored at the end.
+    /// next. After an interruption, the models that are complete are used. With a run folder each is saved there
+    /// as a bundle when it is complete (`candidates/NAME`): they survive when the process is killed, and resuming the
+    /// run trains those that are missing. Callbacks of the trainer are not called. Test rows have no influence: they
+    /// are scored at the end.
     ///
     /// # Errors
     /// Those of [`fit_split`](Self::fit_split), a budget that is not positive, no candidate, an interruption
-    /// before the first model is complete, a run to resume.
+    /// before the first model is complete, a run to resume whose models were trained on other rows.
     pub fn fit_auto(mut self, frame: &DataFrame) -> Result<TrainedAuto, TabularError> {
-        let minutes = self.minutes;
+        self.check_auto()?;
+        let parts = self.parts(frame)?;
+        self.fit_auto_parts(frame, parts)
+    }
+
+    /// As [`fit_auto`](Self::fit_auto), with given rows to train, to validate and to test on.
+    ///
+    /// # Errors
+    /// Those of [`fit_auto`](Self::fit_auto), and rows that the frame does not have.
+    pub fn fit_auto_parts(
+        self,
+        frame: &DataFrame,
+        parts: Parts,
+    ) -> Result<TrainedAuto, TabularError> {
+        self.check_auto()?;
+        self.train_auto(frame, parts)
+    }
+
+    fn check_auto(&self) -> Result<(), TabularError> {
+        let minutes = self.minutes.unwrap_or(MOST);
         if !(minutes.is_finite() && minutes > 0.0) {
             return Err(TabularError::Minutes { minutes });
         }
         if self.candidates.is_empty() {
             return Err(TabularError::NoCandidates);
         }
-        if self.session.resumes() {
-            return Err(TabularError::NoResume {
-                what: "training of several models",
-            });
-        }
-        let parts = self.parts(frame)?;
+        Ok(())
+    }
+
+    fn train_auto(mut self, frame: &DataFrame, parts: Parts) -> Result<TrainedAuto, TabularError> {
         let run = self.session.open(&self.shown())?;
-        let trained = self.train_all(frame, &parts)?;
+        let done = self.train_all(frame, &parts, run.as_ref())?;
         let parts = [&parts.train, &parts.valid, &parts.test].into_iter();
         let parts = parts.filter(|rows| !rows.is_empty());
         let frames = parts.map(|rows| take(frame, rows));
         let frames: Vec<DataFrame> = frames.collect::<Result<_, _>>()?;
-        let mut models: Vec<&Predictor> = Vec::new();
-        for (_, trained, _) in &trained {
-            models.push(&trained.predictor);
-        }
-        let weights = Validation::new(&models, &frames[1])?.weights();
+        let models: Vec<&Predictor> = done.iter().map(|done| &done.predictor).collect();
+        // The same rows have the same weights for all models.
+        let weights_of = done.first().map(|done| done.weights.clone());
+        let weights_of = weights_of.unwrap_or_default();
+        let weights = Validation::new(&models, &frames[1], weights_of.loss(1))?.weights();
         let mut candidates = Vec::new();
         let mut members = Vec::new();
-        for ((model, trained, seconds), weight) in trained.into_iter().zip(weights) {
-            let Some(valid) = main_score(&trained.valid_scores) else {
+        for (done, weight) in done.into_iter().zip(weights) {
+            let Some(valid) = main_score(&done.valid) else {
                 continue;
             };
+            let test = done.test.as_ref().and_then(main_score);
             candidates.push(Candidate {
-                name: model.name().to_owned(),
+                name: done.model.name().to_owned(),
                 valid,
-                test: trained
-                    .test_scores
-                    .as_ref()
-                    .and_then(main_score)
-                    .map(|(_, v)| v),
-                seconds,
+                test: test.map(|(_, value)| value),
+                seconds: done.seconds,
                 weight,
             });
-            members.push((trained.predictor, weight));
+            members.push((done.predictor, weight));
         }
         candidates.sort_by(|a, b| a.valid.1.total_cmp(&b.valid.1));
         let mut predictor = Predictor::ensemble(members)?;
         predictor.learn_intervals_on(&frames[1])?;
         let names = ["training", "validation", "test"];
-        let scores = frames.iter().map(|frame| Scores::of(&predictor, frame));
+        let scores = frames.iter().enumerate();
+        let scores =
+            scores.map(|(part, frame)| Scores::with(&predictor, frame, weights_of.score(part)));
         let scores = names.into_iter().zip(scores);
         let lines = scores.map(|(name, scores)| Ok((name, scores?)));
         let mut auto = TrainedAuto {
@@ -126,6 +151,15 @@ impl Training {
             seed: self.session.seed().child("importance"),
         };
         if let Some(run) = run {
+            // A resumed run may have had another ensemble.
+            if let Err(error) = std::fs::remove_dir_all(run.bundle())
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                return Err(TabularError::Bundle {
+                    path: run.bundle(),
+                    problem: error.to_string(),
+                });
+            }
             auto.predictor.save(run.bundle())?;
             run.write_report(&auto.report()?)?;
             auto.run = Some(run);
@@ -138,13 +172,20 @@ impl Training {
         &mut self,
         frame: &DataFrame,
         parts: &Parts,
-    ) -> Result<Vec<(Model, Trained, f64)>, TabularError> {
+        run: Option<&Run>,
+    ) -> Result<Vec<Done>, TabularError> {
         let begin = Instant::now();
+        let cells = frame.height() * frame.width();
+        let minutes = self.minutes.unwrap_or_else(|| budget(cells));
         let candidates = std::mem::take(&mut self.candidates);
         let mut done = Vec::new();
         let mut failed = None;
         for (place, &model) in candidates.iter().enumerate() {
-            let left = self.minutes - begin.elapsed().as_secs_f64() / 60.0;
+            if let Some(kept) = self.kept(model, frame, parts, run)? {
+                done.push(kept);
+                continue;
+            }
+            let left = minutes - begin.elapsed().as_secs_f64() / 60.0;
             let name = model.name().to_owned();
             if left <= 0.0 && !done.is_empty() {
                 let reason = "the budget is used up".into();
@@ -164,7 +205,11 @@ impl Training {
                             seconds,
                         });
                     }
-                    done.push((model, trained, seconds));
+                    let own = Done::new(model, trained, seconds);
+                    if let Some(run) = run {
+                        own.save(run)?;
+                    }
+                    done.push(own);
                 }
                 Err(TabularError::Train(error @ TrainError::Interrupted { .. })) => {
                     let reason = "interrupted".into();
@@ -204,7 +249,8 @@ impl Training {
                 config.max_minutes = Some(given.min(minutes));
             });
         if model == Model::Linear {
-            one_hot(&mut member.spec);
+            // A linear model has no use for an index.
+            encode(&mut member.spec, Encode::OneHot);
         }
         let trained = Fit::of_parts(member, frame, parts)?.run()?;
         for note in &trained.notes {
@@ -216,21 +262,9 @@ impl Training {
     }
 }
 
-/// Encodes every category as one-hot: a linear model has no use for an index.
-fn one_hot(spec: &mut FeatureSpec) {
-    for column in &mut spec.columns {
-        match column {
-            ColumnSpec::Category(category) => category.encode = Encode::OneHot,
-            ColumnSpec::Cross(cross) => cross.encode = Encode::OneHot,
-            _ => {}
-        }
-    }
-}
-
-/// The score that models are compared by: RMSE or log-loss.
-fn main_score(scores: &Scores) -> Option<(&'static str, f64)> {
-    let of = |name: &'static str| scores.get(name).map(|value| (name, value));
-    of("rmse").or_else(|| of("log_loss"))
+/// The minutes for a table of this many cells.
+fn budget(cells: usize) -> f64 {
+    (LEAST * cells as f64 / SMALL).clamp(LEAST, MOST)
 }
 
 impl TrainedAuto {

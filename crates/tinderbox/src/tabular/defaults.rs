@@ -6,7 +6,7 @@ use tinderbox_models::{
     TabMConfig, TableColumns, TabularMlpConfig, quantile_edges,
 };
 use tinderbox_optim::{OptimizerConfig, ParameterGroup, RateSchedule, Schedule, Select};
-use tinderbox_tables::{ColumnSpec, FeatureSpec, Features, Step, Targets, TensorTable};
+use tinderbox_tables::{ColumnSpec, Encode, FeatureSpec, Features, Step, Targets, TensorTable};
 use tinderbox_train::TrainConfig;
 
 use super::model::outputs;
@@ -44,8 +44,13 @@ pub(super) struct Plan {
 }
 
 /// The specification with the steps that the model was tuned for: a RealMLP scales numbers by their
-/// quartiles and clips them smoothly. Steps that differ from inferred ones are the user's, and are kept.
+/// quartiles and clips them smoothly; trees split categories by their indices. Steps that differ from inferred
+/// ones are the user's, and are kept.
 pub(super) fn adapt_spec(model: Model, spec: &mut FeatureSpec) {
+    if model == Model::Trees {
+        encode(spec, Encode::Ordinal);
+        return;
+    }
     if model != Model::RealMlp {
         return;
     }
@@ -63,6 +68,17 @@ pub(super) fn adapt_spec(model: Model, spec: &mut FeatureSpec) {
         };
         if inferred(steps) {
             *steps = vec![Step::Robust, Step::SmoothClip];
+        }
+    }
+}
+
+/// Encodes every category in this way.
+pub(super) fn encode(spec: &mut FeatureSpec, encode: Encode) {
+    for column in &mut spec.columns {
+        match column {
+            ColumnSpec::Category(category) => category.encode = encode,
+            ColumnSpec::Cross(cross) => cross.encode = encode,
+            _ => {}
         }
     }
 }
@@ -112,6 +128,11 @@ pub(super) fn network(
             feed_forward: 96,
             ..FtTransformerConfig::new(columns)
         }),
+        Model::Trees => {
+            return Err(TabularError::Trees {
+                problem: "they are no network; train them with `Training::model`".into(),
+            });
+        }
     })
 }
 
@@ -156,7 +177,8 @@ pub(super) fn plan<M: burn::module::Module>(
     session: &Session<M>,
 ) -> Plan {
     let batch_size = match model {
-        Model::Linear | Model::Mlp => (rows / 64).clamp(16, 1024),
+        // Trees have neither batches nor epochs.
+        Model::Linear | Model::Mlp | Model::Trees => (rows / 64).clamp(16, 1024),
         Model::RealMlp => 256,
         Model::TabM | Model::FtTransformer => (rows / 32).clamp(32, 256),
     };
@@ -172,7 +194,7 @@ pub(super) fn plan<M: burn::module::Module>(
     };
     let enough = STEPS.div_ceil(batches).max(EPOCHS);
     let default = match model {
-        Model::Linear | Model::Mlp => enough,
+        Model::Linear | Model::Mlp | Model::Trees => enough,
         Model::RealMlp => REAL_EPOCHS,
         Model::TabM | Model::FtTransformer => enough.clamp(100, MOST_EPOCHS),
     };
@@ -184,7 +206,7 @@ pub(super) fn plan<M: burn::module::Module>(
         ..TrainConfig::default()
     };
     let (optimizer, learning_rate, patience) = match model {
-        Model::Linear => (OptimizerConfig::adam().into(), 0.02, None),
+        Model::Linear | Model::Trees => (OptimizerConfig::adam().into(), 0.02, None),
         Model::Mlp => (
             OptimizerConfig::adamw().into(),
             3e-3,

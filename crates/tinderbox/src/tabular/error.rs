@@ -88,9 +88,36 @@ pub enum TabularError {
         "the model has no prediction intervals: they are for numbers, and bundles of `Training` have them"
     )]
     NoIntervals,
+    /// A column of weights that cannot be used.
+    #[error("column \"{column}\" of weights: {problem}")]
+    Weights {
+        /// The column.
+        column: String,
+        /// What is wrong, and what to do.
+        problem: String,
+    },
+    /// Class weights where numbers are predicted.
+    #[error("class weights are for classes, and the target is a number; leave them out")]
+    BalancedNumbers,
+    /// Boosted trees that cannot be grown.
+    #[error("boosted trees: {problem}")]
+    Trees {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// No model to choose from.
     #[error("there is no candidate; name at least one model")]
     NoCandidates,
+    /// Models of a run to resume that were trained on other rows.
+    #[error(
+        "{}: this model was trained on other rows, or with another seed; resume with the same table and options, or \
+         start in a new run folder",
+        folder.display()
+    )]
+    OtherRows {
+        /// The folder of the model.
+        folder: PathBuf,
+    },
     /// Training of several models cannot be resumed.
     #[error("{what} cannot be resumed: start it again, in a new run folder")]
     NoResume {

@@ -95,7 +95,11 @@ pub fn explain(
 }
 
 /// Gives every row of the frame the value that `own` has in this column.
-fn set(frame: &mut DataFrame, own: &DataFrame, column: &str) -> Result<(), TabularError> {
+pub(super) fn set(
+    frame: &mut DataFrame,
+    own: &DataFrame,
+    column: &str,
+) -> Result<(), TabularError> {
     let polars = |source| DataError::Table {
         what: format!("cannot set the column \"{column}\""),
         source: Box::new(source),

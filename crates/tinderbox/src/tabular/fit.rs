@@ -1,14 +1,15 @@
 use burn::tensor::Device;
 use polars::prelude::DataFrame;
 use tinderbox_core::Seed;
-use tinderbox_data::{Batches, DataError, Loader};
+use tinderbox_data::{Batches, DataError, Loader, Rows, Target};
 use tinderbox_tables::{Features, Targets, TensorTable, take};
 use tinderbox_train::{
-    Accuracy, Auc, Classification, Fitted, LogLoss, Monitor, Regression, RegressionMetric,
-    RegressionMetrics, Run, Task, TrainError, evaluate,
+    Accuracy, Auc, Classification, Fitted, History, LogLoss, Monitor, Regression, RegressionMetric,
+    RegressionMetrics, Run, Task, TrainError, Trainer, evaluate,
 };
 
 use super::defaults::Plan;
+use super::weights::Weights;
 use super::{
     Model, Note, Parts, Predictor, Scores, TableConfig, TableNetwork, TabularError, Trained,
     Training, exact_linear, solve_linear,
@@ -27,6 +28,7 @@ pub(super) struct Fit {
     /// Of the training rows, the validation rows and, if there are any, the test rows.
     frames: Vec<DataFrame>,
     tables: Vec<TensorTable>,
+    weights: Weights,
     seed: Seed,
     device: Device,
 }
@@ -56,13 +58,15 @@ impl Fit {
             let table = features.transform(&frames[place]);
             table.map_err(|error| error.of_rows(&rows[place]))
         };
-        let tables = (0..frames.len()).map(table).collect::<Result<_, _>>()?;
+        let tables: Vec<TensorTable> = (0..frames.len()).map(table).collect::<Result<_, _>>()?;
+        let weights = Weights::of(&training, &frames, &tables, &rows)?;
         let (seed, device) = (training.session.seed(), training.session.device()?);
         Ok(Self {
             training,
             features,
             frames,
             tables,
+            weights,
             seed,
             device,
         })
@@ -83,9 +87,18 @@ impl Fit {
     }
 
     pub fn run(mut self) -> Result<Trained, TabularError> {
+        if self.training.model == Model::Trees {
+            return self.grow();
+        }
+        let trees = match self.training.compare {
+            true => Some(self.compared()?),
+            false => None,
+        };
         let config = self.training.network(&self.features, &self.tables[0])?;
-        let solved = match (self.training.model, self.training.session.epochs) {
-            (Model::Linear, None) => solve_linear(&self.tables[0], &self.device)?,
+        // The exact solution has no weights.
+        let exact = self.training.session.epochs.is_none() && self.weights.losses.is_none();
+        let solved = match (self.training.model, exact) {
+            (Model::Linear, true) => solve_linear(&self.tables[0], &self.device)?,
             _ => None,
         };
         let plan = self.training.plan(&self.features, &self.tables[0]);
@@ -94,7 +107,49 @@ impl Fit {
         if let Some(note) = kept.note {
             self.training.note(note);
         }
-        self.finish(config, run, kept.fitted, kept.network)
+        let Self {
+            features, device, ..
+        } = &self;
+        let predictor = Predictor::new(features.clone(), config, kept.network, device)?;
+        self.finish(predictor, run, kept.fitted.history, trees)
+    }
+
+    /// The scores of boosted trees on the same rows.
+    fn compared(&self) -> Result<Vec<Scores>, TabularError> {
+        let training = self
+            .training
+            .member(Model::Trees, self.training.session.seed);
+        let all = |frame: &DataFrame| (0..frame.height()).collect::<Vec<_>>();
+        let rows = self.frames.iter().map(all).collect();
+        let grown = Self::new(training, self.frames.clone(), rows)?.run()?;
+        let scores = [grown.train_scores, grown.valid_scores].into_iter();
+        Ok(scores.chain(grown.test_scores).collect())
+    }
+
+    /// Grows boosted trees instead of training a network.
+    #[cfg(feature = "trees")]
+    fn grow(mut self) -> Result<Trained, TabularError> {
+        let config = self.training.shown();
+        let run = self.training.session.open(&config)?;
+        let trees = super::boost::grow(
+            &self.features,
+            &self.tables[0],
+            &self.tables[1],
+            &self.weights,
+            config.max_minutes.map(|minutes| 60.0 * minutes),
+            self.seed.child("trees"),
+        )?;
+        let predictor = Predictor::of_trees(self.features.clone(), trees, &self.device)?;
+        self.finish(predictor, run, History::default(), None)
+    }
+
+    #[cfg(not(feature = "trees"))]
+    fn grow(self) -> Result<Trained, TabularError> {
+        Err(TabularError::Trees {
+            problem: "this program was built without them; build it with the feature `trees` \
+                      (cargo run --features trees …)"
+                .into(),
+        })
     }
 
     /// Trains numbers or classes, and takes the exact solution where it is better.
@@ -109,38 +164,52 @@ impl Fit {
         let order = self.seed.child("order");
         // A loss with smoothed labels is not the one that is scored.
         let smoothed = plan.label_smoothing > 0.0 && self.features.classes().is_some();
-        let mut monitor = Monitor::min(match smoothed {
+        let mut monitor = Monitor::min(match smoothed && self.weights.losses.is_none() {
             true => "valid_log_loss",
             false => "valid_loss",
         });
         monitor.patience = plan.patience;
         let session = std::mem::take(&mut self.training.session);
         let (train, valid) = (self.tables[0].clone(), self.tables[1].clone());
+        let narrow = |weights: &[f64]| weights.iter().map(|&weight| weight as f32).collect();
+        let weights = [0, 1].map(|part| self.weights.loss(part).map(narrow));
         Ok(if let Targets::Classes(_) = train.targets {
-            let train = Loader::new(train.classification()?, plan.batch_size)?;
-            let train = train.shuffle(order).last_batch(plan.last);
-            let valid = Loader::for_evaluation(valid.classification()?, EVALUATED)?;
+            let (train, valid) = (train.classification()?, valid.classification()?);
             let task = Classification {
                 label_smoothing: plan.label_smoothing,
             };
-            let trainer = session.classifier(plan.config, run)?;
+            let trainer = session.classifier(plan.config.clone(), run)?;
             let trainer = trainer.metric(Accuracy::default());
             let trainer = trainer.metric(LogLoss::default()).metric(Auc::default());
-            let fitted = trainer
-                .monitor(monitor)
-                .fit(network, &task, &train, Some(&valid))?;
-            better(fitted.finished()?, solved, &task, &valid)?
+            let trainer = trainer.monitor(monitor);
+            match weights {
+                [Some(of_train), Some(of_valid)] => {
+                    let (train, valid) = (train.weighted(of_train)?, valid.weighted(of_valid)?);
+                    let loaders = loaders(train, valid, &plan, order)?;
+                    fit(trainer, network, &task, loaders, solved)?
+                }
+                _ => {
+                    let loaders = loaders(train, valid, &plan, order)?;
+                    fit(trainer, network, &task, loaders, solved)?
+                }
+            }
         } else {
-            let train = Loader::new(train.regression()?, plan.batch_size)?;
-            let train = train.shuffle(order).last_batch(plan.last);
-            let valid = Loader::for_evaluation(valid.regression()?, EVALUATED)?;
+            let (train, valid) = (train.regression()?, valid.regression()?);
             let task = Regression::default();
-            let trainer = session.regressor(plan.config, run)?;
+            let trainer = session.regressor(plan.config.clone(), run)?;
             let trainer = trainer.metric(RegressionMetrics::new(&[RegressionMetric::R2]));
-            let fitted = trainer
-                .monitor(monitor)
-                .fit(network, &task, &train, Some(&valid))?;
-            better(fitted.finished()?, solved, &task, &valid)?
+            let trainer = trainer.monitor(monitor);
+            match weights {
+                [Some(of_train), Some(of_valid)] => {
+                    let (train, valid) = (train.weighted(of_train)?, valid.weighted(of_valid)?);
+                    let loaders = loaders(train, valid, &plan, order)?;
+                    fit(trainer, network, &task, loaders, solved)?
+                }
+                _ => {
+                    let loaders = loaders(train, valid, &plan, order)?;
+                    fit(trainer, network, &task, loaders, solved)?
+                }
+            }
         })
     }
 
@@ -161,14 +230,13 @@ impl Fit {
     /// Scores the model, and writes bundle and report into the run folder.
     fn finish(
         self,
-        config: TableConfig,
+        mut predictor: Predictor,
         run: Option<Run>,
-        fitted: Fitted<TableNetwork>,
-        network: TableNetwork,
+        history: History,
+        trees: Option<Vec<Scores>>,
     ) -> Result<Trained, TabularError> {
-        let exact_scored = exact_takes_seconds(&self.tables[0]);
+        let exact_scored = exact_takes_seconds(&self.tables[0]) && self.weights.losses.is_none();
         let linear = self.training.model == Model::Linear;
-        let mut predictor = Predictor::new(self.features, config, network, &self.device)?;
         let tables: Vec<&TensorTable> = self.tables.iter().collect();
         let exact = match exact_scored {
             true => Some(exact_linear(&predictor, tables[0], &tables)?),
@@ -176,13 +244,12 @@ impl Fit {
         };
         // A logistic regression is calibrated by its fit.
         if !linear {
-            predictor.calibrate(tables[1])?;
+            predictor.calibrate(tables[1], self.weights.loss(1))?;
         }
         predictor.learn_intervals_on(&self.frames[1])?;
-        let scores = self
-            .frames
-            .iter()
-            .map(|frame| Scores::of(&predictor, frame));
+        let scores = self.frames.iter().enumerate();
+        let scores =
+            scores.map(|(part, frame)| Scores::with(&predictor, frame, self.weights.score(part)));
         let mut scores = scores.collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut next = || scores.next();
         let mut trained = Trained {
@@ -190,13 +257,15 @@ impl Fit {
             valid_scores: next().unwrap_or_default(),
             test_scores: next(),
             exact,
+            trees,
             rows: std::array::from_fn(|part| self.frames.get(part).map_or(0, DataFrame::height)),
             predictor,
-            history: fitted.history,
+            history,
             notes: self.training.notes,
             run: None,
             spec: self.training.spec,
             frames: self.frames,
+            weights: self.weights,
             seed: self.seed.child("importance"),
         };
         if let Some(run) = run {
@@ -206,6 +275,33 @@ impl Fit {
         }
         Ok(trained)
     }
+}
+
+/// The batches to train and to validate on.
+fn loaders<T: Target>(
+    train: Rows<T>,
+    valid: Rows<T>,
+    plan: &Plan,
+    order: Seed,
+) -> Result<[Loader<Rows<T>>; 2], DataError> {
+    let train = Loader::new(train, plan.batch_size)?;
+    let train = train.shuffle(order).last_batch(plan.last);
+    Ok([train, Loader::for_evaluation(valid, EVALUATED)?])
+}
+
+/// Trains a network, and takes the exact solution where it is better.
+fn fit<O: Clone + 'static, B, T>(
+    trainer: Trainer<TableNetwork, O>,
+    network: TableNetwork,
+    task: &T,
+    [train, valid]: [impl Batches<Batch = B>; 2],
+    solved: Option<TableNetwork>,
+) -> Result<Kept, TrainError>
+where
+    T: Task<TableNetwork, B, Output = O>,
+{
+    let fitted = trainer.fit(network, task, &train, Some(&valid))?;
+    better(fitted.finished()?, solved, task, &valid)
 }
 
 /// The exact solution takes rows x columns² multiplications: below this limit seconds, above it

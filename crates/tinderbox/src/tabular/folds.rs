@@ -6,7 +6,7 @@ use std::time::Instant;
 use polars::prelude::DataFrame;
 use tinderbox_data::{Values, k_fold, split};
 use tinderbox_tables::take;
-use tinderbox_train::Run;
+use tinderbox_train::{Cell, Report, Run};
 
 use super::fit::Fit;
 use super::trained::score;
@@ -110,20 +110,58 @@ impl Training {
             let (predicted, truth) = (Values::new(predicted, width)?, Values::new(truth, width)?);
             predictor.learn_intervals(&predicted, &truth);
         }
-        if let Some(run) = &run {
-            predictor.save(run.bundle())?;
-        }
-        Ok(TrainedFolds {
+        let trained = TrainedFolds {
             predictor,
             folds: scores,
             rows: sizes,
             notes: self.notes,
             run,
-        })
+        };
+        if let Some(run) = &trained.run {
+            trained.predictor.save(run.bundle())?;
+            run.write_report(&trained.report())?;
+        }
+        Ok(trained)
     }
 }
 
 impl TrainedFolds {
+    /// The page about the run: the scores of every fold, their mean and standard deviation. With a run folder it
+    /// has been written there.
+    pub fn report(&self) -> Report {
+        let targets = self.predictor.features().target_names().join(", ");
+        let names = self.folds.iter().take(1).flat_map(|scores| &scores.0);
+        let names: Vec<&str> = names.map(|(name, _)| *name).collect();
+        let number = |value: f64| Cell::number(format!("{value:.4}"));
+        let mut lines = Vec::new();
+        for (place, (scores, rows)) in self.folds.iter().zip(&self.rows).enumerate() {
+            let sizes = rows.map(|rows| Cell::number(rows.to_string()));
+            let own = names
+                .iter()
+                .map(|name| scores.get(name).unwrap_or(f64::NAN));
+            let first = std::iter::once(Cell::text(format!("{}", place + 1)));
+            lines.push(first.chain(sizes).chain(own.map(number)).collect());
+        }
+        for (label, part) in [("mean", 0), ("standard deviation", 1)] {
+            let values = names
+                .iter()
+                .map(|name| self.mean(name).unwrap_or((f64::NAN, f64::NAN)));
+            let values = values.map(|(mean, deviation)| number([mean, deviation][part]));
+            let empty = ["", "", ""].map(Cell::text);
+            let first = std::iter::once(Cell::text(label));
+            lines.push(first.chain(empty).chain(values).collect());
+        }
+        let head = ["fold", "training rows", "validation rows", "test rows"];
+        let head: Vec<&str> = head.into_iter().chain(names.iter().copied()).collect();
+        Report::new(&format!("Predicting {targets}, {} folds", self.folds.len()))
+            .paragraph(
+                "Each model is scored on the rows of its fold, which nothing of it has seen. The bundle averages the \
+                 models.",
+            )
+            .heading("Scores")
+            .table(&head, lines.into_iter())
+    }
+
     /// The mean of a score over the folds, and its standard deviation with `n - 1`.
     ///
     /// # Errors

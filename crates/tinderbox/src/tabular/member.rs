@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use burn::module::Module;
 use burn::tensor::Device;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use tinderbox_train::Bundle;
 
 use super::conformal::Residuals;
 use super::model::outputs;
+use super::trees::Trees;
 use super::{TableConfig, TableNetwork, TabularError};
 
 /// The largest number of rows in a batch.
@@ -24,12 +26,49 @@ const NUMBERS: usize = 1 << 22;
 #[derive(Debug)]
 pub(super) struct Member {
     pub features: Features,
-    pub config: TableConfig,
-    pub network: TableNetwork,
+    pub model: MemberModel,
     /// The factor of its predictions; those of all members sum to 1.
     pub weight: f64,
     /// Divides the logits of classes.
     pub temperature: f64,
+}
+
+/// What a member predicts with.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant)] // few exist at a time
+pub(super) enum MemberModel {
+    Network(TableConfig, TableNetwork),
+    Trees(Trees),
+}
+
+impl MemberModel {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Network(config, _) => config.name(),
+            Self::Trees(_) => TREES,
+        }
+    }
+
+    fn inputs(&self) -> usize {
+        match self {
+            Self::Network(_, network) => network.input_shape()[0],
+            Self::Trees(trees) => trees.inputs(),
+        }
+    }
+
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Network(_, network) => network.outputs(),
+            Self::Trees(trees) => trees.outputs(),
+        }
+    }
+
+    pub fn num_params(&self) -> usize {
+        match self {
+            Self::Network(_, network) => network.num_params(),
+            Self::Trees(trees) => trees.num_params(),
+        }
+    }
 }
 
 /// The part of a bundle that calibrates probabilities.
@@ -40,13 +79,14 @@ struct Calibration {
 }
 
 const CALIBRATION: &str = "calibration";
+const TREES: &str = "trees";
+const FEATURES: &str = "features.json";
 
 impl Member {
-    pub fn new(features: Features, config: TableConfig, network: TableNetwork) -> Self {
+    pub fn new(features: Features, model: MemberModel) -> Self {
         Self {
             features,
-            config,
-            network,
+            model,
             weight: 1.0,
             temperature: 1.0,
         }
@@ -55,7 +95,7 @@ impl Member {
     /// Checks that the features are those of the model.
     pub fn check(&self, path: &Path) -> Result<(), TabularError> {
         let shape = (self.features.width(), outputs(&self.features)?);
-        let model = (self.network.input_shape()[0], self.network.outputs());
+        let model = (self.model.inputs(), self.model.outputs());
         if shape == model {
             return Ok(());
         }
@@ -69,17 +109,21 @@ impl Member {
         })
     }
 
-    /// What the network computes for these rows: transformed targets, or a logit for each class.
+    /// What the model computes for these rows: transformed targets, or a logit for each class.
     pub fn raw(&self, features: &Values, device: &Device) -> Result<Values, TabularError> {
+        let network = match &self.model {
+            MemberModel::Network(_, network) => network,
+            MemberModel::Trees(trees) => return trees.predict(features),
+        };
         // Many one-hot categories make wide rows: fewer of them are in a batch.
         let together = (NUMBERS / features.width()).clamp(1, ROWS);
-        let mut all = Vec::with_capacity(features.rows() * self.network.outputs());
+        let mut all = Vec::with_capacity(features.rows() * network.outputs());
         for start in (0..features.rows()).step_by(together) {
             let rows = features.slice(start..features.rows().min(start + together));
-            let raw = self.network.predict(rows.into_tensor(device))?;
+            let raw = network.predict(rows.into_tensor(device))?;
             all.extend(raw.into_data().iter::<f32>());
         }
-        Ok(Values::new(all, self.network.outputs())?)
+        Ok(Values::new(all, network.outputs())?)
     }
 
     /// Numbers in the units of the table, or calibrated logits.
@@ -97,11 +141,16 @@ impl Member {
     }
 
     fn open(folder: &Path, device: &Device) -> Result<Self, TabularError> {
-        let bundle = Bundle::open(folder)?;
-        let (config, network) = TableConfig::load(&bundle, device)?;
-        let mut member = Self::new(bundle.part("features")?, config, network);
-        if folder.join(format!("{CALIBRATION}.json")).exists() {
-            let Calibration { temperature } = bundle.part(CALIBRATION)?;
+        let mut member = match read_json::<Trees>(folder, &file(TREES))? {
+            Some(trees) => Self::of_trees(folder, trees)?,
+            None => {
+                let bundle = Bundle::open(folder)?;
+                let (config, network) = TableConfig::load(&bundle, device)?;
+                let model = MemberModel::Network(config, network);
+                Self::new(bundle.part("features")?, model)
+            }
+        };
+        if let Some(Calibration { temperature }) = read_json(folder, &file(CALIBRATION))? {
             if !(temperature.is_finite() && temperature > 0.0) {
                 return Err(TabularError::Bundle {
                     path: folder.to_owned(),
@@ -117,11 +166,39 @@ impl Member {
         Ok(member)
     }
 
+    fn of_trees(folder: &Path, trees: Trees) -> Result<Self, TabularError> {
+        let fault = |name: String, problem: String| TabularError::Bundle {
+            path: folder.join(name),
+            problem,
+        };
+        if let Some(problem) = trees.fault() {
+            return Err(fault(file(TREES), problem));
+        }
+        let features = read_json(folder, FEATURES)?.ok_or_else(|| {
+            let problem = "no such file; the model was saved without its features";
+            fault(FEATURES.into(), problem.into())
+        })?;
+        Ok(Self::new(features, MemberModel::Trees(trees)))
+    }
+
     fn save(&self, folder: &Path) -> Result<(), TabularError> {
-        let bundle = self.config.save(folder, &self.network, &self.features)?;
+        match &self.model {
+            MemberModel::Network(config, network) => {
+                config.save(folder, network, &self.features)?;
+            }
+            MemberModel::Trees(trees) => {
+                // A node for each line would be many lines.
+                let text = serde_json::to_string(trees).map_err(|error| TabularError::Bundle {
+                    path: folder.join(file(TREES)),
+                    problem: error.to_string(),
+                })?;
+                write_json(folder, FEATURES, &self.features)?;
+                write_atomic(folder.join(file(TREES)), text + "\n")?;
+            }
+        }
         if self.temperature != 1.0 {
             let temperature = self.temperature;
-            bundle.save_part(CALIBRATION, &Calibration { temperature })?;
+            write_json(folder, &file(CALIBRATION), &Calibration { temperature })?;
         }
         Ok(())
     }
@@ -161,7 +238,7 @@ pub(super) fn save(
     }
     let mut described = Vec::with_capacity(members.len());
     for (place, member) in members.iter().enumerate() {
-        let name = format!("{:02}-{}", place + 1, member.config.name());
+        let name = format!("{:02}-{}", place + 1, member.model.name());
         member.save(&folder.join(&name))?;
         described.push(EnsembleMember {
             folder: name,
@@ -175,7 +252,15 @@ pub(super) fn save(
     write_json(folder, ENSEMBLE, &ensemble)
 }
 
-fn write_json(folder: &Path, name: &str, part: &impl Serialize) -> Result<(), TabularError> {
+fn file(part: &str) -> String {
+    format!("{part}.json")
+}
+
+pub(super) fn write_json(
+    folder: &Path,
+    name: &str,
+    part: &impl Serialize,
+) -> Result<(), TabularError> {
     let path = folder.join(name);
     let text = serde_json::to_string_pretty(part).map_err(|error| TabularError::Bundle {
         path: path.clone(),
@@ -185,7 +270,10 @@ fn write_json(folder: &Path, name: &str, part: &impl Serialize) -> Result<(), Ta
 }
 
 /// A part of a bundle folder; `None` if it is not there.
-fn read_json<T: DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>, TabularError> {
+pub(super) fn read_json<T: DeserializeOwned>(
+    folder: &Path,
+    name: &str,
+) -> Result<Option<T>, TabularError> {
     let path = folder.join(name);
     if !path.is_file() {
         return Ok(None);
@@ -206,12 +294,10 @@ pub(super) fn open_residuals(
 ) -> Result<Option<Residuals>, TabularError> {
     let residuals: Option<Residuals> = read_json(folder, RESIDUALS)?;
     match residuals {
-        Some(residuals) if !residuals.is_of(member.network.outputs()) => {
-            Err(TabularError::Bundle {
-                path: folder.join(RESIDUALS),
-                problem: "it is not of this model; take all files of one training run".into(),
-            })
-        }
+        Some(residuals) if !residuals.is_of(member.model.outputs()) => Err(TabularError::Bundle {
+            path: folder.join(RESIDUALS),
+            problem: "it is not of this model; take all files of one training run".into(),
+        }),
         residuals => Ok(residuals),
     }
 }

@@ -1,15 +1,15 @@
 use std::path::Path;
 
-use burn::module::Module;
 use burn::tensor::Device;
 use polars::prelude::{DataFrame, LazyFrame};
 use tinderbox_data::Values;
-use tinderbox_nn::Network;
 use tinderbox_tables::{Features, Frame, Targets, TensorTable, transform_together};
 
 use super::calibrate::temperature;
 use super::conformal::Residuals;
-use super::member::{self, Member};
+use super::member::{self, Member, MemberModel};
+#[cfg(feature = "trees")]
+use super::trees::Trees;
 use super::{TableConfig, TableNetwork, TabularError};
 
 /// A trained model of a table with its features, or several whose predictions are averaged: predicts for
@@ -56,7 +56,25 @@ impl Predictor {
         network: TableNetwork,
         device: &Device,
     ) -> Result<Self, TabularError> {
-        let member = Member::new(features, config, network);
+        Self::of_model(features, MemberModel::Network(config, network), device)
+    }
+
+    /// Boosted trees and the features that transform their inputs.
+    #[cfg(feature = "trees")]
+    pub(super) fn of_trees(
+        features: Features,
+        trees: Trees,
+        device: &Device,
+    ) -> Result<Self, TabularError> {
+        Self::of_model(features, MemberModel::Trees(trees), device)
+    }
+
+    fn of_model(
+        features: Features,
+        model: MemberModel,
+        device: &Device,
+    ) -> Result<Self, TabularError> {
+        let member = Member::new(features, model);
         member.check(Path::new("(in memory)"))?;
         Ok(Self::of_members(vec![member], None, device))
     }
@@ -154,12 +172,9 @@ impl Predictor {
         self.members.len()
     }
 
-    /// The number of parameters, of all models together.
+    /// The number of parameters, of all models together; of trees the number of their nodes.
     pub fn num_params(&self) -> usize {
-        let each = self
-            .members
-            .iter()
-            .map(|member| member.network.num_params());
+        let each = self.members.iter().map(|member| member.model.num_params());
         each.sum()
     }
 
@@ -210,13 +225,17 @@ impl Predictor {
 
     /// Calibrates the probabilities of classes: the temperature with the smallest log-loss on these rows,
     /// which must not be those that the model was trained on.
-    pub(super) fn calibrate(&mut self, table: &TensorTable) -> Result<(), TabularError> {
+    pub(super) fn calibrate(
+        &mut self,
+        table: &TensorTable,
+        weights: Option<&[f64]>,
+    ) -> Result<(), TabularError> {
         let Targets::Classes(truth) = &table.targets else {
             return Ok(());
         };
         for member in &mut self.members {
             let logits = member.raw(&table.features, &self.device)?;
-            member.temperature = temperature(&logits, truth.labels());
+            member.temperature = temperature(&logits, truth.labels(), weights);
         }
         Ok(())
     }
@@ -263,7 +282,7 @@ impl Predictor {
     }
 
     fn outputs(&self) -> usize {
-        self.members[0].network.outputs()
+        self.members[0].model.outputs()
     }
 
     /// Predictions for rows, transformed by the features of each model.

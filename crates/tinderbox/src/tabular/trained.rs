@@ -6,6 +6,7 @@ use tinderbox_core::Seed;
 use tinderbox_tables::FeatureSpec;
 use tinderbox_train::{History, Report, Run};
 
+use super::weights::Weights;
 use super::{Note, Predictor, Scores, TableReport, TabularError};
 
 /// A trained model of a table with its scores.
@@ -25,6 +26,9 @@ pub struct Trained {
     /// Scores of the exact linear solution on the training, the validation and the test rows, unless
     /// computing it would take minutes.
     pub exact: Option<Vec<Scores>>,
+    /// Scores of boosted trees on the same rows, if they were compared
+    /// ([`compare_with_trees`](super::Training::compare_with_trees)).
+    pub trees: Option<Vec<Scores>>,
     /// Number of training, validation and test rows.
     pub rows: [usize; 3],
     /// The notes of the training run.
@@ -33,6 +37,7 @@ pub struct Trained {
     pub run: Option<Run>,
     pub(super) spec: FeatureSpec,
     pub(super) frames: Vec<DataFrame>,
+    pub(super) weights: Weights,
     pub(super) seed: Seed,
 }
 
@@ -80,6 +85,12 @@ impl Trained {
         let own = own.into_iter().chain(&self.test_scores).cloned();
         let mut lines: Vec<_> = names.into_iter().zip(own).collect();
         lines.extend(exact.into_iter().zip(self.exact.iter().flatten().cloned()));
+        let trees = [
+            "training, boosted trees",
+            "validation, boosted trees",
+            "test, boosted trees",
+        ];
+        lines.extend(trees.into_iter().zip(self.trees.iter().flatten().cloned()));
         ScoreTable { lines }
     }
 
@@ -101,7 +112,7 @@ impl Trained {
         let report = TableReport {
             spec: &self.spec,
             training: &self.frames[0],
-            history: Some(&self.history),
+            history: (!self.history.epochs.is_empty()).then_some(&self.history),
             candidates: &[],
             predictor: &self.predictor,
             part: held_out(self.frames.len()),

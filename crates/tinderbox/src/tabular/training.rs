@@ -2,7 +2,9 @@ use std::rc::Rc;
 
 use polars::prelude::DataFrame;
 use tinderbox_models::TabularMlpConfig;
-use tinderbox_tables::{FeatureSpec, Features, TableFormat, TargetStep, TensorTable};
+use tinderbox_tables::{
+    ColumnSpec, FeatureSpec, Features, Lags, TableFormat, TargetStep, TensorTable,
+};
 use tinderbox_train::{Interval, TrainConfig};
 
 use super::defaults::{self, Plan};
@@ -25,12 +27,16 @@ pub enum Model {
     TabM,
     /// A transformer over the columns ([`FtTransformer`](tinderbox_models::FtTransformer)).
     FtTransformer,
+    /// Boosted decision trees, for comparison and as a candidate. To train them, build with the feature `trees`.
+    Trees,
 }
 
 impl Model {
-    /// All models, the quickest to train first.
-    pub const ALL: [Self; 5] = [
+    /// All models that this program can train, the quickest to train first.
+    pub const ALL: &[Self] = &[
         Self::Linear,
+        #[cfg(feature = "trees")]
+        Self::Trees,
         Self::Mlp,
         Self::RealMlp,
         Self::TabM,
@@ -45,6 +51,7 @@ impl Model {
             Self::RealMlp => "realmlp",
             Self::TabM => "tabm",
             Self::FtTransformer => "ft-transformer",
+            Self::Trees => "trees",
         }
     }
 }
@@ -82,8 +89,15 @@ pub struct Training {
     pub(super) test_share: f64,
     pub(super) split_by: SplitBy,
     pub(super) candidates: Vec<Model>,
-    pub(super) minutes: f64,
+    pub(super) minutes: Option<f64>,
+    /// The column of weights.
+    pub(super) weights: Option<String>,
+    /// Whether all classes count the same.
+    pub(super) balanced: bool,
+    /// Whether trees are grown to be compared with the model.
+    pub(super) compare: bool,
     format: Option<TableFormat>,
+    lags: Option<Lags>,
     mlp: Option<Change<TabularMlpConfig>>,
     on_note: Option<Listener<Note>>,
     pub(super) notes: Vec<Note>,
@@ -100,8 +114,12 @@ impl Training {
             test_share: 0.2,
             split_by: SplitBy::default(),
             candidates: Model::ALL.to_vec(),
-            minutes: 5.0,
+            minutes: None,
+            weights: None,
+            balanced: false,
+            compare: cfg!(feature = "trees"),
             format: None,
+            lags: None,
             mlp: None,
             on_note: None,
             notes: Vec::new(),
@@ -146,15 +164,44 @@ impl Training {
         self
     }
 
-    /// The minutes that [`fit_auto`](Self::fit_auto) may train; 5 by default.
+    /// The minutes that [`fit_auto`](Self::fit_auto) may train; by default 0.75 for tables of up to 50,000 cells, and
+    /// more for larger ones, at most 5.
     pub fn minutes(mut self, minutes: f64) -> Self {
-        self.minutes = minutes;
+        self.minutes = Some(minutes);
+        self
+    }
+
+    /// A column of numbers that says how much each row counts, in the loss and in the scores; it is no feature.
+    /// The weights of a part must be at least 0, and one must be positive.
+    pub fn weights(mut self, column: impl Into<String>) -> Self {
+        self.weights = Some(column.into());
+        self
+    }
+
+    /// Whether the losses of all classes count the same, however many rows they have: a row has the weight
+    /// rows / (classes x rows of its class), as with scikit-learn's `class_weight="balanced"`. Probabilities are
+    /// then too high for rare classes; scores are those of the rows as they are.
+    pub fn balanced_classes(mut self, balanced: bool) -> Self {
+        self.balanced = balanced;
+        self
+    }
+
+    /// Whether boosted trees are grown on the same rows, and their scores are shown beside those of the model; true by
+    /// default with the feature `trees`, and without effect otherwise.
+    pub fn compare_with_trees(mut self, compare: bool) -> Self {
+        self.compare = compare && cfg!(feature = "trees");
         self
     }
 
     /// How the file of the table was read, so that the bundle reads other files in the same way.
     pub fn format(mut self, format: TableFormat) -> Self {
         self.format = Some(format);
+        self
+    }
+
+    /// Which past values are columns of the frames, which [`Lags::add`] must have added; the bundle stores it.
+    pub fn lags(mut self, lags: Lags) -> Self {
+        self.lags = Some(lags);
         self
     }
 
@@ -222,11 +269,14 @@ impl Training {
             spec: self.spec.clone(),
             model,
             split_by: self.split_by.clone(),
+            weights: self.weights.clone(),
             candidates: Vec::new(),
             format: self.format.clone(),
+            lags: self.lags.clone(),
             mlp: self.mlp.clone(),
             on_note: None,
             notes: Vec::new(),
+            compare: false,
             ..*self
         }
     }
@@ -249,6 +299,10 @@ impl Training {
     /// The features fitted on these rows; numbers to predict are standardized.
     pub(super) fn features(&mut self, train: &DataFrame) -> Result<Features, TabularError> {
         defaults::adapt_spec(self.model, &mut self.spec);
+        if let Some(weights) = &self.weights {
+            let others = |column: &ColumnSpec| column.names() != [weights.as_str()];
+            self.spec.columns.retain(others);
+        }
         let mut features = self.spec.fit(train)?;
         let target = self.spec.target.as_mut().ok_or(TabularError::NoTarget)?;
         if features.classes().is_none() && !target.transform.contains(&TargetStep::Standardize) {
@@ -257,6 +311,9 @@ impl Training {
         }
         if let Some(format) = self.format.take() {
             features = features.with_format(format);
+        }
+        if let Some(lags) = &self.lags {
+            features = features.with_lags(lags.clone());
         }
         for column in features.left_out().to_vec() {
             self.note(Note::LeftOut {

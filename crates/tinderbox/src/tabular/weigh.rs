@@ -13,6 +13,8 @@ pub(super) struct Validation {
     /// For each model, numbers or probabilities, row by row.
     predictions: Vec<Vec<f64>>,
     truth: Truth,
+    /// How much each row counts.
+    weights: Option<Vec<f64>>,
     width: usize,
 }
 
@@ -23,7 +25,11 @@ enum Truth {
 }
 
 impl Validation {
-    pub fn new(models: &[&Predictor], frame: &DataFrame) -> Result<Self, TabularError> {
+    pub fn new(
+        models: &[&Predictor],
+        frame: &DataFrame,
+        weights: Option<&[f64]>,
+    ) -> Result<Self, TabularError> {
         let mut predictions = Vec::with_capacity(models.len());
         let mut width = 1;
         for model in models {
@@ -52,6 +58,7 @@ impl Validation {
         Ok(Self {
             predictions,
             truth,
+            weights: weights.map(<[f64]>::to_vec),
             width,
         })
     }
@@ -91,18 +98,26 @@ impl Validation {
 
     /// Mean squared error or log-loss.
     fn loss(&self, predicted: impl Iterator<Item = f64>) -> f64 {
+        let weight = |place: usize| match &self.weights {
+            Some(weights) => weights[place / self.width],
+            None => 1.0,
+        };
         match &self.truth {
             Truth::Numbers(truth, variances) => {
                 let errors = predicted.zip(truth).enumerate();
                 errors
-                    .map(|(place, (p, t))| (p - t).powi(2) / variances[place % self.width])
+                    .map(|(place, (p, t))| {
+                        weight(place) * (p - t).powi(2) / variances[place % self.width]
+                    })
                     .sum()
             }
             Truth::Labels(labels) => {
                 let right = predicted.enumerate().filter(|(place, _)| {
                     labels.get(place / self.width) == Some(&(place % self.width))
                 });
-                right.map(|(_, p)| -p.max(1e-15).ln()).sum()
+                right
+                    .map(|(place, p)| -weight(place) * p.max(1e-15).ln())
+                    .sum()
             }
         }
     }
@@ -125,6 +140,7 @@ mod tests {
         Validation {
             predictions,
             truth: Truth::Numbers(truth, vec![1.0]),
+            weights: None,
             width: 1,
         }
     }
@@ -158,6 +174,7 @@ mod tests {
         let validation = Validation {
             predictions: (0..4).map(|_| model(&mut rng)).collect(),
             truth: Truth::Labels(labels.clone()),
+            weights: None,
             width: 2,
         };
         let weights = validation.weights();

@@ -65,7 +65,7 @@ fn test_rows_decide_nothing() {
         trained.save(&folder).unwrap();
         files(&folder)
     };
-    for model in Model::ALL {
+    for &model in Model::ALL {
         assert!(bits(&frame, model) == bits(&changed, model), "{model:?}");
     }
 }
@@ -74,7 +74,7 @@ fn test_rows_decide_nothing() {
 fn every_model_fits_a_curve_and_its_bundle_predicts_the_same() {
     let frame = table();
     let device = device(None).unwrap();
-    for model in Model::ALL {
+    for &model in Model::ALL {
         let folder = tempfile::tempdir().unwrap();
         let run = folder.path().join("run");
         let training = training(&frame).model(model).run_folder(&run);
@@ -104,7 +104,7 @@ fn every_model_fits_a_curve_and_its_bundle_predicts_the_same() {
 fn every_model_classifies_with_calibrated_probabilities() {
     let file = fetch("penguins").unwrap().join("penguins.csv");
     let frame = read(file).unwrap().collect().unwrap();
-    for model in Model::ALL {
+    for &model in Model::ALL {
         let inference = match model {
             Model::Linear => Inference::default(),
             _ => Inference::default().embed_above(2),
@@ -196,6 +196,8 @@ fn folds_test_every_row_once_and_their_bundle_averages_the_models() {
                 .contains(&format!("{mean:.4} ± {deviation:.4}"))
     );
     assert_eq!(folds.predictor.models(), 4);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("4 folds") && page.contains(&format!("{mean:.4}")));
     let opened = Predictor::open(run.join("bundle"), &device(None).unwrap()).unwrap();
     let again = opened.predict(&frame).unwrap();
     assert_eq!(again, folds.predictor.predict(&frame).unwrap());
@@ -269,6 +271,30 @@ fn auto_weighs_the_models_and_keeps_what_is_complete() {
         .fit_auto(&frame)
         .unwrap();
     assert_eq!((stopped.candidates.len(), flag.is_set()), (1, true));
+
+    // A killed process leaves the models that are complete; the run continues with the others.
+    let run = folder.path().join("killed");
+    let auto = |resume: Resume, seed: u64, models: &[Model]| {
+        let training = training(&frame).seed(seed).candidates(models);
+        training.resume(resume).run_folder(&run).fit_auto(&frame)
+    };
+    let first = auto(Resume::No, 1, &[Model::Linear]).unwrap();
+    std::fs::remove_dir_all(run.join("bundle")).unwrap();
+    let kept = Predictor::open(run.join("candidates/linear"), &device(None).unwrap());
+    assert_eq!(
+        kept.unwrap().predict(&frame).unwrap(),
+        first.predictor.predict(&frame).unwrap()
+    );
+    let both = auto(Resume::Latest, 1, &[Model::Linear, Model::Mlp]).unwrap();
+    let linear = both.candidates.iter().find(|c| c.name == "linear").unwrap();
+    let before = &first.candidates[0];
+    assert_eq!(
+        (linear.valid, linear.seconds),
+        (before.valid, before.seconds)
+    );
+    assert!(both.candidates.len() == 2 && run.join("bundle").exists());
+    let other = auto(Resume::Latest, 2, &[Model::Linear]).unwrap_err();
+    assert!(matches!(other, TabularError::OtherRows { .. }), "{other}");
     let nothing = training(&frame).stop_flag(&flag).fit_auto(&frame);
     assert!(matches!(
         nothing.unwrap_err(),
@@ -325,7 +351,6 @@ fn mistakes_are_reported() {
     };
     assert!(auto(|t| t.minutes(0.0)).contains("a budget of 0 minutes"));
     assert!(auto(|t| t.candidates([])).contains("name at least one model"));
-    assert!(auto(|t| t.resume(Resume::Latest)).contains("cannot be resumed"));
     let folds = |k| message(training(&frame).fit_folds(&frame, k).map(drop));
     assert!(folds(1).contains("1 folds"));
 

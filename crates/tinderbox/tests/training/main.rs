@@ -9,6 +9,8 @@ mod images;
 #[cfg(feature = "tables")]
 mod tables;
 mod texts;
+#[cfg(feature = "tables")]
+mod weights;
 
 use tinderbox::train::{Callback, EpochRecord, Flow, StepError, StopFlag};
 
