@@ -82,12 +82,15 @@ mod tests {
     #[test]
     fn few_correct_rows_do_not_make_a_model_certain() {
         let logits = Values::new(vec![0.0, 2.0, 2.0, 0.0], 2).unwrap();
-        let found = temperature(&logits, &[1, 0]);
+        let found = temperature(&logits, &[1, 0], None);
         // The best probability of the label is 1 - 1/3 / 2.
         let right = 1.0 / (1.0 + (-2.0 / found).exp());
         assert!((right - (1.0 - 1.0 / 6.0)).abs() < 1e-3, "{right}");
         let broken = Values::new(vec![f32::NAN, 0.0], 2).unwrap();
-        assert_eq!(temperature(&broken, &[0]), 1.0);
-        assert_eq!(temperature(&Values::new(vec![], 2).unwrap(), &[]), 1.0);
+        assert_eq!(temperature(&broken, &[0], None), 1.0);
+        assert_eq!(
+            temperature(&Values::new(vec![], 2).unwrap(), &[], None),
+            1.0
+        );
     }
 }
