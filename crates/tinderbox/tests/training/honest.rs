@@ -285,14 +285,17 @@ fn auto_weighs_the_models_and_keeps_what_is_complete() {
         kept.unwrap().predict(&frame).unwrap(),
         first.predictor.predict(&frame).unwrap()
     );
+    let before = first.candidates[0].clone();
+    // A run folder belongs to one run at a time.
+    drop(first);
     let both = auto(Resume::Latest, 1, &[Model::Linear, Model::Mlp]).unwrap();
     let linear = both.candidates.iter().find(|c| c.name == "linear").unwrap();
-    let before = &first.candidates[0];
     assert_eq!(
         (linear.valid, linear.seconds),
         (before.valid, before.seconds)
     );
     assert!(both.candidates.len() == 2 && run.join("bundle").exists());
+    drop(both);
     let other = auto(Resume::Latest, 2, &[Model::Linear]).unwrap_err();
     assert!(matches!(other, TabularError::OtherRows { .. }), "{other}");
     let nothing = training(&frame).stop_flag(&flag).fit_auto(&frame);

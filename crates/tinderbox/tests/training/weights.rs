@@ -1,9 +1,11 @@
 //! Rows and classes that count more than others, and the curve of a column.
 
 use polars::prelude::{DataFrame, df};
+use tinderbox::models::{LinearRegressionConfig, TabMConfig, TableColumns};
 use tinderbox::prelude::*;
 use tinderbox::tables::FeatureSpec;
 use tinderbox::tabular::{Model, Scores, TabularError, Training, partial_dependence};
+use tinderbox::train::{Classification, Regression, Step, Task};
 
 /// 240 rows: `y` is `2 x` in rows of weight 3, and `-x` in those of weight 0.
 fn contradicting() -> DataFrame {
@@ -66,7 +68,7 @@ fn balanced_classes_find_the_rare_one() {
         .map(|class| rng.normal() + if *class == "rare" { 1.5 } else { 0.0 })
         .collect();
     let frame = df!("x" => x, "class" => class).unwrap();
-    for model in [Model::Linear, Model::TabM] {
+    for model in [Model::Linear, Model::Mlp] {
         let score = |balanced: bool| {
             let training = Training::new(spec(&frame, "class")).model(model).seed(2);
             let training = training.balanced_classes(balanced).epochs(30);
@@ -80,6 +82,74 @@ fn balanced_classes_find_the_rare_one() {
             recall(&plain) < recall(&balanced) - 0.1,
             "{model:?}: {plain:?}"
         );
+    }
+}
+
+fn loss<O>(step: Step<O>) -> f32 {
+    step.loss.mean.into_scalar::<f32>()
+}
+
+/// A row of weight 2 counts as two rows, for one network and for an ensemble that is trained as one.
+#[test]
+fn a_weight_multiplies_the_loss_of_its_row() {
+    let device = device(None).unwrap().autodiff();
+    let inputs = [[0.5f32, -1.0], [1.5, 0.25], [-0.75, 2.0]];
+    let (labels, numbers) = ([0i32, 1, 1], [[0.5f32, 1.0], [2.0, -1.0], [0.0, 3.0]]);
+    let weights = Tensor::<1>::from_data([2.0f32, 1.0, 0.0], &device);
+    let columns = || TableColumns::new(2);
+    let tabm = TableConfig::TabM(TabMConfig {
+        outputs: 2,
+        classes: true,
+        members: 4,
+        hidden: vec![8],
+        dropout: 0.0,
+        ..TabMConfig::new(columns())
+    });
+    let linear = TableConfig::Linear(LinearRegressionConfig {
+        outputs: 2,
+        ..LinearRegressionConfig::new(2)
+    });
+    let twice = [0, 0, 1];
+    for config in [tabm, linear] {
+        let network = config.init(Seed::new(8), &device).unwrap();
+        let rows = |some: &[usize]| {
+            let chosen: Vec<f32> = some.iter().flat_map(|&row| inputs[row]).collect();
+            Tensor::<2>::from_data(TensorData::new(chosen, [some.len(), 2]), &device)
+        };
+        let classes = |some: &[usize]| {
+            let chosen: Vec<i32> = some.iter().map(|&row| labels[row]).collect();
+            Tensor::<1, Int>::from_data(TensorData::new(chosen, [some.len()]), &device)
+        };
+        let values = |some: &[usize]| {
+            let chosen: Vec<f32> = some.iter().flat_map(|&row| numbers[row]).collect();
+            Tensor::<2>::from_data(TensorData::new(chosen, [some.len(), 2]), &device)
+        };
+        let task = Classification {
+            label_smoothing: 0.1,
+        };
+        let batch = Batch {
+            inputs: rows(&[0, 1, 2]),
+            targets: (classes(&[0, 1, 2]), weights.clone()),
+        };
+        let weighted = loss(task.step(&network, batch, &mut ()).unwrap());
+        let batch = Batch {
+            inputs: rows(&twice),
+            targets: classes(&twice),
+        };
+        let repeated = loss(task.step(&network, batch, &mut ()).unwrap());
+        assert!((weighted - repeated).abs() < 1e-6, "{weighted}, {repeated}");
+        let task = Regression::default();
+        let batch = Batch {
+            inputs: rows(&[0, 1, 2]),
+            targets: (values(&[0, 1, 2]), weights.clone()),
+        };
+        let weighted = loss(task.step(&network, batch, &mut ()).unwrap());
+        let batch = Batch {
+            inputs: rows(&twice),
+            targets: values(&twice),
+        };
+        let repeated = loss(task.step(&network, batch, &mut ()).unwrap());
+        assert!((weighted - repeated).abs() < 1e-6, "{weighted}, {repeated}");
     }
 }
 
@@ -110,7 +180,9 @@ fn weights_that_mean_nothing_are_refused() {
     );
     let frame = frame.hstack(wrong.unwrap().columns()).unwrap();
     let message = |weights: &str| {
-        let training = Training::new(spec(&frame, "y")).weights(weights);
+        let mut spec = spec(&frame, "y");
+        spec.columns.retain(|column| column.names() == ["x"]);
+        let training = Training::new(spec).weights(weights);
         training.fit_split(&frame).unwrap_err().to_string()
     };
     for (column, part) in [
@@ -125,6 +197,7 @@ fn weights_that_mean_nothing_are_refused() {
         let named = message.contains(&format!("\"{column}\""));
         assert!(named && message.contains(part), "{message}");
     }
+    let frame = contradicting();
     let numbers = Training::new(spec(&frame, "y")).balanced_classes(true);
     let error = numbers.fit_split(&frame).unwrap_err();
     assert!(matches!(error, TabularError::BalancedNumbers), "{error}");
