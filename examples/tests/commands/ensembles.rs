@@ -127,10 +127,7 @@ fn a_series_is_predicted_from_its_past() {
     };
     refused(&["--lags", "1"], &["--time"]);
     refused(&["--time", "day", "--lags", "0"], &["1 is the row before"]);
-    refused(
-        &["--weights", "wieght"],
-        &["\"wieght\"", "there is no such column"],
-    );
+    refused(&["--weights", "wieght"], &["no column \"wieght\""]);
     refused(
         &["--class-weights", "balanced"],
         &["the target is a number"],
