@@ -12,6 +12,7 @@ use burn::backend::Dispatch;
 
 /// Queries, keys and values, the heads of a step side by side.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // tensors are handles, and there is one of these
 pub enum AttentionInputs {
     /// Side by side, `[batch, steps, 3 heads * part]`.
     Packed(Tensor<3>),

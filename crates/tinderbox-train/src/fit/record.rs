@@ -72,7 +72,7 @@ where
                 _ => None,
             };
             let told = serde_json::to_vec(&reason).expect("a text is JSON");
-            let told = team.from_first(told)?;
+            let told = team.first_ranks_bytes(told)?;
             let reason: Option<String> = serde_json::from_slice(&told).unwrap_or_default();
             end = reason.map(StopReason::Early);
         }

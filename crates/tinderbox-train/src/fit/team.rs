@@ -151,7 +151,7 @@ impl<'a, B> Team<'a, B> {
     }
 
     /// The bytes of rank 0.
-    pub fn from_first(&self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
+    pub fn first_ranks_bytes(&self, mut bytes: Vec<u8>) -> Result<Vec<u8>> {
         meet(&*self.ranks, Purpose::Bytes, [0.0; OWN], false)?;
         self.ranks.broadcast(&mut bytes, 0).map_err(lost)?;
         Ok(bytes)

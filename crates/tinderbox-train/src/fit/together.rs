@@ -67,8 +67,8 @@ where
             None => Vec::new(),
         };
         let paths = (&self.checkpoints, &self.last_checkpoint);
-        let paths = team.from_first(serde_json::to_vec(&paths).expect("paths are JSON"))?;
-        let resumed = team.from_first(resumed)?;
+        let paths = team.first_ranks_bytes(serde_json::to_vec(&paths).expect("paths are JSON"))?;
+        let resumed = team.first_ranks_bytes(resumed)?;
         if !team.is_first() {
             (self.checkpoints, self.last_checkpoint) =
                 serde_json::from_slice(&paths).unwrap_or_default();
