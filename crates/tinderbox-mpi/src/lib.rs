@@ -5,7 +5,7 @@
 //! mpirun -n 4 --hostfile hosts target/debug/examples/lenet
 //! ```
 //!
-//! [`MpiCommunicator`] is the [`Communicator`](tinderbox_train::Communicator) of a process that `mpirun` (or
+//! `MpiCommunicator` is the [`Communicator`](tinderbox_train::Communicator) of a process that `mpirun` (or
 //! Slurm's `srun`) has started. Without the feature `mpi` this crate is empty.
 
 #[cfg(feature = "mpi")]
