@@ -175,8 +175,17 @@ pub fn attention(
     (join(batch, steps, part, &[(&means, heads)]), weights)
 }
 
+/// The gradient of what [`attention`] returned.
+#[derive(Clone, Copy, Debug)]
+pub enum AttentionGradient<'a> {
+    /// Of the means.
+    Means(&'a [f32]),
+    /// Of the weights.
+    Weights(&'a [f32]),
+}
+
 /// The gradients of queries, keys and values, `[batch, heads, queries, part]` and twice `[batch, groups, keys,
-/// part]`, from the weights that [`attention`] returned and the gradient of the means.
+/// part]`, from the weights that [`attention`] returned and the gradient of the means or of the weights.
 ///
 /// # Panics
 /// As [`attention`].
@@ -186,7 +195,7 @@ pub fn attention_gradient(
     rows: [HeadRows<'_>; 3],
     options: AttentionOptions<'_>,
     weights: &[f32],
-    gradient: &[f32],
+    gradient: AttentionGradient<'_>,
 ) -> [Vec<f32>; 3] {
     shape.check(&rows, &options);
     let AttentionShape {
@@ -199,10 +208,16 @@ pub fn attention_gradient(
     } = *shape;
     let (scores, shared) = (shape.scores(), heads / groups);
     assert_eq!(weights.len(), batch * heads * scores);
-    assert_eq!(gradient.len(), batch * steps * heads * part);
-    let gradient = HeadRows {
-        numbers: gradient,
-        row: heads * part,
+    let (of_means, of_weights) = match gradient {
+        AttentionGradient::Means(numbers) => {
+            assert_eq!(numbers.len(), batch * steps * heads * part);
+            let row = heads * part;
+            (Some(HeadRows { numbers, row }), None)
+        }
+        AttentionGradient::Weights(numbers) => {
+            assert_eq!(numbers.len(), weights.len());
+            (None, Some(numbers))
+        }
     };
     let zeros = |heads: usize, steps: usize| vec![0.0; batch * heads * steps * part];
     let [mut of_queries, mut of_keys, mut of_values] = [
@@ -232,19 +247,24 @@ pub fn attention_gradient(
                 let place = (sequence * heads + head) * scores;
                 let weights = &weights[place..][..scores];
                 let factors = options.factors.map(|all| &all[place..][..scores]);
-                let dropped = factors.map(|factors| times(weights, factors));
-                let dropped = dropped.as_deref().unwrap_or(weights);
-                let gradient = gradient.head(sequence, head, steps, part);
                 let queries = queries.head(sequence, head, steps, part);
-                let packed = Panels::new(level, &[gradient]);
-                let dropped = Matrix::new(dropped, steps, count).transposed();
-                multiply_add(level, dropped, &packed, of_values, part);
-                of_scores.fill(0.0);
-                multiply_add(level, gradient, &packed_values, &mut of_scores, count);
-                if let Some(factors) = factors {
-                    for (number, factor) in of_scores.iter_mut().zip(factors) {
-                        *number *= factor;
+                if let Some(gradient) = of_means {
+                    let dropped = factors.map(|factors| times(weights, factors));
+                    let dropped = dropped.as_deref().unwrap_or(weights);
+                    let gradient = gradient.head(sequence, head, steps, part);
+                    let packed = Panels::new(level, &[gradient]);
+                    let dropped = Matrix::new(dropped, steps, count).transposed();
+                    multiply_add(level, dropped, &packed, of_values, part);
+                    of_scores.fill(0.0);
+                    multiply_add(level, gradient, &packed_values, &mut of_scores, count);
+                    if let Some(factors) = factors {
+                        for (number, factor) in of_scores.iter_mut().zip(factors) {
+                            *number *= factor;
+                        }
                     }
+                }
+                if let Some(gradient) = of_weights {
+                    of_scores.copy_from_slice(&gradient[place..][..scores]);
                 }
                 in_place_gradient(level, count, weights, &mut of_scores);
                 let mask = (options.mask, sequence);

@@ -54,7 +54,8 @@ pub mod slices {
     pub use crate::activation::{Function, activate, activation, activation_gradient};
     pub use crate::adaptive::{AdaptiveShape, adaptive_avg_pool2d, adaptive_avg_pool2d_gradient};
     pub use crate::attention::{
-        AttentionMask, AttentionOptions, AttentionShape, HeadRows, attention, attention_gradient,
+        AttentionGradient, AttentionMask, AttentionOptions, AttentionShape, HeadRows, attention,
+        attention_gradient,
     };
     pub use crate::batch_norm::{NormShape, batch_norm, batch_norm_gradient, batch_statistics};
     pub use crate::conv::{

@@ -6,12 +6,14 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
-use burn::backend::{Autodiff, AutodiffBackend, Flex, TensorMetadata};
+use burn::backend::{Flex, TensorMetadata};
 
 use super::autodiff::Tracked;
 use super::chosen;
 use super::flex::{in_order, numbers, tensor};
-use crate::attention::{self, AttentionMask, AttentionOptions, AttentionShape, HeadRows, join};
+use crate::attention::{
+    self, AttentionGradient, AttentionMask, AttentionOptions, AttentionShape, HeadRows, join,
+};
 
 /// What an attention takes beside queries, keys and values. A tensor that is not given stands for nothing.
 #[derive(Clone, Copy, Debug)]
@@ -98,7 +100,7 @@ pub(super) fn attend<const N: usize>(
     output(&plan.shape, &given.map(in_order), &extra)
 }
 
-/// [`attend`] with a backward pass; the weights have none.
+/// [`attend`] with a backward pass from each of its results.
 pub(super) fn attend_tracked<C: CheckpointStrategy, const N: usize>(
     parents: [Tracked<C>; N],
     mask: Tracked<C>,
@@ -112,24 +114,30 @@ pub(super) fn attend_tracked<C: CheckpointStrategy, const N: usize>(
         .map(|parent| in_order(parent.primitive().clone()));
     let (means, weights) = output(&plan.shape, &given, &extra);
     drop(given);
-    let nodes = parents.each_ref().map(|parent| parent.node());
-    let means = match Attention.prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(mut prepared) => {
-            let state = State {
-                parents: parents.each_ref().map(|parent| prepared.checkpoint(parent)),
-                shape: plan.shape,
-                extra,
-                weights: weights.clone(),
-            };
-            prepared.finish(state, means)
+    let track = |output: FlexTensor, of_weights: bool| {
+        let nodes = parents.each_ref().map(|parent| parent.node());
+        let attention = Attention { of_weights };
+        match attention.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(mut prepared) => {
+                let state = State {
+                    parents: parents.each_ref().map(|parent| prepared.checkpoint(parent)),
+                    shape: plan.shape,
+                    extra: extra.clone(),
+                    weights: weights.clone(),
+                };
+                prepared.finish(state, output)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
-        OpsKind::UnTracked(prepared) => prepared.finish(means),
     };
-    (means, <Autodiff<Flex, C>>::from_inner(weights))
+    (track(means, false), track(weights.clone(), true))
 }
 
 #[derive(Debug)]
-struct Attention;
+struct Attention {
+    /// Whether this is the backward pass from the weights, not from the means.
+    of_weights: bool,
+}
 
 #[derive(Clone, Debug)]
 struct State<const N: usize> {
@@ -163,7 +171,10 @@ impl<const N: usize> Backward<Flex, N> for Attention {
             rows(&given),
             extra.options(),
             numbers(&weights),
-            numbers(&gradient),
+            match self.of_weights {
+                false => AttentionGradient::Means(numbers(&gradient)),
+                true => AttentionGradient::Weights(numbers(&gradient)),
+            },
         );
         let steps = [shape.queries, shape.keys, shape.keys];
         let heads = [shape.heads, shape.groups, shape.groups];

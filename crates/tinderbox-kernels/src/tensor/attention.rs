@@ -56,7 +56,7 @@ impl AttentionInputs {
 }
 
 /// Scaled dot-product attention of several heads: the means of the values of all heads side by side, and the
-/// weights, which carry no gradient (Vaswani et al. 2017).
+/// weights (Vaswani et al. 2017).
 ///
 /// Keys whose place in the mask is `true` are not seen; a query without any key sees all alike. `factors` multiply
 /// the weights after the softmax, as dropout does.
@@ -83,8 +83,7 @@ pub fn attention(
         Ok(output) => return output,
         Err(inputs) => inputs,
     };
-    let (means, weights) = plain(inputs.apart(), &shape, mask, factors);
-    (means, weights.detach())
+    plain(inputs.apart(), &shape, mask, factors)
 }
 
 #[cfg(feature = "flex")]

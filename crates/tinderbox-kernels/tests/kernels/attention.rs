@@ -2,8 +2,8 @@
 
 use burn::tensor::{Bool, Device, Tensor, TensorData};
 use tinderbox_kernels::slices::{
-    AttentionMask, AttentionOptions, AttentionShape, HeadRows, Level, attention as on_slices,
-    attention_gradient,
+    AttentionGradient, AttentionMask, AttentionOptions, AttentionShape, HeadRows, Level,
+    attention as on_slices, attention_gradient,
 };
 use tinderbox_kernels::{AttentionInputs, attention};
 
@@ -79,7 +79,10 @@ fn run(
         means.dims(),
         device,
     );
-    let grads = (means.clone() * loss).sum().backward();
+    let of_weights = numbers.many(batch * heads * queries * keys);
+    let of_weights = data(&of_weights, weights.dims(), device);
+    let loss = (means.clone() * loss).sum() + (weights.clone() * of_weights).sum();
+    let grads = loss.backward();
     let values = |tensor: TensorData| -> Vec<f32> { tensor.try_to_vec().unwrap() };
     let mut all = vec![values(means.to_data()), values(weights.to_data())];
     all.extend(
@@ -160,7 +163,14 @@ fn attention_is_the_same_at_every_level_and_on_rows_with_gaps() {
         let gradient = numbers.many(batch * queries * heads * part);
         let at = |level| {
             let (means, weights) = on_slices(level, &shape, rows, options);
-            let gradients = attention_gradient(level, &shape, rows, options, &weights, &gradient);
+            let gradients = attention_gradient(
+                level,
+                &shape,
+                rows,
+                options,
+                &weights,
+                AttentionGradient::Means(&gradient),
+            );
             [vec![means, weights], gradients.into()].concat()
         };
         let portable = at(Level::Portable);

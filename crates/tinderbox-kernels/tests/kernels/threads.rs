@@ -72,7 +72,14 @@ fn one_two_and_five_threads_give_the_same_bits() {
         });
         let options = AttentionOptions::default();
         let (means, weights) = attention(level, &attended, rows, options);
-        let gradients = attention_gradient(level, &attended, rows, options, &weights, &means);
+        let gradients = attention_gradient(
+            level,
+            &attended,
+            rows,
+            options,
+            &weights,
+            AttentionGradient::Means(&means),
+        );
         results.extend(gradients);
         results.push(means);
         let ones = vec![1.0; 6];

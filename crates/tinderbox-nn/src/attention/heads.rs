@@ -4,7 +4,7 @@ use tinderbox_kernels::{AttentionInputs, attention};
 use crate::Dropout;
 
 /// Scaled dot-product attention of several heads at once, without the projections before and after it:
-/// the means of all heads side by side, and the weights, which carry no gradient and no dropout.
+/// the means of all heads side by side, and the weights without dropout.
 ///
 /// # Shapes
 /// Inputs as in [`AttentionInputs`] to `[batch, queries, heads * part]` and `[batch, heads, queries, keys]`; a mask
