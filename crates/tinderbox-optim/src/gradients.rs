@@ -144,7 +144,7 @@ impl GradientMean {
 ///
 /// # let device = Device::flex().autodiff();
 /// # let model = LinearConfig::new(2, 1).init(&device);
-/// # let loss = model.forward(Tensor::ones([3, 2], &device)).sum();
+/// # let loss = model.forward(Tensor::<2>::ones([3, 2], &device)).sum();
 /// # let gradients = GradientsParams::from_grads(loss.backward(), &model);
 /// let norm = global_norm(&gradients, &model);
 /// let mut flat = FlatGradients::new(&model);
