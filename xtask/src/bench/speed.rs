@@ -10,17 +10,6 @@ use xshell::{Shell, cmd};
 
 use super::pytorch;
 
-/// The programs in `benchmarks/benches`.
-const BENCHES: [&str; 7] = [
-    "training",
-    "loading",
-    "optimizers",
-    "tables",
-    "images",
-    "shares",
-    "sequences",
-];
-
 /// Benches of training on images start with this: they count images, not steps.
 const IMAGES: &str = "images/";
 
@@ -78,8 +67,7 @@ pub fn measure(
     // is built for the benches alone.
     let build = "--profile dev --package benchmarks --package examples";
     let build: &Vec<&str> = &build.split(' ').collect();
-    let benches = BENCHES.iter().flat_map(|name| ["--bench", name]);
-    cmd!(shell, "cargo bench {build...} {benches...} -- {filter}").run()?;
+    cmd!(shell, "cargo bench {build...} --bench * -- {filter}").run()?;
     let peaks = cmd!(
         shell,
         "cargo bench {build...} --bench tables -- --memory {filter}"

@@ -66,13 +66,9 @@ pub(super) fn linear(
 pub(super) fn linear_tracked<C: CheckpointStrategy, const N: usize>(
     parents: [&Tracked<C>; N],
 ) -> Tracked<C> {
-    let given = parents.map(|tensor| tensor.primitive().clone());
-    let mut given = given.into_iter();
-    let mut next = || given.next();
-    let [Some(input), Some(weight)] = [next(), next()] else {
-        unreachable!("a linear layer has an input and a weight")
-    };
-    let output = linear(input, weight, next());
+    let [input, weight] = [0, 1].map(|parent| parents[parent].primitive().clone());
+    let bias = parents.get(2).map(|bias| bias.primitive().clone());
+    let output = linear(input, weight, bias);
     let nodes = parents.map(|tensor| tensor.node());
     match Linear.prepare::<C>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(mut prepared) => {
