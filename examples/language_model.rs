@@ -18,7 +18,7 @@ use tinderbox::data::text::{
 use tinderbox::models::{Decoding, LanguageModelConfig};
 use tinderbox::optim::ParameterGroup;
 use tinderbox::prelude::*;
-use tinderbox::text::TextModel;
+use tinderbox::text::{TextModel, TextTokenizer};
 use tinderbox::train::{Accuracy, Clip, Interval, LanguageModeling, Perplexity};
 
 /// Passes over the training text of a recurrent model.
@@ -46,6 +46,9 @@ struct Args {
     /// Tokens are words instead of characters.
     #[arg(long)]
     words: bool,
+    /// Tokens are those of a tokenizer.json (with the feature `tokenizers`).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["words", "min_frequency"])]
+    tokenizer: Option<PathBuf>,
     /// Train on this many tokens; default: nine tenths of the text, for recurrent models 10,000 of The Time Machine.
     #[arg(long)]
     tokens: Option<usize>,
@@ -74,43 +77,31 @@ fn main() -> Result<()> {
     let common = &args.common;
     let (device, seed) = (common.device()?, common.seed());
 
-    // The text is cut into tokens; the vocabulary comes from the training part alone.
     let (text, course) = open(&args.data)?;
-    let rules = TokenRules {
-        normalization: match course {
-            true => Normalization::LettersByLine,
-            false => Normalization::None,
-        },
-        unit: match args.words {
-            true => TokenUnit::Word,
-            false => TokenUnit::Character,
-        },
-    };
-    let normalized = rules.normalize(&text);
-    let tokens = rules.split(&normalized);
     let published = published(&args.model);
     let wanted = args
         .tokens
-        .or((course && published.is_some()).then_some(TOKENS));
-    let training = wanted.unwrap_or(tokens.len() * 9 / 10).min(tokens.len());
-    let vocab = Vocab::fit(
-        tokens[..training].iter().copied(),
-        &VocabConfig {
-            min_frequency: args.min_frequency,
-            ..VocabConfig::default()
-        },
-    )?;
-    let ids: Vec<u32> = tokens.iter().map(|token| vocab.id(token)).collect();
+        .or((course && published.is_some() && args.tokenizer.is_none()).then_some(TOKENS));
+    let (ids, training, tokenizer) = match &args.tokenizer {
+        None => fitted_tokens(&args, &text, course, wanted)?,
+        Some(file) => {
+            let tokenizer = pretrained_tokenizer(file)?;
+            let ids = tokenizer.encode(&text)?;
+            let training = wanted.unwrap_or(ids.len() * 9 / 10).min(ids.len());
+            (ids, training, tokenizer)
+        }
+    };
+    let vocabulary = tokenizer.vocabulary();
     // The text after it, a fifth as long, is held out.
     let held_out = &ids[training..ids.len().min(training + training / 5)];
     say!(
         "{training} of {} tokens to train on, {} held out, {} in the vocabulary",
         ids.len(),
         held_out.len(),
-        vocab.len()
+        vocabulary
     );
 
-    let mut network = LanguageModelConfig::by_name(&args.model, vocab.len())?;
+    let mut network = LanguageModelConfig::by_name(&args.model, vocabulary)?;
     if let Some(units) = args.hidden {
         network = network.hidden(units);
     }
@@ -167,7 +158,7 @@ fn main() -> Result<()> {
 
     let last = fitted.history.last().context("at least one epoch")?;
     let metric = |name: &str| last.get(name).context("it was asked for");
-    let text_model = TextModel::new(network, fitted.model, Tokenizer::new(rules, vocab))?;
+    let text_model = TextModel::new(network, fitted.model, tokenizer)?;
     let bundle = text_model.save(run.bundle())?;
     let tokens_per_second = tokens as f64 / last.seconds;
     say!("run folder: {}", run.folder().display());
@@ -189,7 +180,7 @@ fn main() -> Result<()> {
         "perplexity on the {} tokens held out: {:.2} (guessing: {}); accuracy {:.3}",
         valid.num_targets(),
         metric("valid_perplexity")?,
-        text_model.tokenizer().vocab().len(),
+        vocabulary,
         metric("valid_accuracy")?
     );
     let written = text_model.generate(&args.prefix, 50, &Decoding::Greedy, seed)?;
@@ -200,6 +191,51 @@ fn main() -> Result<()> {
         args.prefix
     );
     Ok(())
+}
+
+/// The ids of a text's characters or words, how many of them are for training, and the tokenizer, whose vocabulary
+/// comes from the training part alone.
+fn fitted_tokens(
+    args: &Args,
+    text: &str,
+    course: bool,
+    wanted: Option<usize>,
+) -> Result<(Vec<u32>, usize, TextTokenizer)> {
+    let rules = TokenRules {
+        normalization: match course {
+            true => Normalization::LettersByLine,
+            false => Normalization::None,
+        },
+        unit: match args.words {
+            true => TokenUnit::Word,
+            false => TokenUnit::Character,
+        },
+    };
+    let normalized = rules.normalize(text);
+    let tokens = rules.split(&normalized);
+    let training = wanted.unwrap_or(tokens.len() * 9 / 10).min(tokens.len());
+    let vocab = Vocab::fit(
+        tokens[..training].iter().copied(),
+        &VocabConfig {
+            min_frequency: args.min_frequency,
+            ..VocabConfig::default()
+        },
+    )?;
+    let ids = tokens.iter().map(|token| vocab.id(token)).collect();
+    Ok((ids, training, Tokenizer::new(rules, vocab).into()))
+}
+
+#[cfg(feature = "tokenizers")]
+fn pretrained_tokenizer(file: &Path) -> Result<TextTokenizer> {
+    Ok(tinderbox::data::text::PretrainedTokenizer::open(file)?.into())
+}
+
+#[cfg(not(feature = "tokenizers"))]
+fn pretrained_tokenizer(file: &Path) -> Result<TextTokenizer> {
+    bail!(
+        "--tokenizer {} needs the tokenizers: cargo run --features tokenizers --example language_model",
+        file.display()
+    )
 }
 
 /// The published results of the course for a model: its learning rate, and 5 to 95 percent of the perplexities of

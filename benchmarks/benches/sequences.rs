@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use criterion::{Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use tinderbox::data::text::{
     PaddedSentences, Sampling, SentencePairs, TextLoader, TokenRules, Tokenizer, VocabConfig,
 };
@@ -21,6 +21,8 @@ const STEPS: usize = 35;
 const BATCH: usize = 32;
 const VOCABULARY: u64 = 28;
 const BATCHES: usize = 20;
+/// Tokens that are generated one after the other.
+const TOKENS: usize = 64;
 
 fn characters(criterion: &mut Criterion) {
     let device = Device::flex();
@@ -282,17 +284,22 @@ fn generation(criterion: &mut Criterion) {
         <Gpt as LanguageNetwork>::forward(&model, tokens, None).1
     };
     let next = Tensor::<2, Int>::zeros([1, 1], &device);
+    let forward = |state| model.forward(next.clone(), Some(state));
     let mut group = criterion.benchmark_group("sequences/generation");
-    group.throughput(Throughput::Elements(1));
+    group.throughput(Throughput::Elements(TOKENS as u64));
     for position in [16, 256, 1024] {
         let state = behind(position);
         group.bench_function(format!("behind {position}"), |bencher| {
-            bencher.iter(|| {
-                model
-                    .forward(next.clone(), Some(state.clone()))
-                    .0
-                    .into_data()
-            })
+            // A cache of its own, with room for more.
+            let own = || forward(state.clone()).1;
+            let tokens = |mut state| {
+                for _ in 0..TOKENS {
+                    let (logits, after) = forward(state);
+                    logits.into_data();
+                    state = after;
+                }
+            };
+            bencher.iter_batched(own, tokens, BatchSize::PerIteration);
         });
     }
     group.finish();

@@ -42,7 +42,8 @@ pub fn check_labels<const D: usize>(
 /// Logits `[rows, classes]` and labels `[rows]` to `[1]`.
 ///
 /// # Panics
-/// If there are not as many labels as rows, or a label is no class: see [`check_labels`].
+/// If there are not as many labels as rows; on Flex, if a label is no class: see [`check_labels`]. On other devices
+/// labels are not read, and such a label makes the loss NaN.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f32) -> Tensor<1> {
     tinderbox_kernels::cross_entropy(logits, labels, smoothing)
 }

@@ -64,6 +64,46 @@ pub fn clip_global_norm<M: Module>(
     Ok(norm)
 }
 
+/// [`clip_global_norm`] for a device that computes ahead of the program: the norm is not read.
+///
+/// A norm that is NaN or infinite makes all gradients NaN, and with them the next loss.
+///
+/// # Errors
+/// A `max_norm` that is not positive and finite.
+pub fn clip_global_norm_unread<M: Module>(
+    grads: &mut GradientsParams,
+    module: &M,
+    max_norm: f64,
+) -> Result<()> {
+    require_positive("clip_global_norm", "max_norm", max_norm)?;
+    let mut sum: Option<Tensor<1>> = None;
+    change_gradients(grads, module, &mut |_, grad| {
+        let grad = grad?;
+        // Half precision overflows at a norm of 256.
+        let wide = grad.clone().cast(FloatDType::F32);
+        let squares = wide.square().sum();
+        sum = Some(match sum.take() {
+            Some(sum) => sum + squares,
+            None => squares,
+        });
+        Some(grad)
+    });
+    let Some(sum) = sum else {
+        return Ok(());
+    };
+    // Of NaN and infinity NaN; 0 times infinity too.
+    let norm = sum.sqrt();
+    let finite = norm.clone() * 0.0;
+    let factor = (norm + 1e-6).recip() * max_norm;
+    let factor = factor.clamp_max(1.0) + finite;
+    change_gradients(grads, module, &mut |_, grad| {
+        let grad = grad?;
+        let factor = factor.clone().cast(FloatDType::from(grad.dtype()));
+        Some(grad * factor)
+    });
+    Ok(())
+}
+
 /// Clamps every number in the gradients of `module` to `[-limit, limit]` (PyTorch's
 /// `clip_grad_value_`).
 ///

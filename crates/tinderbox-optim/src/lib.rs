@@ -54,7 +54,8 @@ pub use config::OptimizerConfig;
 pub use ema::Ema;
 pub use error::{OptimError, Result};
 pub use gradients::{
-    FlatGradients, GradientMean, clip_global_norm, clip_value, global_norm, scale_gradients,
+    FlatGradients, GradientMean, clip_global_norm, clip_global_norm_unread, clip_value,
+    global_norm, scale_gradients,
 };
 pub use groups::{GroupRates, ParameterGroup, Select, frozen_group, select_parts};
 pub use host::is_host;

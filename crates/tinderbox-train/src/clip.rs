@@ -1,7 +1,7 @@
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use serde::{Deserialize, Serialize};
-use tinderbox_optim::{clip_global_norm, clip_value};
+use tinderbox_optim::{clip_global_norm, clip_global_norm_unread, clip_value};
 
 use crate::{Result, TrainError};
 
@@ -29,9 +29,18 @@ impl Clip {
         })
     }
 
-    pub(crate) fn apply<M: Module>(self, model: &M, gradients: &mut GradientsParams) -> Result<()> {
+    /// `on_host` says whether the norm can be read without waiting for a device.
+    pub(crate) fn apply<M: Module>(
+        self,
+        model: &M,
+        gradients: &mut GradientsParams,
+        on_host: bool,
+    ) -> Result<()> {
         match self {
-            Self::Norm(limit) => clip_global_norm(gradients, model, limit).map(|_| ())?,
+            Self::Norm(limit) if on_host => {
+                clip_global_norm(gradients, model, limit).map(|_| ())?
+            }
+            Self::Norm(limit) => clip_global_norm_unread(gradients, model, limit)?,
             Self::Value(limit) => clip_value(gradients, model, limit)?,
         }
         Ok(())

@@ -1,8 +1,10 @@
 use std::fmt;
 
 use burn::module::Module;
+use burn::tensor::Device;
 use tinderbox_data::{Batches, SharedBatch};
 
+use crate::outputs::{Outputs, WaitingLosses};
 use crate::step::take_step;
 use crate::{Metric, Result, Task, TrainError};
 
@@ -31,7 +33,9 @@ where
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
     let batches = data.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
-    let loss = measure(&model, task, batches, metrics, part, &mut |_| Ok(()))?;
+    let loss = measure(&model, task, batches, metrics, &device, part, &mut |_| {
+        Ok(())
+    })?;
     loss.mean(part)
 }
 
@@ -85,6 +89,7 @@ pub(crate) fn measure<M, B, T>(
     task: &T,
     batches: impl Iterator<Item = Result<SharedBatch<B>>>,
     metrics: &mut [&mut dyn Metric<T::Output>],
+    device: &Device,
     part: Part,
     measured: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<LossSum>
@@ -95,28 +100,34 @@ where
     for metric in &mut *metrics {
         metric.reset();
     }
-    let mut loss = LossSum::default();
+    let (mut losses, mut outputs) = (WaitingLosses::new(device), Outputs::new(device));
+    let mut count = 0;
+    let failed = |batch, source| TrainError::Metric {
+        epoch,
+        batch,
+        source,
+    };
     let mut state = T::State::default();
+    let mut last = 0;
     for (index, batch) in batches.take(part.batches).enumerate() {
+        last = index + 1;
         let Some(batch) = batch?.batch else {
-            measured(index + 1)?;
+            measured(last)?;
             continue;
         };
         let step = take_step(task, model, batch, &mut state, (epoch, index + 1))?;
-        let mean: f64 = step.loss.mean.into_scalar();
-        loss.sum += mean * step.loss.count as f64;
-        loss.count += step.loss.count as f64;
-        for metric in &mut *metrics {
-            let updated = metric.update(&step.output);
-            updated.map_err(|source| TrainError::Metric {
-                epoch,
-                batch: index + 1,
-                source,
-            })?;
-        }
-        measured(index + 1)?;
+        losses.add(step.loss.mean, step.loss.count);
+        count += step.loss.count;
+        let added = outputs.add(task, &step.output, metrics);
+        added.map_err(|source| failed(last, source))?;
+        measured(last)?;
     }
-    Ok(loss)
+    let rest = outputs.measure(task, metrics);
+    rest.map_err(|source| failed(last, source))?;
+    Ok(LossSum {
+        sum: losses.sum(),
+        count: count as f64,
+    })
 }
 
 /// The first place in the validation data with a number that is NaN or infinite. Rows are counted from 1, in the

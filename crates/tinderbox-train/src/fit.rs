@@ -11,6 +11,7 @@ use tinderbox_nn::deep_copy;
 use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group, is_host};
 
 use crate::checkpoint::{self, BestState};
+use crate::outputs::Outputs;
 use crate::rates::Rates;
 use crate::run::InTraining;
 use crate::setup::Setup;
@@ -67,6 +68,7 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     waiting: usize,
     /// Since the last record.
     losses: Losses,
+    outputs: Outputs<O>,
     /// When the time of the next record began in this process, and its seconds before an interruption.
     clock: Instant,
     seconds: f64,
@@ -100,6 +102,7 @@ where
     ) -> Result<Self> {
         let device = model.devices().into_iter().next().unwrap_or_default();
         let at_once = is_host(&device.clone().inner());
+        let outputs = Outputs::new(&device);
         let device = device.autodiff();
         let config = &setup.config;
         let model = model.train();
@@ -148,6 +151,7 @@ where
             accumulated: GradientMean::new(),
             waiting: 0,
             losses: Losses::new(turns.len(), at_once),
+            outputs,
             clock: Instant::now(),
             seconds: 0.0,
             recorded_seconds: 0.0,

@@ -52,6 +52,7 @@ mod lr_finder;
 mod metric;
 mod monitor;
 mod outcome;
+mod outputs;
 mod predictions;
 mod progress;
 mod rates;

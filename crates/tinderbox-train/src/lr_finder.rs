@@ -129,7 +129,7 @@ impl LrFinder {
                     break 'search;
                 }
                 if let Some(clip) = config.clip {
-                    clip.apply(&model, &mut gradients)?;
+                    clip.apply(&model, &mut gradients, true)?;
                 }
                 model = optimizer.step(group_rates.at(rate), model, gradients);
             }

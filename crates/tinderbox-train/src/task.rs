@@ -5,6 +5,7 @@ use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batch;
 use tinderbox_nn::{Network, check_labels, cross_entropy};
+use tinderbox_optim::is_host;
 use tinderbox_optim::{Loss, Reduction};
 
 use crate::{Step, StepError, StepLoss, TaskState};
@@ -93,6 +94,21 @@ pub trait Task<M, B> {
     ) -> Result<StepLoss, StepError> {
         let _ = (model, output, state);
         Err(format!("the task has {turn} turns or more, but no `next_turn`").into())
+    }
+
+    /// The output cut off from its graph, if metrics may measure it together with those of later batches; `None`, the
+    /// default, if they measure every batch at once.
+    ///
+    /// A GPU computes ahead of the program until a number is read. Tasks that return their outputs here and can
+    /// [`join`](Self::join) them are measured once every 32 batches, and whenever values are asked for.
+    fn detach(&self, output: &Self::Output) -> Option<Self::Output> {
+        let _ = output;
+        None
+    }
+
+    /// One output with the rows of several, so that metrics read them together; by default they stay apart.
+    fn join(&self, outputs: Vec<Self::Output>) -> Vec<Self::Output> {
+        outputs
     }
 
     /// The first row of a batch with a number that is NaN or infinite, for the error about a metric
@@ -251,6 +267,14 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<2>>> for Reg
         }))
     }
 
+    fn detach(&self, output: &Predictions) -> Option<Predictions> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Predictions>) -> Vec<Predictions> {
+        Predictions::join(outputs)
+    }
+
     fn first_not_finite(&self, model: &M, batch: &Batch<Tensor<D>>) -> Option<NotFiniteRow> {
         let predicted = || model.forward(batch.inputs.clone());
         let found = [
@@ -304,16 +328,30 @@ pub enum ClassificationError {
 }
 
 impl Logits {
+    /// [`check`](Self::check) in a training step: on a CPU, where labels need not be read from a device. Elsewhere a
+    /// label that is no class makes the loss NaN, and metrics name it.
+    pub(crate) fn check_in_step(&self) -> Result<(), ClassificationError> {
+        match is_host(&self.targets.device().inner()) {
+            true => self.check(),
+            false => self.check_count(),
+        }
+    }
+
+    fn check_count(&self) -> Result<(), ClassificationError> {
+        let ([examples, _], [labels]) = (self.logits.dims(), self.targets.dims());
+        match labels == examples {
+            true => Ok(()),
+            false => Err(ClassificationError::Count { labels, examples }),
+        }
+    }
+
     /// Checks that every example has a label, and that every label is a class.
     ///
     /// # Errors
     /// Another number of labels than of examples, a label that is not a class.
     pub fn check(&self) -> Result<(), ClassificationError> {
-        let [examples, classes] = self.logits.dims();
-        let [labels] = self.targets.dims();
-        if labels != examples {
-            return Err(ClassificationError::Count { labels, examples });
-        }
+        self.check_count()?;
+        let [_, classes] = self.logits.dims();
         check_labels(&self.targets, classes).map_err(|wrong| ClassificationError::Label {
             example: wrong.place + 1,
             label: wrong.label,
@@ -344,7 +382,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<1, Int>>> fo
             },
             targets: batch.targets,
         };
-        output.check()?;
+        output.check_in_step()?;
         let count = output.logits.dims()[0];
         let (logits, targets) = match members {
             None => (output.logits.clone(), output.targets.clone()),
@@ -360,6 +398,14 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, Tensor<1, Int>>> fo
         };
         let mean = cross_entropy(logits, targets, self.label_smoothing);
         Ok(Step::mean(mean, count).with_output(output))
+    }
+
+    fn detach(&self, output: &Logits) -> Option<Logits> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Logits>) -> Vec<Logits> {
+        Logits::join(outputs)
     }
 
     fn first_not_finite(

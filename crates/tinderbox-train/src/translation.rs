@@ -116,6 +116,14 @@ impl<M: EncoderDecoder> Task<M, PairBatch> for Translation {
         let mean = cross_entropy(output.logits.clone(), output.targets.clone(), 0.0);
         Ok(Step::mean(mean, count).with_output(output))
     }
+
+    fn detach(&self, output: &Logits) -> Option<Logits> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Logits>) -> Vec<Logits> {
+        Logits::join(outputs)
+    }
 }
 
 /// Refuses a batch that is not one of pairs.

@@ -9,6 +9,7 @@
 //! several models and averages the best.
 
 mod auto;
+mod bags;
 #[cfg(feature = "trees")]
 mod boost;
 mod calibrate;

@@ -14,6 +14,7 @@ mod predictor;
 mod sentences;
 #[cfg(all(feature = "tables", feature = "tokenizers"))]
 mod table;
+mod tokens;
 mod translation;
 #[cfg(feature = "tokenizers")]
 mod tuning;
@@ -25,9 +26,9 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use tinderbox_core::{Digest, Seed};
+use tinderbox_core::Seed;
 use tinderbox_data::DataError;
-use tinderbox_data::text::{Tokenizer, Vocab};
+use tinderbox_data::text::Tokenizer;
 use tinderbox_models::{Decoding, DecodingError, LanguageModel, LanguageModelConfig, ModelError};
 use tinderbox_nn::LanguageNetwork;
 use tinderbox_train::{Bundle, TrainError, TranslationError};
@@ -41,6 +42,7 @@ pub use predictor::{PredictedTexts, TextPredictor, TextPredictorConfig, TextScal
 pub use sentences::{Encoded, SentenceEncoder, SentenceError};
 #[cfg(all(feature = "tables", feature = "tokenizers"))]
 pub use table::WrittenTexts;
+pub use tokens::TextTokenizer;
 pub use translation::{AttentionMap, Translated, TranslationModel};
 #[cfg(feature = "tokenizers")]
 pub use tuning::{FineTuneError, FineTuned, FineTuning, TextData, TextNote, TextTargets};
@@ -52,7 +54,7 @@ pub use writer::PretrainedTextModel;
 pub struct TextModel {
     config: LanguageModelConfig,
     model: LanguageModel,
-    tokenizer: Tokenizer,
+    tokenizer: TextTokenizer,
 }
 
 /// The description of the model in a bundle.
@@ -80,8 +82,11 @@ impl TextModel {
     /// The name of the model in bundles.
     pub const NAME: &'static str = "language_model";
 
-    /// The part of a bundle that holds the tokenizer: `vocab.json`.
+    /// The part of a bundle that holds a tokenizer that was fitted to the training text: `vocab.json`.
     pub const TOKENIZER: &'static str = "vocab";
+
+    /// The part of a bundle that holds a pretrained tokenizer: `tokenizer.json`.
+    pub const PRETRAINED_TOKENIZER: &'static str = "tokenizer";
 
     /// A model and its tokenizer.
     ///
@@ -90,9 +95,10 @@ impl TextModel {
     pub fn new(
         config: LanguageModelConfig,
         model: LanguageModel,
-        tokenizer: Tokenizer,
+        tokenizer: impl Into<TextTokenizer>,
     ) -> Result<Self, TextError> {
-        let (tokens, outputs) = (tokenizer.vocab().len(), model.vocabulary());
+        let tokenizer = tokenizer.into();
+        let (tokens, outputs) = (tokenizer.vocabulary(), model.vocabulary());
         if tokens != outputs {
             return Err(TextError::Vocabulary { tokens, outputs });
         }
@@ -103,17 +109,25 @@ impl TextModel {
         })
     }
 
-    /// Writes weights, configuration and tokenizer (`vocab.json`) as a bundle.
+    /// Writes weights, configuration and tokenizer (`vocab.json` or `tokenizer.json`) as a bundle.
     ///
     /// # Errors
     /// A folder or file that cannot be written.
     pub fn save(&self, folder: impl Into<PathBuf>) -> Result<Bundle, TextError> {
         let description = Description {
             network: self.config.clone(),
-            vocabulary: digest(self.tokenizer.vocab()),
+            vocabulary: self.tokenizer.digest()?,
         };
         let bundle = Bundle::save(folder, Self::NAME, &description, &self.model)?;
-        bundle.save_part(Self::TOKENIZER, &self.tokenizer)?;
+        match &self.tokenizer {
+            TextTokenizer::Fitted(tokenizer) => bundle.save_part(Self::TOKENIZER, tokenizer)?,
+            #[cfg(feature = "tokenizers")]
+            TextTokenizer::Pretrained(tokenizer) => {
+                let path = part(&bundle, Self::PRETRAINED_TOKENIZER);
+                tinderbox_core::write_atomic(path, tokenizer.to_json()?)
+                    .map_err(DataError::from)?;
+            }
+        }
         Ok(bundle)
     }
 
@@ -125,11 +139,14 @@ impl TextModel {
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TextError> {
         let bundle = Bundle::open(folder.as_ref())?;
         let description: Description = bundle.config(Self::NAME)?;
-        let tokenizer: Tokenizer = bundle.part(Self::TOKENIZER)?;
-        if digest(tokenizer.vocab()) != description.vocabulary {
-            return Err(TextError::OtherVocabulary {
-                path: bundle.folder().join(format!("{}.json", Self::TOKENIZER)),
-            });
+        let fitted = part(&bundle, Self::TOKENIZER);
+        let pretrained = part(&bundle, Self::PRETRAINED_TOKENIZER);
+        let (tokenizer, path) = match pretrained.is_file() && !fitted.is_file() {
+            true => (pretrained_tokenizer(&pretrained)?, pretrained),
+            false => (bundle.part::<Tokenizer>(Self::TOKENIZER)?.into(), fitted),
+        };
+        if tokenizer.digest()? != description.vocabulary {
+            return Err(TextError::OtherVocabulary { path });
         }
         // The weights are read from the file.
         let model = description.network.init(Seed::new(0), device)?;
@@ -138,7 +155,7 @@ impl TextModel {
     }
 
     /// The tokenizer of the model.
-    pub fn tokenizer(&self) -> &Tokenizer {
+    pub fn tokenizer(&self) -> &TextTokenizer {
         &self.tokenizer
     }
 
@@ -162,29 +179,41 @@ impl TextModel {
         decoding: &Decoding,
         seed: Seed,
     ) -> Result<Generated, TextError> {
-        let rules = self.tokenizer.rules();
-        let ids = self.tokenizer.encode(prefix);
+        let ids = self.tokenizer.encode(prefix)?;
         if ids.is_empty() {
             return Err(TextError::Prefix {
                 prefix: prefix.to_owned(),
             });
         }
         let generation = Generation {
-            forbidden: vec![Vocab::UNKNOWN],
+            forbidden: self.tokenizer.unknown().into_iter().collect(),
             ends: &[],
         };
-        let written = generation.continue_from(&self.model, ids, length, decoding, seed)?;
-        let normalized = rules.normalize(prefix).into_owned();
-        let mut continuation = self.tokenizer.decode(&written);
-        // Two words are joined by the separator of the rules.
-        let between = rules.join(["", ""]);
-        continuation.insert_str(0, &between);
+        let written = generation.continue_from(&self.model, ids.clone(), length, decoding, seed)?;
+        let (prefix_read, continuation) = self.tokenizer.continuation(prefix, &ids, &written)?;
         Ok(Generated {
-            prefix: normalized,
+            prefix: prefix_read,
             continuation,
             unknown: self.tokenizer.unknown_in(prefix),
         })
     }
+}
+
+/// The file of a part.
+fn part(bundle: &Bundle, name: &str) -> PathBuf {
+    bundle.folder().join(format!("{name}.json"))
+}
+
+#[cfg(feature = "tokenizers")]
+fn pretrained_tokenizer(path: &Path) -> Result<TextTokenizer, TextError> {
+    Ok(tinderbox_data::text::PretrainedTokenizer::open(path)?.into())
+}
+
+#[cfg(not(feature = "tokenizers"))]
+fn pretrained_tokenizer(path: &Path) -> Result<TextTokenizer, TextError> {
+    Err(TextError::NeedsTokenizers {
+        path: path.to_owned(),
+    })
 }
 
 /// How a text is continued, token by token.
@@ -245,13 +274,6 @@ impl std::fmt::Display for Generated {
     }
 }
 
-fn digest(vocab: &Vocab) -> String {
-    let start = Digest::new().word(vocab.len() as u64);
-    let all = vocab.tokens().iter();
-    let digest = all.fold(start, |digest, token| digest.text(token));
-    format!("{:016x}", digest.value())
-}
-
 /// The errors of language models. Every message says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -274,6 +296,16 @@ pub enum TextError {
     )]
     OtherVocabulary {
         /// The file with the vocabulary.
+        path: PathBuf,
+    },
+    /// A bundle with a `tokenizer.json`, without the feature that reads it.
+    #[error(
+        "{}: the model has the tokenizer of a tokenizer.json; build with the feature `tokenizers` (cargo run \
+         --features tokenizers …)",
+        path.display()
+    )]
+    NeedsTokenizers {
+        /// The file.
         path: PathBuf,
     },
     /// A length of 0.

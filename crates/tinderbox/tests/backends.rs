@@ -2,12 +2,15 @@
 //! others: `cargo test -p tinderbox --test backends --features ndarray`, or `wgpu`.
 #![recursion_limit = "256"]
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tinderbox::burn::module::{ModuleVisitor, Param};
 use tinderbox::data::images::Images;
 use tinderbox::data::synthetic;
 use tinderbox::models::{ImageModel, find};
 use tinderbox::prelude::*;
-use tinderbox::train::StepError;
+use tinderbox::train::{Accuracy, Clip, Logits, Metric, StepError, TrainError};
 
 /// Float sums differ in order between backends, and their functions in the last bits.
 const TOLERANCE: f32 = 1e-4;
@@ -183,4 +186,80 @@ fn a_seed_gives_the_same_bits_again_on_cpus() {
             assert_eq!(again(), again(), "{name}");
         }
     }
+}
+
+/// Counts how often it is given an output, and the rows in it.
+#[derive(Clone, Default)]
+struct Count {
+    reads: Arc<AtomicUsize>,
+    rows: Arc<AtomicUsize>,
+}
+
+impl Metric<Logits> for Count {
+    fn update(&mut self, output: &Logits) -> Result<(), StepError> {
+        assert_eq!(output.logits.dims()[0], output.targets.dims()[0]);
+        self.reads.fetch_add(1, Ordering::Relaxed);
+        self.rows
+            .fetch_add(output.logits.dims()[0], Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn values(&self) -> Vec<(String, f64)> {
+        vec![("count".into(), 0.0)]
+    }
+
+    fn reset(&mut self) {}
+
+    fn state(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    fn restore(&mut self, _: &serde_json::Value) -> bool {
+        true
+    }
+}
+
+/// The first epoch of a linear classifier, 64 batches of one image, with clipped gradients.
+fn counted(device: &Device, classes: usize, count: &Count) -> Result<f64, TrainError> {
+    let entry = find("softmax_regression").unwrap();
+    let config = (entry.config)(entry.input, classes);
+    let model = config.init(Seed::new(5), device).unwrap();
+    let loader = Loader::new(pictures(), 1).unwrap();
+    let settings = TrainConfig {
+        clip: Some(Clip::Norm(0.1)),
+        ..self::config(1, 0.1)
+    };
+    let fitted = Trainer::new(settings)?
+        .metric(count.clone())
+        .metric(Accuracy::default())
+        .fit(model, &Classification::default(), &loader, Some(&loader))?;
+    Ok(fitted.history.epochs[0].get("valid_accuracy").unwrap())
+}
+
+#[test]
+fn outputs_are_read_from_a_gpu_once_in_32_batches() {
+    let mut found = Vec::new();
+    for (name, device) in devices() {
+        let count = Count::default();
+        found.push(counted(&device, 10, &count).unwrap());
+        // Training and validation.
+        let reads = if matches!(name, "flex" | "ndarray") {
+            128
+        } else {
+            4
+        };
+        assert_eq!(count.reads.load(Ordering::Relaxed), reads, "{name}");
+        assert_eq!(count.rows.load(Ordering::Relaxed), 128, "{name}");
+        // A label that the model does not have is found without a read in every step.
+        let error = counted(&device, 9, &Count::default()).unwrap_err();
+        let text = format!("{error} {:?}", std::error::Error::source(&error));
+        assert!(
+            text.contains("label") || text.contains("Label"),
+            "{name}: {text}"
+        );
+    }
+    assert!(
+        found.iter().all(|accuracy| *accuracy == found[0]),
+        "{found:?}"
+    );
 }

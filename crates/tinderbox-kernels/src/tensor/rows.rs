@@ -1,7 +1,7 @@
 //! Operations on the last dimension, and tables.
 
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Int, Tensor, activation as stock, module};
+use burn::tensor::{Bool, Int, Tensor, activation as stock, module};
 
 #[cfg(feature = "flex")]
 use crate::extension::{self, Kernels, is_ours};
@@ -48,7 +48,8 @@ fn on_rows<const D: usize>(input: Tensor<D>, log: bool) -> Result<Tensor<D>, Ten
 /// `[0, 1)` (Szegedy et al. 2016) gives every class `e / classes` of the weight.
 ///
 /// # Shapes
-/// `[rows, classes]` and `[rows]` to `[1]`. Targets must be below `classes`: see [`first_outside`].
+/// `[rows, classes]` and `[rows]` to `[1]`. Targets must be below `classes`: see [`first_outside`]. Where they are not
+/// looked at on the host, a target that is no class makes the loss NaN, without a gradient.
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f32) -> Tensor<1> {
     #[cfg(feature = "flex")]
     let (logits, targets) = {
@@ -64,10 +65,33 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<1, Int>, smoothing: f32)
             Tensor::from_dispatch(targets),
         )
     };
-    CrossEntropyLossConfig::new()
+    let stock = CrossEntropyLossConfig::new()
         .with_smoothing((smoothing > 0.0).then_some(smoothing))
-        .init(&logits.device())
-        .forward(logits, targets)
+        .init(&logits.device());
+    let classes = logits.dims()[1];
+    if is_flex(&targets) || classes == 0 {
+        return stock.forward(logits, targets);
+    }
+    let wrong = outside(targets.clone(), classes).any();
+    let loss = stock.forward(logits, targets.clamp(0, classes as i64 - 1));
+    loss.mask_fill(wrong, f32::NAN)
+}
+
+/// Whether the numbers can be looked at where they are.
+fn is_flex<const D: usize>(numbers: &Tensor<D, Int>) -> bool {
+    #[cfg(feature = "flex")]
+    return extension::on_host(&numbers.clone().into_dispatch()).is_some();
+    #[cfg(not(feature = "flex"))]
+    {
+        let _ = numbers;
+        false
+    }
+}
+
+/// The places of numbers that are not in `0..limit`.
+fn outside<const D: usize>(numbers: Tensor<D, Int>, limit: usize) -> Tensor<D, Bool> {
+    let negative = numbers.clone().lower_elem(0);
+    negative.bool_or(numbers.greater_equal_elem(limit as i64))
 }
 
 /// The first number that is not in `0..limit` with its place, counted through all dimensions. Looks at the
@@ -125,7 +149,7 @@ pub fn layer_norm<const D: usize>(
 /// `[rows, size]` and `[batch, steps]` to `[batch, steps, size]`.
 ///
 /// # Panics
-/// If there is no such row.
+/// If there is no such row; where numbers are not looked at on the host, that row of the output is NaN.
 pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
     #[cfg(feature = "flex")]
     let (weight, ids) = {
@@ -139,5 +163,12 @@ pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
         }
         (Tensor::from_dispatch(weight), Tensor::from_dispatch(ids))
     };
-    module::embedding(weight, ids)
+    let [rows, _] = weight.dims();
+    if is_flex(&ids) || rows == 0 {
+        return module::embedding(weight, ids);
+    }
+    let wrong = outside(ids.clone(), rows).unsqueeze_dim::<3>(2);
+    let found = module::embedding(weight, ids.clamp(0, rows as i64 - 1));
+    let wrong = wrong.expand(found.dims());
+    found.mask_fill(wrong, f32::NAN)
 }

@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Bool, Device, Tensor};
+use burn::tensor::{Bool, Device, Tensor, s};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
 use tinderbox_kernels::linear;
@@ -85,28 +85,68 @@ pub struct MultiheadAttention {
 }
 
 /// Cached keys and values of earlier steps, so that a new step computes only its own.
+///
+/// There is room for more steps than there are, at most as many again: a new step is written behind the others, and
+/// they are not copied.
 #[derive(Clone, Debug, Default)]
 pub struct KeyValueCache {
-    kept: Option<(Tensor<3>, Tensor<3>)>,
+    kept: Option<Kept>,
+}
+
+/// Tensors `[batch, room, …]`, of which the first `steps` are in use.
+#[derive(Clone, Debug)]
+struct Kept {
+    tensors: [Tensor<3>; 2],
+    steps: usize,
+}
+
+impl Kept {
+    fn append(self, new: [Tensor<3>; 2]) -> Self {
+        let Self { tensors, steps } = self;
+        let [_, room, _] = tensors[0].dims();
+        let end = steps + new[0].dims()[1];
+        let tensors = match end <= room {
+            true => tensors,
+            false => tensors.map(|tensor| {
+                let [batch, _, size] = tensor.dims();
+                let larger = Tensor::zeros([batch, end.max(2 * steps), size], &tensor.device());
+                larger.slice_assign(s![.., ..steps, ..], tensor.narrow(1, 0, steps))
+            }),
+        };
+        let [keys, values] = tensors;
+        let [new_keys, new_values] = new;
+        Self {
+            tensors: [
+                keys.slice_assign(s![.., steps..end, ..], new_keys),
+                values.slice_assign(s![.., steps..end, ..], new_values),
+            ],
+            steps: end,
+        }
+    }
 }
 
 impl KeyValueCache {
     /// Number of cached steps.
     pub fn steps(&self) -> usize {
-        self.kept.as_ref().map_or(0, |(keys, _)| keys.dims()[1])
+        self.kept.as_ref().map_or(0, |kept| kept.steps)
     }
 
     /// Appends keys and values `[batch, new, …]`; returns those of all steps.
     pub fn append(&mut self, keys: Tensor<3>, values: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
-        let all = match self.kept.take() {
-            None => (keys, values),
-            Some((old_keys, old_values)) => (
-                Tensor::cat(vec![old_keys, keys], 1),
-                Tensor::cat(vec![old_values, values], 1),
-            ),
+        let new = [keys, values];
+        let kept = match self.kept.take() {
+            None => Kept {
+                steps: new[0].dims()[1],
+                tensors: new,
+            },
+            Some(kept) => kept.append(new),
         };
-        self.kept = Some(all.clone());
-        all
+        let kept = self.kept.insert(kept);
+        let [keys, values] = kept.tensors.clone();
+        (
+            keys.narrow(1, 0, kept.steps),
+            values.narrow(1, 0, kept.steps),
+        )
     }
 
     /// The inputs of an attention whose new steps have queries, keys and values side by side, `[batch, new, 3 size]`;

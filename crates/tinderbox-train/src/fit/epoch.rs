@@ -9,6 +9,7 @@ use tinderbox_data::{BatchIterator, SharedBatch};
 use tinderbox_nn::{scale_dropout, seed_backend};
 
 use super::losses::At;
+use super::record::borrowed;
 use super::team::Team;
 use super::together::Own;
 use super::{Fit, at_epoch};
@@ -73,14 +74,13 @@ where
         };
         let mut own = self.backward(0, step.as_ref().map(|step| &step.loss))?;
         if let Some(step) = &step {
-            for metric in &mut self.setup.train_metrics {
-                let updated = metric.update(&step.output);
-                updated.map_err(|source| TrainError::Metric {
-                    epoch: at.0,
-                    batch: at.1,
-                    source,
-                })?;
-            }
+            let metrics = &mut borrowed(&mut self.setup.train_metrics);
+            let added = self.outputs.add(self.task, &step.output, metrics);
+            added.map_err(|source| TrainError::Metric {
+                epoch: at.0,
+                batch: at.1,
+                source,
+            })?;
         }
         self.batch += 1;
         let accumulate = self.setup.config.accumulate;
@@ -210,8 +210,15 @@ where
         added.map_err(|error| self.with_checkpoint(error))
     }
 
-    /// Reads the losses that wait on the device.
-    pub(super) fn read_losses(&mut self) -> Result<()> {
+    /// Reads the losses and measures the outputs that wait on the device.
+    pub(super) fn read_device(&mut self) -> Result<()> {
+        let metrics = &mut borrowed(&mut self.setup.train_metrics);
+        let measured = self.outputs.measure(self.task, metrics);
+        measured.map_err(|source| TrainError::Metric {
+            epoch: self.epoch + 1,
+            batch: self.batch,
+            source,
+        })?;
         let read = self.losses.read();
         read.map_err(|error| self.with_checkpoint(error))
     }
@@ -240,7 +247,7 @@ where
                 .map_err(at_epoch(self.epoch + 1))?;
         }
         if let Some(clip) = self.setup.config.clip {
-            clip.apply(model, &mut gradients)?;
+            clip.apply(model, &mut gradients, self.losses.at_once())?;
         }
         let rate = self.rates.rate(self.step, self.epoch);
         let rates = self.group_rates.at(rate);

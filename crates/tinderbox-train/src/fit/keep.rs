@@ -53,7 +53,7 @@ where
         let Some(folder) = self.checkpoints.clone() else {
             return Ok(None);
         };
-        self.read_losses()?;
+        self.read_device()?;
         self.agree_on_statistics()?;
         let path = checkpoint::file(&folder, self.step);
         let own = self.setup.train_metrics.iter().map(|m| m.state()).collect();

@@ -3,10 +3,8 @@
 use burn::tensor::Tensor;
 
 use crate::callback::LazyLoss;
+use crate::outputs::UNREAD;
 use crate::{Mean, TrainError};
-
-/// The losses of so many steps wait on a GPU before they are read together.
-const UNREAD: usize = 32;
 
 /// The mean training losses since the last record, one for each of the losses that take turns.
 pub(super) struct Losses {

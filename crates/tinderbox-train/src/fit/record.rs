@@ -17,7 +17,7 @@ where
     /// Adds a record to the history and compares the model with the best one; the reason to stop, if
     /// there is one.
     pub(super) fn record(&mut self, validate: bool) -> Result<Option<StopReason>> {
-        self.read_losses()?;
+        self.read_device()?;
         self.agree_on_statistics()?;
         if let Some(team) = &self.team {
             team.merge(&mut borrowed(&mut self.setup.train_metrics), self.epoch + 1)?;
@@ -116,6 +116,7 @@ where
                     self.task,
                     batches,
                     &mut metrics,
+                    &device,
                     part,
                     &mut measured,
                 )?
@@ -127,6 +128,7 @@ where
                     self.task,
                     batches,
                     &mut metrics,
+                    &device,
                     part,
                     &mut measured,
                 )?;

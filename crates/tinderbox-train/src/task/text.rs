@@ -38,6 +38,14 @@ impl<M: TextNetwork> Task<M, Batch<SentenceBatch, Tensor<2>>> for Regression {
         NotFiniteRow::find("target", &batch.targets)
             .or_else(|| NotFiniteRow::find("prediction", &outputs(model, batch.inputs.clone())))
     }
+
+    fn detach(&self, output: &Predictions) -> Option<Predictions> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Predictions>) -> Vec<Predictions> {
+        Predictions::join(outputs)
+    }
 }
 
 impl Classification {
@@ -78,6 +86,14 @@ impl<M: TextNetwork> Task<M, Batch<SentenceBatch, Tensor<1, Int>>> for Classific
     ) -> Option<NotFiniteRow> {
         NotFiniteRow::find("prediction", &outputs(model, batch.inputs.clone()))
     }
+
+    fn detach(&self, output: &Logits) -> Option<Logits> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Logits>) -> Vec<Logits> {
+        Logits::join(outputs)
+    }
 }
 
 impl<M: PairNetwork> Task<M, Batch<PairBatch, Tensor<1, Int>>> for Classification {
@@ -96,5 +112,13 @@ impl<M: PairNetwork> Task<M, Batch<PairBatch, Tensor<1, Int>>> for Classificatio
             logits: model.forward(pair),
             targets: batch.targets,
         })
+    }
+
+    fn detach(&self, output: &Logits) -> Option<Logits> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Logits>) -> Vec<Logits> {
+        Logits::join(outputs)
     }
 }

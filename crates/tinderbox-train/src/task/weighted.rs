@@ -57,6 +57,14 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, (Tensor<2>, Tensor<
         };
         Ok(Step::mean((losses * weights).mean(), rows).with_output(output))
     }
+
+    fn detach(&self, output: &Predictions) -> Option<Predictions> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Predictions>) -> Vec<Predictions> {
+        Predictions::join(outputs)
+    }
 }
 
 /// As for numbers: the cross-entropy of an example is multiplied by its weight.
@@ -100,5 +108,13 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, (Tensor<1, Int>, Te
             .mean_dim(1)
             .squeeze_dim::<1>(1);
         Ok(Step::mean((losses * weights).mean(), rows).with_output(output))
+    }
+
+    fn detach(&self, output: &Logits) -> Option<Logits> {
+        output.detached()
+    }
+
+    fn join(&self, outputs: Vec<Logits>) -> Vec<Logits> {
+        Logits::join(outputs)
     }
 }

@@ -7,6 +7,7 @@ use polars::prelude::DataFrame;
 use tinderbox_tables::{Encode, FeatureSpec, take};
 use tinderbox_train::{Report, Run, TrainConfig, TrainError};
 
+use super::bags::{Bag, fold_name, is_no_fault};
 use super::candidates::{Done, main_score};
 use super::defaults::encode;
 use super::fit::Fit;
@@ -52,6 +53,8 @@ pub struct Candidate {
     pub test: Option<f64>,
     /// The seconds that training took.
     pub seconds: f64,
+    /// Number of its models, each validated on other rows.
+    pub models: usize,
     /// Its weight in the ensemble.
     pub weight: f64,
 }
@@ -61,8 +64,10 @@ impl Training {
     /// them, with weights chosen on the validation rows (Caruana et al. 2004, "Ensemble Selection from Libraries
     /// of Models").
     ///
-    /// Each candidate may use its share of the time that is left; what one does not need is left to the
-    /// next. After an interruption, the models that are complete are used. With a run folder each is saved there
+    /// Each candidate may use its share of the time that is left (on small tables, of half of it); what one does not
+    /// need is left to the next. In the rest of the time those with a weight are trained again on other rows, so that
+    /// each row that is not a test row is a validation row of one of [`auto_folds`](Self::auto_folds) models; a
+    /// candidate predicts the mean of its models, and the weights are chosen on all of these rows. After an interruption, the models that are complete are used. With a run folder each is saved there
     /// as a bundle when it is complete (`candidates/NAME`): they survive when the process is killed, and resuming the
     /// run trains those that are missing. Callbacks of the trainer are not called. Test rows have no influence: they
     /// are scored at the end.
@@ -101,40 +106,80 @@ impl Training {
     }
 
     fn train_auto(mut self, frame: &DataFrame, parts: Parts) -> Result<TrainedAuto, TabularError> {
+        let begin = Instant::now();
+        let cells = frame.height() * frame.width();
+        let minutes = self.minutes.unwrap_or_else(|| budget(cells));
         let run = self.session.open(&self.shown())?;
-        let done = self.train_all(frame, &parts, run.as_ref())?;
+        let turns = self.turns(frame, &parts)?;
+        // On small tables half of the time is for the other folds; large ones have rows enough.
+        let first = match turns.len() > 1 && (cells as f64) <= SMALL {
+            true => minutes / 2.0,
+            false => minutes,
+        };
+        let done = self.train_all(frame, &parts, run.as_ref(), begin, first)?;
+        let bag = |done: Done| Bag {
+            model: done.model,
+            folds: vec![done],
+        };
+        let mut bags: Vec<Bag> = done.into_iter().map(bag).collect();
+        let all: Vec<usize> = (0..bags.len()).collect();
+        let shares = validation(&bags, &all, &turns[..1], frame)?.weights();
+        let chosen: Vec<usize> = all.into_iter().filter(|&at| shares[at] > 0.0).collect();
+        let time = (begin, minutes * 60.0);
+        let folds = self.take_turns(frame, &turns, run.as_ref(), &mut bags, &chosen, time)?;
+        let validation = validation(&bags, &chosen, &turns[..folds], frame)?;
+        let shares = validation.weights();
+
         let parts = [&parts.train, &parts.valid, &parts.test].into_iter();
         let parts = parts.filter(|rows| !rows.is_empty());
         let frames = parts.map(|rows| take(frame, rows));
         let frames: Vec<DataFrame> = frames.collect::<Result<_, _>>()?;
-        let models: Vec<&Predictor> = done.iter().map(|done| &done.predictor).collect();
         // The same rows have the same weights for all models.
-        let weights_of = done.first().map(|done| done.weights.clone());
+        let weights_of = bags.first().map(|bag| bag.folds[0].weights.clone());
         let weights_of = weights_of.unwrap_or_default();
-        let weights = Validation::new(&models, &frames[1], weights_of.loss(1))?.weights();
+        let of_fold = |fold: &Done| fold.weights.score(1).map(<[f64]>::to_vec);
+        let of_folds = bags[chosen[0]].folds[..folds].iter().map(of_fold);
+        let valid_weights: Option<Vec<Vec<f64>>> = of_folds.collect();
+        let valid_weights = valid_weights.map(|all| all.concat());
+        let valid_weights = valid_weights.as_deref();
         let mut candidates = Vec::new();
         let mut members = Vec::new();
-        for (done, weight) in done.into_iter().zip(weights) {
-            let Some(valid) = main_score(&done.valid) else {
+        for (at, bag) in bags.into_iter().enumerate() {
+            let place = chosen.iter().position(|&chosen| chosen == at);
+            let valid = match place {
+                None => bag.folds[0].valid.clone(),
+                Some(place) => {
+                    let mut alone = vec![0.0; chosen.len()];
+                    alone[place] = 1.0;
+                    validation.scores(&alone, valid_weights)?
+                }
+            };
+            let weight = place.map_or(0.0, |place| shares[place]);
+            let Some(valid) = main_score(&valid) else {
                 continue;
             };
-            let test = done.test.as_ref().and_then(main_score);
+            let test = bag.test_scores(frames.get(2))?;
             candidates.push(Candidate {
-                name: done.model.name().to_owned(),
+                name: bag.model.name().to_owned(),
                 valid,
-                test: test.map(|(_, value)| value),
-                seconds: done.seconds,
+                test: test.as_ref().and_then(main_score).map(|(_, value)| value),
+                seconds: bag.seconds(),
+                models: bag.folds.len(),
                 weight,
             });
-            members.push((done.predictor, weight));
+            members.extend(bag.into_members(weight));
         }
         candidates.sort_by(|a, b| a.valid.1.total_cmp(&b.valid.1));
         let mut predictor = Predictor::ensemble(members)?;
-        predictor.learn_intervals_on(&frames[1])?;
+        if let Some((predicted, truth)) = validation.numbers(&shares)? {
+            predictor.learn_intervals(&predicted, &truth);
+        }
         let names = ["training", "validation", "test"];
-        let scores = frames.iter().enumerate();
-        let scores =
-            scores.map(|(part, frame)| Scores::with(&predictor, frame, weights_of.score(part)));
+        let scores = frames.iter().enumerate().map(|(part, frame)| match part {
+            // By the models that were not trained on the row.
+            1 => validation.scores(&shares, valid_weights),
+            _ => Scores::with(&predictor, frame, weights_of.score(part)),
+        });
         let scores = names.into_iter().zip(scores);
         let lines = scores.map(|(name, scores)| Ok((name, scores?)));
         let mut auto = TrainedAuto {
@@ -173,15 +218,15 @@ impl Training {
         frame: &DataFrame,
         parts: &Parts,
         run: Option<&Run>,
+        begin: Instant,
+        minutes: f64,
     ) -> Result<Vec<Done>, TabularError> {
-        let begin = Instant::now();
-        let cells = frame.height() * frame.width();
-        let minutes = self.minutes.unwrap_or_else(|| budget(cells));
         let candidates = std::mem::take(&mut self.candidates);
         let mut done = Vec::new();
         let mut failed = None;
         for (place, &model) in candidates.iter().enumerate() {
-            if let Some(kept) = self.kept(model, frame, parts, run)? {
+            if let Some(kept) = self.kept(model, 0, frame, parts, run)? {
+                self.note_trained(model, &kept.valid, kept.seconds);
                 done.push(kept);
                 continue;
             }
@@ -194,20 +239,13 @@ impl Training {
             }
             let share = left.max(0.01) / (candidates.len() - place) as f64;
             let start = Instant::now();
-            match self.train_one(model, frame, parts.clone(), share) {
+            match self.train_one(model, 0, frame, parts.clone(), share) {
                 Ok(trained) => {
                     let seconds = start.elapsed().as_secs_f64();
-                    if let Some(score) = main_score(&trained.valid_scores) {
-                        self.note(Note::Trained {
-                            name,
-                            rows: "validation",
-                            score,
-                            seconds,
-                        });
-                    }
+                    self.note_trained(model, &trained.valid_scores, seconds);
                     let own = Done::new(model, trained, seconds);
                     if let Some(run) = run {
-                        own.save(run)?;
+                        own.save(run, 0)?;
                     }
                     done.push(own);
                 }
@@ -217,10 +255,7 @@ impl Training {
                     failed = Some(TabularError::Train(error));
                     break;
                 }
-                // A network may diverge where others do not.
-                Err(TabularError::Train(
-                    error @ (TrainError::NotFinite { .. } | TrainError::MetricNotFinite { .. }),
-                )) => {
+                Err(TabularError::Train(error)) if is_no_fault(&error) => {
                     let reason = error.to_string();
                     self.note(Note::Skipped { name, reason });
                     failed = Some(TabularError::Train(error));
@@ -234,14 +269,27 @@ impl Training {
         }
     }
 
-    fn train_one(
+    fn note_trained(&mut self, model: Model, valid: &Scores, seconds: f64) {
+        if let Some(score) = main_score(valid) {
+            self.note(Note::Trained {
+                name: model.name().to_owned(),
+                rows: "validation",
+                score,
+                seconds,
+            });
+        }
+    }
+
+    /// Trains a candidate on a fold, counted from 0.
+    pub(super) fn train_one(
         &mut self,
         model: Model,
+        fold: usize,
         frame: &DataFrame,
         parts: Parts,
         minutes: f64,
     ) -> Result<Trained, TabularError> {
-        let seed = self.session.seed().child(model.name()).value();
+        let seed = self.session.seed().child(&fold_name(model, fold)).value();
         let mut member = self
             .member(model, seed)
             .configure(move |config: &mut TrainConfig| {
@@ -260,6 +308,24 @@ impl Training {
         }
         Ok(trained)
     }
+}
+
+/// What the models of these bags predict for the rows that they were validated on.
+fn validation(
+    bags: &[Bag],
+    chosen: &[usize],
+    turns: &[Parts],
+    frame: &DataFrame,
+) -> Result<Validation, TabularError> {
+    let folds = turns.iter().enumerate().map(|(fold, parts)| {
+        let rows = take(frame, &parts.valid)?;
+        let models = chosen.iter().map(|&at| &bags[at].folds[fold]);
+        let models: Vec<&Done> = models.collect();
+        let weights = models.first().and_then(|done| done.weights.loss(1));
+        let models: Vec<&Predictor> = models.iter().map(|done| &done.predictor).collect();
+        Validation::new(&models, &rows, weights)
+    });
+    Validation::join(folds.collect::<Result<_, _>>()?)
 }
 
 /// The minutes for a table of this many cells.
@@ -299,8 +365,8 @@ impl fmt::Display for TrainedAuto {
         let test = if self.rows[2] > 0 { "test" } else { "" };
         writeln!(
             f,
-            "{:<16} {:>12} {test:>12} {:>9} {:>7}",
-            name, "validation", "seconds", "weight"
+            "{:<16} {:>12} {test:>12} {:>9} {:>7} {:>7}",
+            name, "validation", "seconds", "models", "weight"
         )?;
         for candidate in &self.candidates {
             let test = candidate
@@ -310,12 +376,13 @@ impl fmt::Display for TrainedAuto {
                 name,
                 valid,
                 seconds,
+                models,
                 weight,
                 ..
             } = candidate;
             writeln!(
                 f,
-                "{name:<16} {:>12.4} {test:>12} {seconds:>9.1} {weight:>7.2}",
+                "{name:<16} {:>12.4} {test:>12} {seconds:>9.1} {models:>7} {weight:>7.2}",
                 valid.1
             )?;
         }

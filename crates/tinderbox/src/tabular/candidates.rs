@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use tinderbox_tables::take;
 use tinderbox_train::Run;
 
+use super::bags::fold_name;
 use super::member::{read_json, write_json};
 use super::weights::Weights;
-use super::{Model, Note, Parts, Predictor, Scores, TabularError, Trained, Training};
+use super::{Model, Parts, Predictor, Scores, TabularError, Trained, Training};
 
 /// A candidate that is complete.
 pub(super) struct Done {
@@ -32,8 +33,8 @@ struct Complete {
 
 const COMPLETE: &str = "candidate.json";
 
-fn folder(run: &Run, model: Model) -> PathBuf {
-    run.folder().join("candidates").join(model.name())
+fn folder(run: &Run, model: Model, fold: usize) -> PathBuf {
+    run.folder().join("candidates").join(fold_name(model, fold))
 }
 
 impl Done {
@@ -48,8 +49,9 @@ impl Done {
         }
     }
 
-    pub fn save(&self, run: &Run) -> Result<(), TabularError> {
-        let folder = folder(run, self.model);
+    /// Into the run folder, as the model of this fold, counted from 0.
+    pub fn save(&self, run: &Run, fold: usize) -> Result<(), TabularError> {
+        let folder = folder(run, self.model, fold);
         self.predictor.save(&folder)?;
         let valid = main_score(&self.valid).map_or(f64::NAN, |(_, value)| value);
         let seconds = self.seconds;
@@ -58,10 +60,11 @@ impl Done {
 }
 
 impl Training {
-    /// The model that a run to resume has trained already.
+    /// The model that a run to resume has trained already on this fold, counted from 0.
     pub(super) fn kept(
-        &mut self,
+        &self,
         model: Model,
+        fold: usize,
         frame: &DataFrame,
         parts: &Parts,
         run: Option<&Run>,
@@ -69,7 +72,7 @@ impl Training {
         let Some(run) = run.filter(|_| self.session.resumes()) else {
             return Ok(None);
         };
-        let folder = folder(run, model);
+        let folder = folder(run, model, fold);
         let Some(about) = read_json::<Complete>(&folder, COMPLETE)? else {
             return Ok(None);
         };
@@ -94,14 +97,6 @@ impl Training {
         } else {
             None
         };
-        if let Some(score) = main_score(&valid) {
-            self.note(Note::Trained {
-                name: model.name().to_owned(),
-                rows: "validation",
-                score,
-                seconds: about.seconds,
-            });
-        }
         Ok(Some(Done {
             model,
             predictor,

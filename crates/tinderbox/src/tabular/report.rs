@@ -98,12 +98,13 @@ impl TableReport<'_> {
                 Cell::number(score(candidate.valid.1)),
                 Cell::number(candidate.test.map_or_else(String::new, score)),
                 Cell::number(format!("{:.1}", candidate.seconds)),
+                Cell::number(candidate.models.to_string()),
                 Cell::number(format!("{:.2}", candidate.weight)),
             ]
         });
         let (valid, test) = (format!("{name}, validation"), format!("{name}, test"));
         page.heading("Models")
-            .table(&["", &valid, &test, "seconds", "weight"], rows)
+            .table(&["", &valid, &test, "seconds", "models", "weight"], rows)
     }
 
     fn predictions(&self, page: Report) -> Result<Report, TabularError> {

@@ -61,7 +61,7 @@ impl Scores {
     }
 }
 
-fn numbers(predicted: &Values, truth: &Values, weights: Option<&[f64]>) -> Scores {
+pub(super) fn numbers(predicted: &Values, truth: &Values, weights: Option<&[f64]>) -> Scores {
     if let Some(weights) = weights {
         return weighted_numbers(predicted, truth, weights);
     }
@@ -101,7 +101,7 @@ fn weighted_numbers(predicted: &Values, truth: &Values, weights: &[f64]) -> Scor
 }
 
 /// From logits, not from probabilities: those below 1e-45 are 0 in `f32`, with an infinite logarithm.
-fn classes(logits: &Values, truth: &Classes, weights: Option<&[f64]>) -> Scores {
+pub(super) fn classes(logits: &Values, truth: &Classes, weights: Option<&[f64]>) -> Scores {
     let labels: Vec<i64> = truth.labels().iter().map(|&label| label.into()).collect();
     let (width, mut auc) = (logits.width(), Auc::default());
     let loss_of = |logits: &[f32], labels: &[i64]| {

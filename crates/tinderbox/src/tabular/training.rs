@@ -90,6 +90,7 @@ pub struct Training {
     pub(super) split_by: SplitBy,
     pub(super) candidates: Vec<Model>,
     pub(super) minutes: Option<f64>,
+    pub(super) auto_folds: usize,
     /// The column of weights.
     pub(super) weights: Option<String>,
     /// Whether all classes count the same.
@@ -97,7 +98,7 @@ pub struct Training {
     /// Whether trees are grown to be compared with the model.
     pub(super) compare: bool,
     format: Option<TableFormat>,
-    lags: Option<Lags>,
+    pub(super) lags: Option<Lags>,
     mlp: Option<Change<TabularMlpConfig>>,
     on_note: Option<Listener<Note>>,
     pub(super) notes: Vec<Note>,
@@ -115,6 +116,7 @@ impl Training {
             split_by: SplitBy::default(),
             candidates: Model::ALL.to_vec(),
             minutes: None,
+            auto_folds: 5,
             weights: None,
             balanced: false,
             compare: cfg!(feature = "trees"),
@@ -168,6 +170,14 @@ impl Training {
     /// more for larger ones, at most 5.
     pub fn minutes(mut self, minutes: f64) -> Self {
         self.minutes = Some(minutes);
+        self
+    }
+
+    /// The number of models that [`fit_auto`](Self::fit_auto) trains of each candidate that it uses, as far as the time
+    /// allows, each with other validation rows; 5 by default, 1 for the given ones alone. Rows in the order of time,
+    /// tables with lags and classes with fewer rows than folds have one.
+    pub fn auto_folds(mut self, folds: usize) -> Self {
+        self.auto_folds = folds;
         self
     }
 

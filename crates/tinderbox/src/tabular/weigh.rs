@@ -1,9 +1,11 @@
 //! Weights of the models of an ensemble, chosen on validation rows.
 
 use polars::prelude::DataFrame;
+use tinderbox_data::{Classes, Values};
 use tinderbox_tables::Targets;
 
-use super::{Predicted, Predictor, TabularError};
+use super::score::{classes, numbers};
+use super::{Predicted, Predictor, Scores, TabularError};
 
 /// The number of models that are added, one at a time and each as often as it helps.
 const ROUNDS: usize = 25;
@@ -21,7 +23,7 @@ pub(super) struct Validation {
 enum Truth {
     /// Numbers, and what their squared errors are divided by: the variance of their column.
     Numbers(Vec<f64>, Vec<f64>),
-    Labels(Vec<usize>),
+    Labels(Classes),
 }
 
 impl Validation {
@@ -42,15 +44,11 @@ impl Validation {
             return Err(TabularError::NoCandidates);
         };
         let truth = match first.features().transform(frame)?.targets {
-            Targets::Classes(classes) => {
-                let labels = classes.labels().iter().map(|&label| label as usize);
-                Truth::Labels(labels.collect())
-            }
+            Targets::Classes(classes) => Truth::Labels(classes),
             Targets::Values(values) => {
                 let values = first.features().invert_targets(&values)?;
                 let values: Vec<f64> = values.as_slice().iter().map(|&x| x.into()).collect();
-                let variances = (0..width).map(|column| variance(&values, column, width));
-                let variances = variances.collect();
+                let variances = variances(&values, width);
                 Truth::Numbers(values, variances)
             }
             Targets::None => return Err(TabularError::NoTarget),
@@ -61,6 +59,70 @@ impl Validation {
             weights: weights.map(<[f64]>::to_vec),
             width,
         })
+    }
+
+    /// The rows of several folds, each predicted by other models of the same kinds.
+    pub fn join(folds: Vec<Self>) -> Result<Self, TabularError> {
+        let mut folds = folds.into_iter();
+        let mut all = folds.next().ok_or(TabularError::NoCandidates)?;
+        for fold in folds {
+            for (all, fold) in all.predictions.iter_mut().zip(fold.predictions) {
+                all.extend(fold);
+            }
+            if let (Some(all), Some(fold)) = (&mut all.weights, fold.weights) {
+                all.extend(fold);
+            }
+            all.truth = match (all.truth, fold.truth) {
+                (Truth::Numbers(mut values, _), Truth::Numbers(more, _)) => {
+                    values.extend(more);
+                    let variances = variances(&values, all.width);
+                    Truth::Numbers(values, variances)
+                }
+                (Truth::Labels(classes), Truth::Labels(more)) => {
+                    let labels = [classes.labels(), more.labels()].concat();
+                    Truth::Labels(Classes::new(labels, classes.names().to_vec())?)
+                }
+                (truth, _) => truth,
+            };
+        }
+        Ok(all)
+    }
+
+    /// The mean of the models with these shares.
+    fn mean(&self, shares: &[f64]) -> Vec<f64> {
+        let size = self.predictions.first().map_or(0, Vec::len);
+        let mut mean = vec![0.0; size];
+        for (model, share) in self.predictions.iter().zip(shares) {
+            for (mean, value) in mean.iter_mut().zip(model) {
+                *mean += share * value;
+            }
+        }
+        mean
+    }
+
+    /// The mean of the models with these shares and the true numbers; `None` for classes.
+    pub fn numbers(&self, shares: &[f64]) -> Result<Option<(Values, Values)>, TabularError> {
+        let Truth::Numbers(truth, _) = &self.truth else {
+            return Ok(None);
+        };
+        let narrow = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+        let predicted = Values::new(narrow(&self.mean(shares)), self.width)?;
+        Ok(Some((predicted, Values::new(narrow(truth), self.width)?)))
+    }
+
+    /// The scores of the mean of the models with these shares; rows count as much as `weights` say.
+    pub fn scores(&self, shares: &[f64], weights: Option<&[f64]>) -> Result<Scores, TabularError> {
+        if let Some((predicted, truth)) = self.numbers(shares)? {
+            return Ok(numbers(&predicted, &truth, weights));
+        }
+        let Truth::Labels(truth) = &self.truth else {
+            return Ok(Scores::default());
+        };
+        // The logarithms of probabilities are logits of them.
+        let logits = self.mean(shares).into_iter();
+        let logits = logits.map(|p| p.max(f64::MIN_POSITIVE).ln() as f32);
+        let logits = Values::new(logits.collect(), self.width)?;
+        Ok(classes(&logits, truth, weights))
     }
 
     /// The share of each model: starting from none, the model that lowers the loss of the mean most is added,
@@ -112,8 +174,9 @@ impl Validation {
                     .sum()
             }
             Truth::Labels(labels) => {
+                let labels = labels.labels();
                 let right = predicted.enumerate().filter(|(place, _)| {
-                    labels.get(place / self.width) == Some(&(place % self.width))
+                    labels.get(place / self.width) == Some(&((place % self.width) as i32))
                 });
                 right
                     .map(|(place, p)| -weight(place) * p.max(1e-15).ln())
@@ -121,6 +184,13 @@ impl Validation {
             }
         }
     }
+}
+
+/// Of every column.
+fn variances(values: &[f64], width: usize) -> Vec<f64> {
+    (0..width)
+        .map(|column| variance(values, column, width))
+        .collect()
 }
 
 fn variance(values: &[f64], column: usize, width: usize) -> f64 {
@@ -171,9 +241,11 @@ mod tests {
             });
             rows.collect()
         };
+        let classes = labels.iter().map(|&label| label as i32).collect();
+        let names = vec!["no".to_string(), "yes".to_string()];
         let validation = Validation {
             predictions: (0..4).map(|_| model(&mut rng)).collect(),
-            truth: Truth::Labels(labels.clone()),
+            truth: Truth::Labels(Classes::new(classes, names).unwrap()),
             weights: None,
             width: 2,
         };

@@ -10,7 +10,8 @@ use tinderbox_nn::EncoderDecoder;
 use tinderbox_plot::Matrix;
 use tinderbox_train::{Bundle, Translation, TranslationError};
 
-use super::{PairTokenizers, TextError, digest};
+use super::tokens::digest;
+use super::{PairTokenizers, TextError};
 
 /// A translation model with the tokenizers it was trained with.
 #[derive(Debug)]

@@ -122,17 +122,24 @@ impl PretrainedTextModel {
             ends: &self.ends,
         };
         let written = generation.continue_from(&self.model, ids.clone(), length, decoding, seed)?;
-        // A token may be a part of a character: texts are decoded together.
-        let whole = self.tokenizer.decode(&[&ids[..], &written].concat())?;
-        let before = self.tokenizer.decode(&ids)?;
-        let continuation = match whole.strip_prefix(&before) {
-            Some(continuation) => continuation.to_owned(),
-            None => self.tokenizer.decode(&written)?,
-        };
         Ok(Generated {
             prefix: prefix.to_owned(),
-            continuation,
+            continuation: continuation(&self.tokenizer, &ids, &written)?,
             unknown: Vec::new(),
         })
+    }
+}
+
+/// The text that `written` adds to that of `ids`.
+pub(super) fn continuation(
+    tokenizer: &PretrainedTokenizer,
+    ids: &[u32],
+    written: &[u32],
+) -> tinderbox_data::Result<String> {
+    // A token may be a part of a character: texts are decoded together.
+    let whole = tokenizer.decode(&[ids, written].concat())?;
+    match whole.strip_prefix(&tokenizer.decode(ids)?) {
+        Some(continuation) => Ok(continuation.to_owned()),
+        None => tokenizer.decode(written),
     }
 }

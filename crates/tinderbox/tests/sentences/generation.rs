@@ -5,10 +5,11 @@ use std::path::Path;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tempfile::TempDir;
-use tinderbox::models::Decoding;
+use tinderbox::data::text::PretrainedTokenizer;
+use tinderbox::models::{Decoding, LanguageModelConfig};
 use tinderbox::nn::LanguageNetwork;
 use tinderbox::prelude::Seed;
-use tinderbox::text::PretrainedTextModel;
+use tinderbox::text::{PretrainedTextModel, TextModel, TextTokenizer};
 
 /// A copy of a folder with a tokenizer of `words` words, `w0`, `w1`, ….
 fn folder(name: &str, words: usize) -> TempDir {
@@ -69,6 +70,32 @@ fn texts_are_continued_with_the_most_probable_tokens() {
             .count();
         assert_eq!(short.continuation.split_whitespace().count(), expected);
     }
+}
+
+#[test]
+fn a_model_that_is_trained_here_keeps_a_pretrained_tokenizer() {
+    let (words, more) = (folder("gpt2", 20), folder("gpt2", 21));
+    let tokenizer = PretrainedTokenizer::open(words.path().join("tokenizer.json")).unwrap();
+    assert_eq!(TextTokenizer::from(tokenizer.clone()).vocabulary(), 20);
+    let config = LanguageModelConfig::by_name("gpt", 20).unwrap().hidden(8);
+    let device = Device::flex();
+    let network = config.init(Seed::new(3), &device).unwrap();
+    let before = TextModel::new(config, network, tokenizer).unwrap();
+    let bundle = words.path().join("bundle");
+    before.save(&bundle).unwrap();
+    let after = TextModel::open(&bundle, &device).unwrap();
+    let write = |model: &TextModel| model.generate("w3 w1", 6, &Decoding::Greedy, Seed::new(1));
+    let written = write(&before).unwrap();
+    assert_eq!(write(&after).unwrap(), written);
+    assert_eq!(written.to_string().split(' ').count(), 8, "{written}");
+    fs::copy(
+        more.path().join("tokenizer.json"),
+        bundle.join("tokenizer.json"),
+    )
+    .unwrap();
+    let error = TextModel::open(&bundle, &device).unwrap_err().to_string();
+    let expected = "tokenizer.json: the vocabulary does not belong";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]

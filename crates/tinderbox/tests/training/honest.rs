@@ -137,8 +137,10 @@ fn a_target_of_chance_is_not_predicted() {
     let spec = FeatureSpec::infer(&frame, "y").unwrap();
     let auto = Training::new(spec)
         .candidates([Model::Linear, Model::Mlp, Model::RealMlp])
+        .auto_folds(3)
         .fit_auto(&frame)
         .unwrap();
+    // Nor do rows that take turns in choosing.
     let [_, (_, valid), (_, test)] = &auto.scores.lines[..] else {
         panic!("three parts");
     };
@@ -228,10 +230,25 @@ fn auto_weighs_the_models_and_keeps_what_is_complete() {
     let run = folder.path().join("run");
     let auto = training(&frame)
         .candidates([Model::Linear, Model::Mlp, Model::RealMlp])
+        .minutes(5.0)
+        .auto_folds(3)
         .run_folder(&run)
         .fit_auto(&frame)
         .unwrap();
     assert_eq!((auto.candidates.len(), auto.rows), (3, [120, 40, 40]));
+    // Those with a weight have a model for each fold, and every model is part of the ensemble.
+    for candidate in &auto.candidates {
+        assert!([1, 3].contains(&candidate.models), "{candidate:?}");
+        assert!(
+            candidate.weight == 0.0 || candidate.models == 3,
+            "{candidate:?}"
+        );
+    }
+    let used = auto
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.weight > 0.0);
+    assert_eq!(auto.predictor.models(), 3 * used.count());
     let weights: f64 = auto
         .candidates
         .iter()
@@ -275,7 +292,7 @@ fn auto_weighs_the_models_and_keeps_what_is_complete() {
     // A killed process leaves the models that are complete; the run continues with the others.
     let run = folder.path().join("killed");
     let auto = |resume: Resume, seed: u64, models: &[Model]| {
-        let training = training(&frame).seed(seed).candidates(models);
+        let training = training(&frame).seed(seed).candidates(models).auto_folds(1);
         training.resume(resume).run_folder(&run).fit_auto(&frame)
     };
     let first = auto(Resume::No, 1, &[Model::Linear]).unwrap();
@@ -298,6 +315,23 @@ fn auto_weighs_the_models_and_keeps_what_is_complete() {
     drop(both);
     let other = auto(Resume::Latest, 2, &[Model::Linear]).unwrap_err();
     assert!(matches!(other, TabularError::OtherRows { .. }), "{other}");
+    // So do the models of the other folds, with their times.
+    let run = folder.path().join("folds");
+    let auto = |resume: Resume| {
+        let training = training(&frame).candidates([Model::Linear]).auto_folds(3);
+        training
+            .resume(resume)
+            .run_folder(&run)
+            .fit_auto(&frame)
+            .unwrap()
+    };
+    let first = auto(Resume::No);
+    assert!(run.join("candidates/linear-3/candidate.json").is_file());
+    let (before, predicted) = (first.candidates.clone(), first.predictor.predict(&frame));
+    drop(first);
+    let again = auto(Resume::Latest);
+    assert_eq!(again.candidates, before);
+    assert_eq!(again.predictor.predict(&frame).unwrap(), predicted.unwrap());
     let nothing = training(&frame).stop_flag(&flag).fit_auto(&frame);
     assert!(matches!(
         nothing.unwrap_err(),
