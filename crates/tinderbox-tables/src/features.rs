@@ -6,6 +6,7 @@
 mod coding;
 mod counts;
 mod dates;
+mod encoder;
 mod fit;
 mod fitted;
 mod fitted_column;
@@ -21,11 +22,14 @@ mod stored;
 mod summary;
 mod table;
 mod target;
+mod text;
 mod transform;
 mod unseen;
 mod values;
+mod words;
 mod write;
 
+pub use encoder::TextEncoder;
 pub use fitted::Features;
 pub use frame::Frame;
 pub(crate) use frame::select;
@@ -33,7 +37,7 @@ pub use inference::Inference;
 pub use output::{Output, OutputKind};
 pub use spec::{
     CategorySpec, ColumnSpec, CrossSpec, DatePart, DateSpec, Encode, FeatureSpec, Ignored, Impute,
-    Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, Unseen,
+    Missing, NumericSpec, Step, TargetSpec, TargetStep, Task, TextSpec, Unseen,
 };
 pub use summary::{ColumnSummary, Distribution, summarize};
 pub use table::{Targets, TensorTable};

@@ -48,8 +48,8 @@ use tinderbox_data::{
 pub use features::{
     CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
     FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
-    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, Unseen, UnseenCategories,
-    summarize, transform_together,
+    OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, TextEncoder, TextSpec,
+    Unseen, UnseenCategories, summarize, transform_together,
 };
 pub use frames::{FrameParts, collect};
 pub use lags::Lags;

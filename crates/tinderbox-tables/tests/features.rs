@@ -1,5 +1,8 @@
 //! From frames to numbers: the tables of the course, every step, and the errors of bad input.
 
+#[path = "features/text.rs"]
+mod text;
+
 use polars::prelude::*;
 use tinderbox_data::{Values, fetch};
 use tinderbox_tables::{

@@ -43,9 +43,12 @@ pub struct TableColumns {
     /// The columns that are category indices, in ascending order.
     #[serde(default)]
     pub categories: Vec<CategoryColumn>,
-    /// The columns that are 0 or 1, in ascending order; all others are quantities.
+    /// The columns that are 0 or 1, or belong to a text, in ascending order; all others are quantities.
     #[serde(default)]
     pub flags: Vec<usize>,
+    /// The texts: first column and number of columns of each, in ascending order. They are among the flags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub texts: Vec<[usize; 2]>,
 }
 
 impl TableColumns {
@@ -61,7 +64,9 @@ impl TableColumns {
     pub fn numbers(&self) -> Vec<usize> {
         let categories: Vec<usize> = self.categories.iter().map(|c| c.column).collect();
         (0..self.inputs)
-            .filter(|column| !categories.contains(column) && !self.flags.contains(column))
+            .filter(|column| {
+                !categories.contains(column) && self.flags.binary_search(column).is_err()
+            })
             .collect()
     }
 
@@ -100,7 +105,29 @@ impl TableColumns {
             }
             next = column + 1;
         }
+        let mut next = 0;
+        for &[first, width] in &self.texts {
+            let all = (first..first.saturating_add(width))
+                .all(|column| self.flags.binary_search(&column).is_ok());
+            if first < next || width == 0 || !all {
+                return wrong(format!(
+                    "the text in columns {first} to {} does not fit; texts must be ascending, and their columns flags",
+                    first.saturating_add(width)
+                ));
+            }
+            next = first + width;
+        }
         Ok(())
+    }
+
+    /// The flags that belong to no text, in ascending order.
+    pub(crate) fn plain_flags(&self) -> Vec<usize> {
+        let of_text = |column: &usize| {
+            let mut texts = self.texts.iter();
+            texts.any(|[first, width]| (*first..first + width).contains(column))
+        };
+        let flags = self.flags.iter().copied();
+        flags.filter(|column| !of_text(column)).collect()
     }
 }
 
@@ -257,6 +284,7 @@ mod tests {
                 width: 2,
             }],
             flags: vec![3],
+            texts: vec![],
         }
     }
 

@@ -87,6 +87,8 @@ pub struct FtTransformer {
     pub numbers: Option<NumberEmbedding>,
     /// The tokens of the flags.
     pub flags: Option<NumberEmbedding>,
+    /// The tokens of the texts, one each, from all of its columns; none without texts.
+    pub texts: Vec<Linear>,
     /// The tokens of the categories, `[categories, width]` each.
     pub embeddings: Vec<Embedding>,
     /// Added to the tokens of the categories, `[columns, width]`.
@@ -178,9 +180,14 @@ impl FtTransformerConfig {
             bias: true,
             weight: uniform,
         };
+        let text = |&[first, columns]: &[usize; 2]| {
+            let seed = seed.child("text").at(first as u64);
+            linear(columns, self.width, init, seed, device)
+        };
         Ok(FtTransformer {
             numbers: tokens(numbers, self.columns.numbers().len(), "numbers")?,
-            flags: tokens(&linear_tokens, self.columns.flags.len(), "flags")?,
+            flags: tokens(&linear_tokens, self.columns.plain_flags().len(), "flags")?,
+            texts: self.columns.texts.iter().map(text).collect(),
             embeddings: self.columns.categories.iter().map(embedding).collect(),
             category_bias,
             class_token: uniform.param([1, self.width], fans, seed.child("class_token"), device),
@@ -259,10 +266,10 @@ impl FtBlock {
 }
 
 impl FtTransformer {
-    /// The token of the class, then one for each column.
+    /// The token of the class, then one for each column or text.
     ///
     /// # Shapes
-    /// `[batch, inputs]` in, `[batch, 1 + inputs, width]` out.
+    /// `[batch, inputs]` in, `[batch, 1 + columns and texts, width]` out.
     fn tokens(&self, inputs: &Tensor<2>) -> Tensor<3> {
         let batch = inputs.dims()[0];
         let class: Tensor<3> = self.class_token.val().unsqueeze();
@@ -270,12 +277,16 @@ impl FtTransformer {
         let mut tokens = vec![class.expand([batch, 1, width])];
         let parts = [
             (&self.numbers, self.columns.numbers()),
-            (&self.flags, self.columns.flags.clone()),
+            (&self.flags, self.columns.plain_flags()),
         ];
         for (embedding, columns) in parts {
             if let (Some(embedding), Some(part)) = (embedding, pick(inputs, &columns)) {
                 tokens.push(embedding.forward(part));
             }
+        }
+        for (&[first, columns], layer) in self.columns.texts.iter().zip(&self.texts) {
+            let text = inputs.clone().narrow(1, first, columns);
+            tokens.push(layer.forward(text).unsqueeze_dim::<3>(1));
         }
         if let Some(bias) = &self.category_bias {
             let each = self.columns.categories.iter().zip(&self.embeddings);

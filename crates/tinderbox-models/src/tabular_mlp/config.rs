@@ -70,6 +70,7 @@ impl TabularMlpConfig {
             inputs: self.inputs,
             categories: self.embeddings.clone(),
             flags: self.flags.clone(),
+            texts: Vec::new(),
         }
     }
 

@@ -6,13 +6,15 @@ use rayon::prelude::*;
 use super::coding::pair;
 use super::counts::{CodingOptions, Counts, NO_VALUE};
 use super::dates;
+use super::encoder::TextEncoder;
 use super::fitted::{Features, no_features};
 use super::fitted_column::{FittedColumn, Indicator};
 use super::frame::{Frame, find, require};
 use super::numeric::NumberObserver;
-use super::spec::{ColumnSpec, DatePart, FeatureSpec, Ignored, Missing};
+use super::spec::{ColumnSpec, DatePart, FeatureSpec, Ignored, Missing, TextSpec};
 use super::target::TargetObserver;
-use super::values::{CategoryKind, categories, column_type, numbers, timestamps};
+use super::text::TextObserver;
+use super::values::{CategoryKind, categories, column_type, numbers, texts, timestamps};
 use crate::{DataError, Result};
 
 impl FeatureSpec {
@@ -43,16 +45,23 @@ impl FeatureSpec {
         let mut observers: Vec<Observer> = self
             .columns
             .iter()
-            .map(|column| Observer::new(column, limit))
-            .collect();
+            .map(|column| Ok(Observer::new(column, limit, self.encoder_of(column)?)))
+            .collect::<Result<_>>()?;
         let mut target = match &self.target {
             Some(target) => Some(TargetObserver::new(target, &schema, limit)?),
             None => None,
         };
         let mut rows = 0;
         frame.for_each_part(&names, &mut |part| {
+            // An encoder computes on all threads itself.
+            for (observer, column) in observers.iter_mut().zip(&self.columns) {
+                if let Some(encoder) = self.encoder_of(column)? {
+                    observer.observe_texts(column, part, rows, Some(encoder))?;
+                }
+            }
             // Columns are observed in parallel; of several errors the one of the first column is returned.
             let columns = observers.par_iter_mut().zip(&self.columns);
+            let columns = columns.filter(|(_, column)| !encoded(column));
             let observed: Vec<Result<()>> = columns
                 .map(|(observer, column)| observer.observe(column, part, rows))
                 .collect();
@@ -70,7 +79,7 @@ impl FeatureSpec {
         }
         let (mut columns, mut left_out) = (Vec::new(), Vec::new());
         for (observer, column) in observers.into_iter().zip(&self.columns) {
-            match observer.finish(column)? {
+            match observer.finish(column, self.encoder_of(column)?)? {
                 Ok(column) => columns.push(column),
                 Err(reason) => left_out.push(Ignored {
                     name: column.names().join("×"),
@@ -85,8 +94,27 @@ impl FeatureSpec {
             Some((name.to_owned(), kind))
         });
         let types = types.collect();
-        Features::new(columns, target, types, left_out)
+        let mut features = Features::new(columns, target, types, left_out)?;
+        features.encoder = self.encoder.clone();
+        Ok(features)
     }
+
+    /// The encoder of a column of text that names one.
+    fn encoder_of(&self, column: &ColumnSpec) -> Result<Option<&dyn TextEncoder>> {
+        let ColumnSpec::Text(TextSpec {
+            name,
+            encoder: Some(encoder),
+            ..
+        }) = column
+        else {
+            return Ok(None);
+        };
+        Ok(Some(&**self.encoder.named(encoder, name)?))
+    }
+}
+
+fn encoded(column: &ColumnSpec) -> bool {
+    matches!(column, ColumnSpec::Text(text) if text.encoder.is_some())
 }
 
 /// The statistics of one column, collected while its values are read.
@@ -97,10 +125,11 @@ enum Observer {
         kinds: Vec<Option<CategoryKind>>,
         counts: Counts,
     },
+    Text(TextObserver),
 }
 
 impl Observer {
-    fn new(column: &ColumnSpec, limit: usize) -> Self {
+    fn new(column: &ColumnSpec, limit: usize, encoder: Option<&dyn TextEncoder>) -> Self {
         match column {
             ColumnSpec::Numeric(spec) => {
                 Self::Numeric(NumberObserver::new(spec.impute, &spec.steps, limit))
@@ -114,7 +143,22 @@ impl Observer {
                 kinds: vec![None; column.names().len()],
                 counts: Counts::new(limit),
             },
+            ColumnSpec::Text(spec) => Self::Text(TextObserver::new(spec, encoder)),
         }
+    }
+
+    fn observe_texts(
+        &mut self,
+        column: &ColumnSpec,
+        frame: &DataFrame,
+        first_row: usize,
+        encoder: Option<&dyn TextEncoder>,
+    ) -> Result<()> {
+        if let (Self::Text(observer), ColumnSpec::Text(spec)) = (self, column) {
+            let texts = texts(find(frame, &spec.name)?)?;
+            observer.add(&texts, spec, encoder, first_row)?;
+        }
+        Ok(())
     }
 
     fn observe(&mut self, column: &ColumnSpec, frame: &DataFrame, first_row: usize) -> Result<()> {
@@ -140,6 +184,7 @@ impl Observer {
                     }
                 }
             }
+            (text @ Self::Text(_), _) => text.observe_texts(column, frame, first_row, None)?,
             (Self::Categories { kinds, counts }, ColumnSpec::Cross(spec)) => {
                 let [a, b] = &spec.columns;
                 let (kind_a, first) = categories(find(frame, a)?, first_row)?;
@@ -177,7 +222,11 @@ impl Observer {
     }
 
     /// The fitted column, or the reason why it is left out.
-    fn finish(self, column: &ColumnSpec) -> Result<Result<FittedColumn, String>> {
+    fn finish(
+        self,
+        column: &ColumnSpec,
+        encoder: Option<&dyn TextEncoder>,
+    ) -> Result<Result<FittedColumn, String>> {
         let text = CategoryKind::Text;
         let no_value = || NO_VALUE.to_owned();
         Ok(match (self, column) {
@@ -235,6 +284,15 @@ impl Observer {
                         category_kinds: [kinds[0].unwrap_or(text), kinds[1].unwrap_or(text)],
                         coding,
                     })
+            }
+            (Self::Text(observer), ColumnSpec::Text(spec)) => {
+                let indicator = Indicator::new(spec.missing_indicator, observer.missing);
+                let coding = observer.finish(spec, encoder);
+                coding.map(|coding| FittedColumn::Text {
+                    name: spec.name.clone(),
+                    indicator,
+                    coding,
+                })
             }
             (_, other) => {
                 return Err(DataError::Spec {

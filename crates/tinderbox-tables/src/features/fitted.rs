@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use tinderbox_data::Slot;
 
+use super::encoder::{Encoder, TextEncoder};
 use super::fitted_column::FittedColumn;
 use super::output::Output;
 use super::spec::Ignored;
 use super::target::FittedTarget;
+use super::text::TextCoding;
 use crate::{ColumnFormat, ColumnType, DataError, Lags, Result, TableFormat};
 
 /// Fitted features: a specification with the statistics of the training rows, which turns any frame
@@ -23,6 +25,7 @@ pub struct Features {
     pub(super) left_out: Vec<Ignored>,
     pub(super) read_as: Option<TableFormat>,
     pub(super) lags: Option<Lags>,
+    pub(super) encoder: Encoder,
     outputs: Vec<Output>,
     slots: Arc<[Slot]>,
 }
@@ -67,6 +70,7 @@ impl Features {
             left_out,
             read_as: None,
             lags: None,
+            encoder: Encoder::default(),
             outputs,
             slots: slots.into(),
         })
@@ -120,6 +124,62 @@ impl Features {
         self
     }
 
+    /// Gives the encoder of the columns of text that were fitted with one: [`encoders`](Self::encoders) has their names.
+    /// It is not written to files.
+    ///
+    /// # Errors
+    /// Another encoder than the columns were fitted with: of another digest or width.
+    pub fn with_encoder(mut self, given: Arc<dyn TextEncoder>) -> Result<Self> {
+        for column in &mut self.columns {
+            let FittedColumn::Text {
+                name,
+                coding:
+                    TextCoding::Vectors {
+                        encoder,
+                        digest,
+                        shift,
+                        ..
+                    },
+                ..
+            } = column
+            else {
+                continue;
+            };
+            if digest != given.digest() || shift.len() != given.width() {
+                return Err(DataError::Column {
+                    column: name.clone(),
+                    problem: format!(
+                        "its texts were encoded by {encoder}, and {} is another encoder ({} numbers, not {}; or other \
+                         files); give the one of the training run",
+                        given.name(),
+                        given.width(),
+                        shift.len()
+                    ),
+                });
+            }
+            // The same files may be in another place now.
+            *encoder = given.name().to_owned();
+        }
+        self.encoder = Encoder(Some(given));
+        Ok(self)
+    }
+
+    /// The names of the encoders that columns of text were fitted with, each once.
+    pub fn encoders(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for column in &self.columns {
+            if let FittedColumn::Text {
+                coding: TextCoding::Vectors { encoder, .. },
+                ..
+            } = column
+                && !names.contains(&encoder.as_str())
+            {
+                names.push(encoder);
+            }
+        }
+        names
+    }
+
     /// What a frame needs before it is transformed: its past as columns.
     pub fn lags(&self) -> Option<&Lags> {
         self.lags.as_ref()
@@ -155,7 +215,7 @@ impl Features {
             let mut used = used.filter(|other| other.names().contains(&column.name.as_str()));
             // The text `1,299` is not the category 1299.
             let plain = column.decimal.is_none() && !column.percent;
-            if plain && used.all(FittedColumn::is_category) {
+            if plain && used.all(FittedColumn::is_text) {
                 column.kind = ColumnType::Text;
             }
         }

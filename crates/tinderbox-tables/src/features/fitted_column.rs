@@ -7,6 +7,7 @@ use super::coding::Coding;
 use super::numeric::{FittedStep, Number};
 use super::output::{Output, OutputKind};
 use super::spec::{DatePart, Unseen};
+use super::text::TextCoding;
 use super::values::CategoryKind;
 
 /// Whether a column has a feature for missing values.
@@ -60,14 +61,20 @@ pub(super) enum FittedColumn {
         category_kinds: [CategoryKind; 2],
         coding: Coding,
     },
+    Text {
+        name: String,
+        indicator: Indicator,
+        coding: TextCoding,
+    },
 }
 
 impl FittedColumn {
     pub fn names(&self) -> Vec<&str> {
         match self {
-            Self::Numeric { name, .. } | Self::Category { name, .. } | Self::Date { name, .. } => {
-                vec![name]
-            }
+            Self::Numeric { name, .. }
+            | Self::Category { name, .. }
+            | Self::Date { name, .. }
+            | Self::Text { name, .. } => vec![name],
             Self::Cross { names, .. } => names.iter().map(String::as_str).collect(),
         }
     }
@@ -103,6 +110,18 @@ impl FittedColumn {
                 }));
                 outputs.extend(missing(name, indicator));
             }
+            Self::Text {
+                name,
+                indicator,
+                coding,
+            } => {
+                outputs.extend(coding.names(name).map(|feature| Output {
+                    name: feature,
+                    source: name.clone(),
+                    kind: OutputKind::Text,
+                }));
+                outputs.extend(missing(name, indicator));
+            }
             Self::Category { name, coding, .. } => coding.outputs(name, outputs),
             Self::Cross {
                 names: [a, b],
@@ -112,8 +131,12 @@ impl FittedColumn {
         }
     }
 
-    pub fn is_category(&self) -> bool {
-        matches!(self, Self::Category { .. } | Self::Cross { .. })
+    /// Whether its values are read as text.
+    pub fn is_text(&self) -> bool {
+        matches!(
+            self,
+            Self::Category { .. } | Self::Cross { .. } | Self::Text { .. }
+        )
     }
 
     pub fn slots(&self, slots: &mut Vec<Slot>) {
@@ -122,6 +145,9 @@ impl FittedColumn {
                 return slots.push(coding.slot());
             }
             Self::Numeric { indicator, .. } => 1 + indicator.width(),
+            Self::Text {
+                indicator, coding, ..
+            } => coding.width() + indicator.width(),
             Self::Date {
                 indicator, parts, ..
             } => parts.len() + indicator.width(),
@@ -148,6 +174,7 @@ impl FittedColumn {
         match self {
             Self::Numeric { number: n, .. } => number(n),
             Self::Date { parts, .. } => parts.iter().try_for_each(|(_, part)| number(part)),
+            Self::Text { coding, .. } => coding.check(),
             Self::Category { coding, .. } | Self::Cross { coding, .. } => {
                 let categories = &coding.vocabulary.categories;
                 let once: std::collections::HashSet<_> = categories.iter().collect();

@@ -13,6 +13,10 @@ impl FeatureSpec {
     /// standardized, text is one-hot encoded with a category for missing values, dates become year, month,
     /// day and weekday; row numbers, identifiers and columns without values are left out.
     ///
+    /// A column of text is free text, and not a category, if it has at least 20 different values, more than half of
+    /// its values differ (or there are more than `max_categories`), and they have four words or more on average: parts
+    /// between blanks that contain a letter, or two Chinese or Japanese characters. See [`TextSpec`](super::TextSpec).
+    ///
     /// If a few numbers of a column are so large that all others would be scaled to almost the same
     /// number, the median is imputed and the column is scaled by [`Step::Robust`](super::Step::Robust) and
     /// clipped to -10 to 10. Text with more than 300 different values is encoded by

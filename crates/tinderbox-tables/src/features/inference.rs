@@ -3,7 +3,7 @@
 use polars::prelude::Schema;
 
 use super::frame::require;
-use super::spec::Task;
+use super::spec::{ColumnSpec, Task};
 use crate::{DataError, Result};
 
 /// Options of [`FeatureSpec::infer_with`](super::FeatureSpec::infer_with): what the user states about columns.
@@ -21,8 +21,13 @@ pub struct Inference {
     pub category: Vec<String>,
     /// Columns that are dates, or dates with a time.
     pub date: Vec<String>,
+    /// Columns of free text, whatever they look like.
+    pub text: Vec<String>,
     /// Columns that are left out.
     pub ignore: Vec<String>,
+    /// The encoder of all columns of text; `None` for the weights of their words. See
+    /// [`TextSpec::encoder`](super::TextSpec).
+    pub encoder: Option<String>,
 }
 
 impl Inference {
@@ -56,10 +61,31 @@ impl Inference {
         self
     }
 
+    /// States columns of free text, whatever they look like.
+    pub fn text<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
+        self.text.extend(columns.into_iter().map(Into::into));
+        self
+    }
+
+    /// Encodes all columns of text with the encoder of this name.
+    pub fn encoder(mut self, name: impl Into<String>) -> Self {
+        self.encoder = Some(name.into());
+        self
+    }
+
     /// States columns that are left out.
     pub fn ignore<S: Into<String>>(mut self, columns: impl IntoIterator<Item = S>) -> Self {
         self.ignore.extend(columns.into_iter().map(Into::into));
         self
+    }
+
+    /// A column of text with the encoder of all of them.
+    pub(super) fn text_column(&self, name: &str) -> ColumnSpec {
+        let mut column = ColumnSpec::text(name);
+        if let ColumnSpec::Text(text) = &mut column {
+            text.encoder.clone_from(&self.encoder);
+        }
+        column
     }
 
     /// The statement about a column.
@@ -73,6 +99,7 @@ impl Inference {
             (&self.numeric, Stated::Numeric),
             (&self.category, Stated::Category),
             (&self.date, Stated::Date),
+            (&self.text, Stated::Text),
             (&self.ignore, Stated::Ignore),
         ];
         (lists.into_iter()).flat_map(|(columns, kind)| {
@@ -91,7 +118,7 @@ impl Inference {
                 .all()
                 .any(|(other, kinds)| other == name && kinds != kind)
             {
-                "is stated as two kinds; state one of numeric, category, date and ignore"
+                "is stated as two kinds; state one of numeric, category, date, text and ignore"
             } else {
                 continue;
             };
@@ -110,5 +137,6 @@ pub(super) enum Stated {
     Numeric,
     Category,
     Date,
+    Text,
     Ignore,
 }

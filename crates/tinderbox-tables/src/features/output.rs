@@ -20,6 +20,8 @@ pub enum OutputKind {
     Number,
     /// 1 where the row has this category, else 0.
     OneHot,
+    /// One of the numbers of a text, which have a meaning together.
+    Text,
     /// An index below `size`, for an embedding.
     Index {
         /// Number of different indices, 0 for missing and unseen values included.

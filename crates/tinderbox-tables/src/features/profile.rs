@@ -7,13 +7,18 @@ use super::frame::find;
 use super::inference::{Inference, Stated};
 use super::spec::{ColumnSpec, DatePart, DateSpec, FREQUENT, Impute, NumericSpec, Step};
 use super::statistics::{Moments, Sample, inner_place, spread};
-use super::values::{categories, numbers, timestamps};
+use super::values::{categories, numbers, texts, timestamps};
+use super::words;
 use crate::{DataError, Result};
 
 /// A text column with this share of numbers is a numeric one with mistakes in it.
 const NUMBERS_IN_TEXT: f64 = 0.9;
 /// Text with more different values than this, nearly one for each row, identifies rows.
 const IDENTIFIER: usize = 100;
+/// Text with at least this many different values, most of them in one row only, is free text if they have
+/// [`WORDS`] words or more on average.
+const DIFFERENT: usize = 20;
+const WORDS: f64 = 4.0;
 /// Of more categories than this only the frequent ones have a feature of their own.
 const ONE_HOT: usize = 300;
 /// A standard deviation of more [`spread`]s than this comes from a few extreme values, such as 999,999 for
@@ -49,7 +54,11 @@ pub(super) enum Profile {
         present: usize,
         numbers: usize,
         text: Option<(usize, String)>,
+        /// Words of all different values; `None` if the column cannot be free text.
+        words: Option<f64>,
     },
+    /// Free text, as stated.
+    Text { present: usize },
     /// Left out for this reason.
     LeftOut(String),
 }
@@ -77,6 +86,11 @@ impl Profile {
             present: 0,
             numbers: 0,
             text: None,
+            words: matches!(
+                dtype,
+                DataType::String | DataType::Categorical(..) | DataType::Enum(..)
+            )
+            .then_some(0.0),
         };
         let date = || Self::Date {
             present: 0,
@@ -87,6 +101,7 @@ impl Profile {
             (Some(Stated::Numeric), _) => number(true),
             (Some(Stated::Category), _) => category(true),
             (Some(Stated::Date), _) => date(),
+            (Some(Stated::Text), _) => Self::Text { present: 0 },
             (Some(Stated::Ignore), _) => Self::LeftOut("as stated".into()),
             (None, dtype) if dtype.is_numeric() || dtype.is_null() => number(false),
             (None, DataType::Date | DataType::Datetime(..)) => date(),
@@ -111,6 +126,10 @@ impl Profile {
         let column = find(frame, name)?;
         match self {
             Self::LeftOut(_) => {}
+            Self::Text { present } => {
+                let texts = texts(column)?;
+                *present += texts.len() - texts.null_count();
+            }
             Self::Date { present, scale, .. } => {
                 for timestamp in timestamps(column, rows)?.iter().flatten() {
                     *present += 1;
@@ -146,6 +165,7 @@ impl Profile {
                 present,
                 numbers,
                 text,
+                words,
                 ..
             } => {
                 let (_, categories) = categories(column, rows)?;
@@ -160,6 +180,9 @@ impl Profile {
                         None => {
                             let number = category.trim().parse::<f64>().is_ok();
                             if values.len() <= limit {
+                                if let Some(words) = words {
+                                    *words += words::count(category);
+                                }
                                 values.insert(category.to_owned(), Seen { number, rows: 1 });
                             }
                             number
@@ -188,6 +211,7 @@ impl Profile {
             Self::LeftOut(reason) => Err(reason),
             Self::Number { present: 0, .. }
             | Self::Date { present: 0, .. }
+            | Self::Text { present: 0 }
             | Self::Category { present: 0, .. } => Err(NO_VALUE.to_owned()),
             Self::Number {
                 stated: false,
@@ -204,6 +228,7 @@ impl Profile {
                     steps,
                 }))
             }
+            Self::Text { .. } => Ok(inference.text_column(name)),
             Self::Date { clock, scale, .. } => {
                 let mut parts = vec![
                     DatePart::Year,
@@ -229,6 +254,7 @@ impl Profile {
                 present,
                 numbers,
                 text,
+                words,
             } => {
                 if let Some((row, category)) = text
                     && !stated
@@ -244,7 +270,11 @@ impl Profile {
                     });
                 }
                 let different = values.len();
-                if !stated && different > limit {
+                let many = different > limit || different >= DIFFERENT && 2 * different > present;
+                let text = words.is_some_and(|words| words >= WORDS * different as f64);
+                if !stated && many && text {
+                    Ok(inference.text_column(name))
+                } else if !stated && different > limit {
                     Err(format!("it has more than {limit} different values"))
                 } else if !stated && different > IDENTIFIER && 2 * different > present {
                     Err(format!(

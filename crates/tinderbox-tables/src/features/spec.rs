@@ -6,13 +6,15 @@ mod steps;
 mod target_spec;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::encoder::{Encoder, TextEncoder};
 use crate::{DataError, Result};
 
 pub(super) use column::FREQUENT;
-pub use column::{CategorySpec, ColumnSpec, CrossSpec, DateSpec, NumericSpec};
+pub use column::{CategorySpec, ColumnSpec, CrossSpec, DateSpec, NumericSpec, TextSpec};
 pub use steps::{DatePart, Encode, Impute, Missing, Step, Unseen};
 pub use target_spec::{TargetSpec, TargetStep, Task};
 
@@ -45,8 +47,13 @@ pub use target_spec::{TargetSpec, TargetStep, Task};
 ///     kind = "date"
 ///     parts = ["year", "month"]
 ///     steps = ["standardize"]
+///
+///     [[column]]
+///     name = "description"
+///     kind = "text"
+///     ngrams = 2
 /// "#)?;
-/// assert_eq!(spec.columns.len(), 3);
+/// assert_eq!(spec.columns.len(), 4);
 /// # Ok(())
 /// # }
 /// ```
@@ -66,6 +73,8 @@ pub struct FeatureSpec {
     /// Columns that inference left out, and why; fitting ignores this list.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<Ignored>,
+    #[serde(skip)]
+    pub(super) encoder: Encoder,
 }
 
 fn max_categories() -> usize {
@@ -79,6 +88,7 @@ impl Default for FeatureSpec {
             target: None,
             columns: Vec::new(),
             ignored: Vec::new(),
+            encoder: Encoder::default(),
         }
     }
 }
@@ -94,6 +104,28 @@ pub struct Ignored {
 }
 
 impl FeatureSpec {
+    /// Gives the encoder that columns of text name in [`TextSpec::encoder`]. It is not written to files.
+    pub fn with_encoder(mut self, encoder: Arc<dyn TextEncoder>) -> Self {
+        self.encoder = Encoder(Some(encoder));
+        self
+    }
+
+    /// The names of the encoders that columns of text need, each once.
+    pub fn encoders(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        for column in &self.columns {
+            if let ColumnSpec::Text(TextSpec {
+                encoder: Some(name),
+                ..
+            }) = column
+                && !names.contains(&name.as_str())
+            {
+                names.push(name);
+            }
+        }
+        names
+    }
+
     /// Reads a specification written as TOML.
     ///
     /// # Errors

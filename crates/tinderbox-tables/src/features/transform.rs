@@ -143,6 +143,10 @@ impl Features {
         first_row: usize,
         features: &mut Vec<f32>,
     ) -> Result<()> {
+        // An encoder computes on all threads itself.
+        let vectors =
+            (self.columns.iter()).map(|column| column.vectors(frame, first_row, &self.encoder));
+        let vectors = vectors.collect::<Result<Vec<_>>>()?;
         let width = self.slots().len();
         let start = features.len();
         features.resize(start + frame.height() * width, 0.0);
@@ -152,11 +156,12 @@ impl Features {
                 let row = share * SHARE;
                 let part = frame.slice(row as i64, SHARE);
                 let mut offset = 0;
-                for column in &self.columns {
+                for (column, vectors) in self.columns.iter().zip(&vectors) {
                     let mut slots = Slots {
                         out: &mut *out,
                         width,
                         offset,
+                        vectors: vectors.rows(row..row + part.height()),
                     };
                     offset += column.write(&part, first_row + row, &mut slots)?;
                 }

@@ -159,6 +159,22 @@ pub(super) fn categories(
     Ok((Some(kind), text.str().map_err(polars)?.clone()))
 }
 
+/// The values of a column as texts; numbers and booleans are written out.
+pub(super) fn texts(column: &Column) -> Result<StringChunked> {
+    let dtype = column.dtype();
+    let known = match dtype {
+        DataType::String | DataType::Categorical(..) | DataType::Enum(..) | DataType::Boolean => {
+            true
+        }
+        dtype => dtype.is_numeric() || dtype.is_null(),
+    };
+    if !known {
+        return Err(unusable(column, "no type of texts"));
+    }
+    let text = column.cast(&DataType::String).map_err(polars)?;
+    Ok(text.str().map_err(polars)?.clone())
+}
+
 /// Integer codes that other tools wrote as floats because some are missing, or as decimals.
 fn whole_numbers(column: &Column, first_row: usize) -> Result<Column> {
     let mut whole = Vec::with_capacity(column.len());

@@ -1,15 +1,18 @@
 //! The numbers of one column, written into the rows of all features.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use polars::prelude::{ChunkApply, Column, DataFrame, StringChunked};
 
 use super::coding::{Code, Coding, pair};
 use super::dates;
+use super::encoder::Encoder;
 use super::fitted_column::{FittedColumn, Indicator};
 use super::frame::find;
 use super::numeric::Number;
-use super::values::{CategoryKind, categories, numbers, timestamps};
+use super::text::{self, TextCoding};
+use super::values::{CategoryKind, categories, numbers, texts, timestamps};
 use crate::{DataError, Result};
 
 /// The places of one column's numbers in all rows.
@@ -17,6 +20,22 @@ pub(super) struct Slots<'a> {
     pub out: &'a mut [f32],
     pub width: usize,
     pub offset: usize,
+    /// The vectors of the column's texts, where an encoder made them.
+    pub vectors: &'a [f32],
+}
+
+/// The vectors of the texts of a column; none for other columns.
+#[derive(Default)]
+pub(super) struct Vectors {
+    numbers: Vec<f32>,
+    width: usize,
+}
+
+impl Vectors {
+    /// Those of these rows.
+    pub fn rows(&self, rows: Range<usize>) -> &[f32] {
+        &self.numbers[rows.start * self.width..rows.end * self.width]
+    }
 }
 
 impl Slots<'_> {
@@ -27,6 +46,33 @@ impl Slots<'_> {
 }
 
 impl FittedColumn {
+    /// The vectors of the texts of these rows, if an encoder makes them.
+    pub fn vectors(
+        &self,
+        frame: &DataFrame,
+        first_row: usize,
+        encoder: &Encoder,
+    ) -> Result<Vectors> {
+        let Self::Text {
+            name,
+            coding:
+                TextCoding::Vectors {
+                    encoder: named,
+                    shift,
+                    ..
+                },
+            ..
+        } = self
+        else {
+            return Ok(Vectors::default());
+        };
+        let encoder = encoder.named(named, name)?;
+        Ok(Vectors {
+            numbers: text::vectors(&texts(find(frame, name)?)?, &**encoder, first_row)?,
+            width: shift.len(),
+        })
+    }
+
     /// Writes the numbers of this column, and returns how many there are in a row.
     pub fn write(&self, frame: &DataFrame, first_row: usize, out: &mut Slots) -> Result<usize> {
         Ok(match self {
@@ -62,6 +108,42 @@ impl FittedColumn {
                     }
                 }
                 parts.len() + indicator.width()
+            }
+            Self::Text {
+                name,
+                indicator,
+                coding,
+            } => {
+                let (texts, width) = (texts(find(frame, name)?)?, coding.width());
+                let mut counts = Vec::new();
+                for (row, text) in texts.iter().enumerate() {
+                    let vector = out.vectors.get(row * width..(row + 1) * width);
+                    let features = out.row(row);
+                    match (coding, vector) {
+                        (TextCoding::TfIdf { ngrams, idf, .. }, _) => {
+                            let text = text.unwrap_or_default();
+                            text::write_words(
+                                text,
+                                *ngrams,
+                                idf,
+                                &mut counts,
+                                &mut features[..width],
+                            );
+                        }
+                        (TextCoding::Vectors { shift, scale, .. }, vector) => {
+                            let scaled = shift.iter().zip(scale).zip(vector.unwrap_or_default());
+                            for (feature, ((shift, scale), value)) in
+                                features.iter_mut().zip(scaled)
+                            {
+                                *feature = ((f64::from(*value) - shift) / scale) as f32;
+                            }
+                        }
+                    }
+                    if *indicator == Indicator::Present && text.is_none() {
+                        features[width] = 1.0;
+                    }
+                }
+                width + indicator.width()
             }
             Self::Category {
                 name,

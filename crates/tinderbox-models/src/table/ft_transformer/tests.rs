@@ -6,6 +6,7 @@ fn config() -> FtTransformerConfig {
         inputs: 4,
         categories: vec![CategoryColumn::new(1, 5)],
         flags: vec![3],
+        texts: vec![],
     };
     FtTransformerConfig {
         outputs: 3,
@@ -112,4 +113,24 @@ fn configurations_without_a_model_are_refused() {
         serde_json::from_str::<FtTransformerConfig>(&text).unwrap(),
         config()
     );
+}
+
+#[test]
+fn all_columns_of_a_text_are_one_token() {
+    let device = Device::flex();
+    let mut config = config();
+    config.columns = TableColumns {
+        inputs: 8,
+        flags: vec![2, 3, 4, 5, 7],
+        texts: vec![[3, 3]],
+        ..config.columns
+    };
+    let model = config.init(Seed::new(1), &device).unwrap();
+    assert_eq!(model.texts[0].weight.lazy_shape().to_vec(), [3, 8]);
+    // The class, two numbers, two flags, the text, the category.
+    let inputs = Tensor::<2>::from_data([[0.5f32, 1.0, 1.0, 0.2, 0.0, 0.8, -1.0, 0.0]], &device);
+    assert_eq!(model.tokens(&inputs).dims(), [1, 7, 8]);
+    config.columns.texts = vec![[5, 2]];
+    let error = config.init(Seed::new(1), &device).unwrap_err().to_string();
+    assert!(error.contains("the text in columns 5 to 7"), "{error}");
 }

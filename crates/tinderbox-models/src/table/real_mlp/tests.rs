@@ -11,6 +11,7 @@ fn config() -> RealMlpConfig {
             width: 8,
         }],
         flags: vec![3],
+        texts: vec![],
     };
     RealMlpConfig {
         outputs: 2,

@@ -11,6 +11,7 @@ fn config() -> TabMConfig {
             width: 2,
         }],
         flags: vec![],
+        texts: vec![],
     };
     TabMConfig {
         outputs: 3,

@@ -1,7 +1,8 @@
 //! Checks of a specification that need no data.
 
 use super::{
-    CategorySpec, ColumnSpec, CrossSpec, FeatureSpec, Impute, Step, TargetStep, Task, Unseen,
+    CategorySpec, ColumnSpec, CrossSpec, FeatureSpec, Impute, Step, TargetStep, Task, TextSpec,
+    Unseen,
 };
 use crate::{DataError, Result};
 
@@ -58,6 +59,20 @@ impl FeatureSpec {
                     );
                 }
                 ColumnSpec::Date(spec) => steps(&spec.name, &spec.steps, spec.impute)?,
+                ColumnSpec::Text(TextSpec {
+                    name,
+                    width,
+                    ngrams,
+                    ..
+                }) => {
+                    // A table in memory has a number for each row and bucket.
+                    if !(1..=1 << 16).contains(width) || !(1..=5).contains(ngrams) {
+                        return wrong(
+                            name,
+                            "a text needs a width of 1 to 65536 buckets and ngrams of 1 to 5",
+                        );
+                    }
+                }
                 ColumnSpec::Category(CategorySpec {
                     name,
                     unseen,

@@ -20,6 +20,8 @@ pub enum ColumnSpec {
     Date(DateSpec),
     /// The pairs of values of two category columns.
     Cross(CrossSpec),
+    /// A column of free text.
+    Text(TextSpec),
 }
 
 /// A column of numbers.
@@ -106,6 +108,52 @@ pub struct DateSpec {
     pub steps: Vec<Step>,
 }
 
+/// A column of free text: reviews, descriptions, messages.
+///
+/// Without an encoder the words of a text are hashed into buckets (Weinberger et al. 2009), and a bucket has the
+/// feature `(1 + ln count) idf` (Salton and Buckley 1988), with `idf = ln((1 + rows) / (1 + rows with the bucket)) + 1`
+/// of the training rows; the features of a row have length 1. Words are runs of two or more letters and digits in lower
+/// case, and single Chinese or Japanese characters. These are the numbers of scikit-learn's `HashingVectorizer`
+/// (`alternate_sign=False`) and `TfidfTransformer` (`sublinear_tf=True`).
+///
+/// A missing text is one without words: all zeros, and for an encoder an empty text. A number is a word as it is
+/// written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TextSpec {
+    /// Name of the column.
+    pub name: String,
+    /// The number of buckets: the most features that the words give.
+    #[serde(default = "buckets")]
+    pub width: usize,
+    /// The longest run of words that has a bucket: with 2, `not good` is one as well as `not` and `good`.
+    #[serde(default = "ngrams")]
+    pub ngrams: usize,
+    /// The training rows that must have a bucket for it to be a feature.
+    #[serde(default = "min_rows")]
+    pub min_rows: usize,
+    /// The encoder whose vectors are the features instead of words, by the name of the
+    /// [`TextEncoder`](crate::TextEncoder): a folder of Hugging Face. They are standardized.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
+    /// Whether another feature is 1 where the text is missing, else 0; it is always 0 if no training row had a
+    /// missing text.
+    #[serde(default)]
+    pub missing_indicator: bool,
+}
+
+fn buckets() -> usize {
+    512
+}
+
+fn ngrams() -> usize {
+    1
+}
+
+fn min_rows() -> usize {
+    2
+}
+
 impl ColumnSpec {
     /// The columns of the frame that it uses.
     pub fn names(&self) -> Vec<&str> {
@@ -114,6 +162,7 @@ impl ColumnSpec {
             Self::Category(spec) => vec![&spec.name],
             Self::Date(spec) => vec![&spec.name],
             Self::Cross(spec) => spec.columns.iter().map(String::as_str).collect(),
+            Self::Text(spec) => vec![&spec.name],
         }
     }
 
@@ -149,6 +198,18 @@ impl ColumnSpec {
             unseen: Unseen::Rare,
             rare_below: FREQUENT as usize,
             keep_most_frequent: Some(4000),
+        })
+    }
+
+    /// A column of free text, as the weights of its words in 512 buckets.
+    pub fn text(name: impl Into<String>) -> Self {
+        Self::Text(TextSpec {
+            name: name.into(),
+            width: buckets(),
+            ngrams: ngrams(),
+            min_rows: min_rows(),
+            encoder: None,
+            missing_indicator: false,
         })
     }
 
