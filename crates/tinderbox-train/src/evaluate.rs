@@ -30,8 +30,9 @@ where
     };
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
-    let batches = data.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
-    let loss = measure(&model, task, batches, metrics, part, &mut |_| Ok(()))?;
+    let batches = data.epoch(0, 0, &device)?;
+    let batches = batches.map(|batch| Ok(vec![whole(batch?)]));
+    let loss = measure(&[model], task, batches, metrics, part, &mut |_| Ok(()))?;
     loss.mean(part)
 }
 
@@ -78,12 +79,12 @@ impl LossSum {
     }
 }
 
-/// Measures a model that is not in training on the batches of a part of the data; `measured` is called after
-/// each batch with its number, counted from 1.
+/// Measures a model that is not in training, of which each device has a replica, on the batches of a part of
+/// the data; `measured` is called after each batch with its number, counted from 1.
 pub(crate) fn measure<M, B, T>(
-    model: &M,
+    models: &[M],
     task: &T,
-    batches: impl Iterator<Item = Result<SharedBatch<B>>>,
+    batches: impl Iterator<Item = Result<Vec<SharedBatch<B>>>>,
     metrics: &mut [&mut dyn Metric<T::Output>],
     part: Part,
     measured: &mut dyn FnMut(usize) -> Result<()>,
@@ -96,23 +97,26 @@ where
         metric.reset();
     }
     let mut loss = LossSum::default();
-    let mut state = T::State::default();
-    for (index, batch) in batches.take(part.batches).enumerate() {
-        let Some(batch) = batch?.batch else {
-            measured(index + 1)?;
-            continue;
-        };
-        let step = take_step(task, model, batch, &mut state, (epoch, index + 1))?;
-        let mean: f64 = step.loss.mean.into_scalar();
-        loss.sum += mean * step.loss.count as f64;
-        loss.count += step.loss.count as f64;
-        for metric in &mut *metrics {
-            let updated = metric.update(&step.output);
-            updated.map_err(|source| TrainError::Metric {
-                epoch,
-                batch: index + 1,
-                source,
-            })?;
+    let mut states: Vec<T::State> = models.iter().map(|_| T::State::default()).collect();
+    for (index, parts) in batches.take(part.batches).enumerate() {
+        let mut steps = Vec::with_capacity(1);
+        for ((part, model), state) in parts?.into_iter().zip(models).zip(&mut states) {
+            if let Some(batch) = part.batch {
+                steps.push(take_step(task, model, batch, state, (epoch, index + 1))?);
+            }
+        }
+        for step in steps {
+            let mean: f64 = step.loss.mean.into_scalar();
+            loss.sum += mean * step.loss.count as f64;
+            loss.count += step.loss.count as f64;
+            for metric in &mut *metrics {
+                let updated = metric.update(&step.output);
+                updated.map_err(|source| TrainError::Metric {
+                    epoch,
+                    batch: index + 1,
+                    source,
+                })?;
+            }
         }
         measured(index + 1)?;
     }
