@@ -43,8 +43,8 @@ pub struct Common {
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …; default: TINDERBOX_DEVICE, else the
-    /// best compiled in.
+    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …, or several that train together: cuda:0,cuda:1;
+    /// default: TINDERBOX_DEVICE, else the best compiled in.
     #[arg(long)]
     pub device: Option<String>,
     /// The run folder; default: a new one below runs/.
@@ -109,7 +109,7 @@ macro_rules! with_options {
         }
         training
             .seed(common.seed)
-            .device(&common.device()?)
+            .devices(&common.devices()?)
             .resume(common.resume())
             .stop_flag(&StopFlag::on_ctrl_c()?)
             .callback(Progress::new())
@@ -123,9 +123,14 @@ fn runs(name: &str) -> PathBuf {
 }
 
 impl Common {
-    /// The device to compute on.
+    /// The device to compute on: the first of several.
     pub fn device(&self) -> Result<Device> {
-        Ok(device(self.device.as_deref())?)
+        Ok(self.devices()?.swap_remove(0))
+    }
+
+    /// The devices to train on.
+    fn devices(&self) -> Result<Vec<Device>> {
+        Ok(tinderbox::devices(self.device.as_deref())?)
     }
 
     /// The seed of everything random.
@@ -217,6 +222,7 @@ impl Common {
         run.write_config(&config)?;
         let mut trainer = Trainer::new(config)?
             .callback(Progress::new())
+            .devices(self.devices()?)
             .run(run.clone())
             .resume(self.resume())
             .stop_flag(StopFlag::on_ctrl_c()?);

@@ -3,7 +3,6 @@
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::num::NonZero;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
 use tinderbox::image::ImageError;
@@ -23,17 +22,9 @@ macro_rules! say {
     ($($text:tt)*) => { $crate::output::print(format_args!("{}\n", format_args!($($text)*))) };
 }
 
-static QUIET: AtomicBool = AtomicBool::new(false);
-
-/// Prints nothing from now on: of several ranks only the first one prints.
-#[cfg(feature = "mpi")]
-pub(crate) fn be_quiet() {
-    QUIET.store(true, Ordering::Relaxed);
-}
-
-/// Prints a text as it is; see [`say!`](crate::say).
+/// Prints a text as it is; see [`say!`](crate::say). Of several ranks only the first one prints.
 pub fn print(text: Arguments) {
-    if QUIET.load(Ordering::Relaxed) {
+    if !crate::ranks::is_first() {
         return;
     }
     if let Err(error) = std::io::stdout().write_fmt(text)

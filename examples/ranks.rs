@@ -21,14 +21,20 @@ pub(crate) fn scratch() -> Result<Option<PathBuf>> {
 #[cfg(not(feature = "mpi"))]
 pub(crate) fn finish() {}
 
+#[cfg(not(feature = "mpi"))]
+pub(crate) fn is_first() -> bool {
+    true
+}
+
 #[cfg(feature = "mpi")]
 pub use mpi::ranks;
 #[cfg(feature = "mpi")]
-pub(crate) use mpi::{finish, scratch};
+pub(crate) use mpi::{finish, is_first, scratch};
 
 #[cfg(feature = "mpi")]
 mod mpi {
     use std::cell::OnceCell;
+    use std::sync::OnceLock;
 
     use tinderbox::mpi::MpiCommunicator;
 
@@ -41,6 +47,15 @@ mod mpi {
         static JOB: OnceCell<Arc<MpiCommunicator>> = const { OnceCell::new() };
     }
 
+    /// Whether this process is the first rank, or none; known before the job is joined.
+    pub fn is_first() -> bool {
+        static FIRST: OnceLock<bool> = OnceLock::new();
+        *FIRST.get_or_init(|| {
+            let mut ranks = RANK.iter().filter_map(|name| std::env::var(name).ok());
+            ranks.next().is_none_or(|rank| rank == "0")
+        })
+    }
+
     /// The ranks of the MPI job that this process belongs to; `None` without one.
     pub fn ranks() -> Result<Option<Arc<dyn Communicator>>> {
         if RANK.iter().all(|name| std::env::var_os(name).is_none()) {
@@ -51,9 +66,6 @@ mod mpi {
                 return Ok(Some(Arc::clone(ranks) as _));
             }
             let ranks = MpiCommunicator::start()?;
-            if ranks.rank() > 0 {
-                crate::output::be_quiet();
-            }
             Ok(Some(Arc::clone(job.get_or_init(|| ranks)) as _))
         })
     }

@@ -30,6 +30,9 @@ struct Args {
     /// Number of copies of the file that make up the table.
     #[arg(long, default_value_t = 1)]
     repeat: usize,
+    /// Parts of the table that are read at the same time: of several ranks each reads its own ones only.
+    #[arg(long, default_value_t = 1)]
+    parts: usize,
     #[command(flatten)]
     common: Common,
 }
@@ -52,7 +55,8 @@ fn main() -> Result<()> {
     let bundled = features.clone();
     let batch_size = common.batch_size.unwrap_or(BATCH_SIZE);
     let loader = StreamLoader::<Values>::new(frame, features, batch_size)?
-        .shuffle(common.seed().child("order"), BUFFER);
+        .shuffle(common.seed().child("order"), BUFFER)
+        .interleave(args.parts)?;
     let train = TrainConfig {
         epochs: common.epochs.unwrap_or(EPOCHS),
         learning_rate: common.lr.unwrap_or(LEARNING_RATE),

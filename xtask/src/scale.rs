@@ -1,4 +1,7 @@
-//! `cargo xtask scale`: how well data-parallel training scales over a network, on paper.
+//! `cargo xtask scale`: how well data-parallel training scales over a network, on paper; with `--measure`, on the
+//! cores of this machine.
+
+mod measure;
 
 use std::path::PathBuf;
 
@@ -6,7 +9,7 @@ use anyhow::Result;
 use examples::say;
 use tinderbox::plot::{self, Plot, Scale, Series};
 
-/// `cargo xtask scale [--seconds S]... [--latency-us T] [--out FOLDER]`
+/// `cargo xtask scale [--seconds S]... [--latency-us T] [--measure] [--out FOLDER]`
 #[derive(clap::Args)]
 pub struct Args {
     /// Seconds of a step on one machine (forward, backward, optimizer), without communication; several for
@@ -16,7 +19,11 @@ pub struct Args {
     /// Microseconds that a message needs, however small.
     #[arg(long, value_name = "T", default_value_t = 50.0)]
     latency_us: f64,
-    /// The folder for the figure.
+    /// Measure instead two ranks of one thread against one process of two threads; needs mpirun, and the examples
+    /// built with the feature mpi: cargo build --workspace --features examples/mpi --examples --bins
+    #[arg(long)]
+    measure: bool,
+    /// The folder for the figure, and of the runs that are measured.
     #[arg(long, default_value = "runs/scale")]
     out: PathBuf,
 }
@@ -40,6 +47,9 @@ fn efficiency(step: f64, communication: f64) -> f64 {
 }
 
 pub fn run(args: Args) -> Result<()> {
+    if args.measure {
+        return measure::run(&args.out);
+    }
     let latency = args.latency_us * 1e-6;
     say!(
         "ring all-reduce: 2 (n - 1) (t + S / (n B)) seconds for n machines, S bytes of gradients (4 per"

@@ -90,6 +90,16 @@ impl Share {
         Self { rank, ranks }
     }
 
+    /// The number of the rank.
+    pub fn rank(self) -> usize {
+        self.rank
+    }
+
+    /// The number of ranks.
+    pub fn ranks(self) -> usize {
+        self.ranks
+    }
+
     /// The rows of a batch with this many examples; none if there are fewer examples than ranks and others
     /// have them.
     pub fn rows(self, examples: usize) -> Range<usize> {

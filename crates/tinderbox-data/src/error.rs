@@ -86,6 +86,16 @@ pub enum DataError {
         /// Examples in the data set.
         examples: usize,
     },
+    /// Parts of a stream that do not divide its batches.
+    #[error(
+        "{parts} parts for batches of {batch_size} rows; the number of parts must divide the batch size"
+    )]
+    Parts {
+        /// The number of parts.
+        parts: usize,
+        /// The batch size.
+        batch_size: usize,
+    },
     /// Weights of examples that cannot be used for sampling.
     #[error("weights of examples: {problem}")]
     Weights {

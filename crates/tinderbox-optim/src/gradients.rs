@@ -165,11 +165,17 @@ impl GradientMean {
 
     /// The gradients of the mean loss over all examples; resets the sum.
     pub fn take<M: Module>(&mut self, module: &M) -> GradientsParams {
+        let examples = self.examples.max(1);
+        self.take_divided(module, examples as f64)
+    }
+
+    /// The sum of the gradients, each times its number of examples, divided by `divisor`; resets the sum.
+    pub fn take_divided<M: Module>(&mut self, module: &M, divisor: f64) -> GradientsParams {
         let mut sum = std::mem::take(&mut self.sum);
-        let examples = std::mem::take(&mut self.examples).max(1);
+        self.examples = 0;
         let mut grads = GradientsParams::new();
         change_gradients(&mut grads, module, &mut |id, _| {
-            Some(sum.remove(&id)?.mul_scalar(1.0 / examples as f64))
+            Some(sum.remove(&id)?.mul_scalar(1.0 / divisor))
         });
         grads
     }

@@ -2,23 +2,23 @@
 
 mod batcher;
 mod identity;
+mod interleave;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::thread::JoinHandle;
 
 use burn::tensor::{Device, Tensor};
 use polars::prelude::LazyFrame;
 use tinderbox_core::Seed;
 
 use crate::features::select;
-use crate::frames::{FrameParts, count, polars};
+use crate::frames::count;
 use crate::{
     Batch, BatchIterator, Batches, BatchesIdentity, Classes, DataError, Features, Frame, LastBatch,
     Result, Share, SharedBatch, Target, Targets, Values,
 };
-use batcher::{Batcher, Block};
+use batcher::Block;
+use interleave::{Interleave, Stream};
 
 /// Rows of a part that polars reads.
 const PART: usize = 1 << 14;
@@ -80,6 +80,8 @@ pub struct StreamLoader<T = Values> {
     shuffle: Option<(Seed, usize)>,
     last_batch: LastBatch,
     prefetch: usize,
+    /// The parts of the table that are read at the same time.
+    parts: usize,
     target: PhantomData<fn() -> T>,
 }
 
@@ -134,6 +136,7 @@ impl<T: StreamTarget> StreamLoader<T> {
             shuffle: None,
             last_batch: LastBatch::Keep,
             prefetch: 2,
+            parts: 1,
             target: PhantomData,
         })
     }
@@ -149,6 +152,24 @@ impl<T: StreamTarget> StreamLoader<T> {
     pub fn last_batch(mut self, policy: LastBatch) -> Self {
         self.last_batch = policy;
         self
+    }
+
+    /// Reads `parts` equal parts of the table at the same time: every batch has as many rows of each, and each
+    /// part is shuffled with its share of the buffer. Batches are then mixed from the whole table, and of several
+    /// ranks ([`Batches::share`]) each reads its own parts only: the row groups of a Parquet file that they are in.
+    /// Of a text file the lines before a part are counted. A run with N ranks is best with a multiple of N.
+    ///
+    /// # Errors
+    /// A number of parts that does not divide the batch size.
+    pub fn interleave(mut self, parts: usize) -> Result<Self> {
+        if parts == 0 || !self.batch_size.is_multiple_of(parts) {
+            return Err(DataError::Parts {
+                parts,
+                batch_size: self.batch_size,
+            });
+        }
+        self.parts = parts;
+        Ok(self)
     }
 
     /// Keeps up to this many batches ready; 2 by default, 1 at least. Does not change the batches or
@@ -197,9 +218,13 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
         let digest = identity::digest(&self.rows(), self.examples, &self.features)?;
         Ok(BatchesIdentity {
             data: Some(format!(
-                "{}, {} rows with the digest {digest:016x}",
+                "{}, {} rows with the digest {digest:016x}{}",
                 identity::files(&self.frame),
-                self.examples
+                self.examples,
+                match self.parts {
+                    1 => String::new(),
+                    parts => format!(", in {parts} parts"),
+                }
             )),
             order_seed: self.shuffle.map(|(seed, _)| seed.value()),
             shuffle_buffer: self.shuffle.map(|(_, rows)| rows),
@@ -234,8 +259,8 @@ impl<T: StreamTarget> Batches for StreamLoader<T> {
 
 /// One rank's part of the batches of a stream.
 ///
-/// Every rank reads all rows, because the shuffle buffer makes the order from all of them, and sends only
-/// its own to the device.
+/// It reads the parts of the table that its rows are in: with a single part all rows, because the shuffle buffer
+/// makes the order from all of them.
 struct StreamShare<'s, T> {
     loader: &'s StreamLoader<T>,
     share: Share,
@@ -262,7 +287,7 @@ impl<T: StreamTarget> Batches for StreamShare<'_, T> {
         let device = device.clone();
         Ok(Box::new(blocks.map(move |block| {
             let block = block?;
-            let (rows, examples) = (self.share.rows(block.examples), block.examples);
+            let (rows, examples) = (block.start..block.start + block.rows, block.examples);
             let batch = match block.rows {
                 0 => None,
                 _ => Some(self.loader.batch(block, &device)?),
@@ -279,28 +304,24 @@ impl<T: StreamTarget> Batches for StreamShare<'_, T> {
 impl<T: StreamTarget> StreamLoader<T> {
     /// The rows of the batches of an epoch in host memory.
     fn stream(&self, epoch: usize, skip: usize, share: Option<Share>) -> Result<Stream> {
-        let parts = FrameParts::new(self.rows(), PART)?;
-        let (sender, receiver) = sync_channel(self.prefetch);
-        let batcher = Batcher {
-            features: Arc::clone(&self.features),
-            slots: Arc::clone(self.features.slots()),
-            shuffle: self
-                .shuffle
-                .map(|(seed, rows)| (seed.child("stream").at(epoch as u64).rng(), rows)),
+        let plan = Interleave {
+            examples: self.examples,
             batch_size: self.batch_size,
+            parts: self.parts,
             last_batch: self.last_batch,
-            skip,
-            share,
-            sender,
         };
-        let worker = std::thread::Builder::new()
-            .name("tinderbox-stream".into())
-            .spawn(move || batcher.run(parts))
-            .map_err(|error| polars(error.into()))?;
-        Ok(Stream {
-            receiver: Some(receiver),
-            worker: Some(worker),
-        })
+        let shuffle = self.shuffle.map(|(seed, rows)| {
+            let seed = seed.child("stream").at(epoch as u64);
+            (seed, rows.div_ceil(self.parts))
+        });
+        Stream::new(
+            plan,
+            &self.rows(),
+            &self.features,
+            shuffle,
+            (skip, self.prefetch),
+            share.unwrap_or(Share::new(0, 1)),
+        )
     }
 
     fn batch(&self, block: Block, device: &Device) -> Result<Batch<Tensor<2>, T::Tensor>> {
@@ -313,42 +334,5 @@ impl<T: StreamTarget> StreamLoader<T> {
             inputs,
             targets: targets.into_tensor(device),
         })
-    }
-}
-
-/// The batches of one epoch of a [`StreamLoader`] in host memory.
-struct Stream {
-    receiver: Option<Receiver<Result<Block>>>,
-    worker: Option<JoinHandle<()>>,
-}
-
-impl Iterator for Stream {
-    type Item = Result<Block>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        match self.receiver.as_ref()?.recv() {
-            Ok(Ok(block)) => Some(Ok(block)),
-            Ok(Err(error)) => {
-                self.receiver = None;
-                Some(Err(error))
-            }
-            Err(_) => {
-                self.receiver = None;
-                match self.worker.take()?.join() {
-                    Ok(()) => None,
-                    Err(_) => Some(Err(DataError::WorkerEnded)),
-                }
-            }
-        }
-    }
-}
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.receiver = None;
-        if let Some(worker) = self.worker.take() {
-            // A panic of the worker cannot be reported any more.
-            let _ = worker.join();
-        }
     }
 }

@@ -314,3 +314,118 @@ fn shares_of_a_stream_are_its_batches() {
     }
     assert_eq!(joined, whole);
 }
+
+/// Each rank's rows of the batches of an epoch, put together.
+fn joined(loader: &StreamLoader<Values>, ranks: usize, skip: usize) -> Vec<Vec<i64>> {
+    let mut joined = vec![Vec::new(); loader.batches().unwrap() - skip];
+    for rank in 0..ranks {
+        let part = loader.share(Share::new(rank, ranks)).unwrap();
+        let batches = part.epoch(1, skip, &Device::flex()).unwrap();
+        for (batch, joined) in batches.zip(&mut joined) {
+            let batch = batch.unwrap();
+            assert_eq!(batch.rows.start, joined.len());
+            if let Some(own) = batch.batch {
+                joined.extend(numbers(own.targets).into_iter().map(|row| row as i64));
+            }
+            assert_eq!(batch.rows.end, joined.len());
+        }
+    }
+    joined
+}
+
+#[test]
+fn parts_of_a_table_are_read_at_the_same_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let features = std::sync::Arc::new(features(&frame, "y"));
+    let new = || StreamLoader::<Values>::new(frame.clone(), features.clone(), 10_000).unwrap();
+    let refused = new().interleave(3).err().unwrap().to_string();
+    assert!(refused.contains("must divide the batch size"), "{refused}");
+    let plain = new().interleave(4).unwrap();
+    let batches = epoch(&plain, 0, 0);
+    // 50,003 rows: three parts of 12,501 and one of 12,500.
+    assert_eq!(batches[0][..2], [0, 1]);
+    assert_eq!(batches[0][2_500], 12_501);
+    assert_eq!(batches[1][7_500], 37_503 + 2_500);
+    assert_eq!(batches[5], [12_500, 25_001, 37_502]);
+    assert_ne!(plain.identity().unwrap(), new().identity().unwrap());
+    for policy in [LastBatch::Keep, LastBatch::Drop, LastBatch::Wrap] {
+        let loader = new().interleave(4).unwrap().last_batch(policy);
+        let loader = loader.shuffle(Seed::new(3), 5_000);
+        let whole = epoch(&loader, 1, 0);
+        assert_eq!(whole.concat().len(), loader.examples().unwrap());
+        assert_eq!(epoch(&loader, 1, 3), whole[3..]);
+        let mut all = whole.concat();
+        all.sort_unstable();
+        all.dedup();
+        let expected = if policy == LastBatch::Drop {
+            50_000
+        } else {
+            ROWS
+        };
+        assert_eq!(all.len(), expected, "every row once");
+        // The parts of two and of three ranks, and two ranks for each part.
+        for ranks in [2, 3, 8] {
+            assert_eq!(joined(&loader, ranks, 3), whole[3..], "{ranks} ranks");
+        }
+    }
+}
+
+/// What a rank of two has of the first epoch of a table of which a range of bytes, by its ends as shares of
+/// the file, is damaged after it was opened.
+fn with_damage(path: &std::path::Path, frame: LazyFrame, rank: usize, range: [f64; 2]) -> bool {
+    let features = features(&frame, "y");
+    let loader = StreamLoader::<Values>::new(frame, features, 10_000).unwrap();
+    let loader = loader.interleave(2).unwrap();
+    let read = || -> tinderbox_data::Result<Vec<f32>> {
+        let part = loader.share(Share::new(rank, 2)).unwrap();
+        let mut all = Vec::new();
+        for batch in part.epoch(0, 0, &Device::flex())? {
+            all.extend(numbers(batch?.batch.unwrap().targets));
+        }
+        Ok(all)
+    };
+    let whole = read().unwrap();
+    assert_eq!(whole.len(), [25_002, 25_001][rank]);
+    let good = std::fs::read(path).unwrap();
+    let mut bytes = good.clone();
+    let [start, end] = range.map(|share| (share * bytes.len() as f64) as usize);
+    for byte in &mut bytes[start..end] {
+        if *byte != b'\n' && *byte != b',' {
+            *byte = b'!';
+        }
+    }
+    std::fs::write(path, &bytes).unwrap();
+    let same = read().is_ok_and(|read| read == whole);
+    std::fs::write(path, good).unwrap();
+    same
+}
+
+#[test]
+fn a_rank_reads_its_own_parts_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let frame = table(&folder);
+    let path = folder.path().join("rows.parquet");
+    // Five row groups of 10,000 rows; rank 0 has the rows up to 25,002.
+    for (rank, range, reads) in [
+        (0, [0.65, 0.9], false),
+        (0, [0.2, 0.3], true),
+        (1, [0.1, 0.35], false),
+        (1, [0.7, 0.8], true),
+    ] {
+        let same = with_damage(&path, frame.clone(), rank, range);
+        assert_eq!(same, !reads, "rank {rank}, {range:?}");
+    }
+    // Of a text file too, the lines of others are not parsed.
+    let path = folder.path().join("rows.csv");
+    let mut table = frame.collect().unwrap();
+    CsvWriter::new(std::fs::File::create(&path).unwrap())
+        .finish(&mut table)
+        .unwrap();
+    let frame = LazyCsvReader::new(path.to_str().unwrap().into())
+        .finish()
+        .unwrap();
+    assert!(with_damage(&path, frame.clone(), 0, [0.65, 0.9]));
+    assert!(with_damage(&path, frame.clone(), 1, [0.1, 0.35]));
+    assert!(!with_damage(&path, frame, 1, [0.7, 0.8]));
+}

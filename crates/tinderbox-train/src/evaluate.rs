@@ -32,10 +32,13 @@ where
     };
     let model = model.valid();
     let device = model.devices().into_iter().next().unwrap_or_default();
-    let batches = data.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
-    let loss = measure(&model, task, batches, metrics, &device, part, &mut |_| {
-        Ok(())
-    })?;
+    let batches = data.epoch(0, 0, &device)?;
+    let batches = batches.map(|batch| Ok(vec![whole(batch?)]));
+    let replicas = Replicas {
+        models: &[model],
+        devices: &[device],
+    };
+    let loss = measure(replicas, task, batches, metrics, part, &mut |_| Ok(()))?;
     loss.mean(part)
 }
 
@@ -82,14 +85,19 @@ impl LossSum {
     }
 }
 
-/// Measures a model that is not in training on the batches of a part of the data; `measured` is called after
-/// each batch with its number, counted from 1.
+/// A model on each of some devices.
+pub(crate) struct Replicas<'a, M> {
+    pub models: &'a [M],
+    pub devices: &'a [Device],
+}
+
+/// Measures a model that is not in training, of which each device has a replica, on the batches of a part of
+/// the data; `measured` is called after each batch with its number, counted from 1.
 pub(crate) fn measure<M, B, T>(
-    model: &M,
+    replicas: Replicas<'_, M>,
     task: &T,
-    batches: impl Iterator<Item = Result<SharedBatch<B>>>,
+    batches: impl Iterator<Item = Result<Vec<SharedBatch<B>>>>,
     metrics: &mut [&mut dyn Metric<T::Output>],
-    device: &Device,
     part: Part,
     measured: &mut dyn FnMut(usize) -> Result<()>,
 ) -> Result<LossSum>
@@ -100,26 +108,30 @@ where
     for metric in &mut *metrics {
         metric.reset();
     }
-    let (mut losses, mut outputs) = (WaitingLosses::new(device), Outputs::new(device));
+    let Replicas { models, devices } = replicas;
+    let (mut losses, mut outputs) = (WaitingLosses::new(devices), Outputs::new(devices));
     let mut count = 0;
     let failed = |batch, source| TrainError::Metric {
         epoch,
         batch,
         source,
     };
-    let mut state = T::State::default();
+    let mut states: Vec<T::State> = models.iter().map(|_| T::State::default()).collect();
     let mut last = 0;
-    for (index, batch) in batches.take(part.batches).enumerate() {
+    for (index, parts) in batches.take(part.batches).enumerate() {
         last = index + 1;
-        let Some(batch) = batch?.batch else {
-            measured(last)?;
-            continue;
-        };
-        let step = take_step(task, model, batch, &mut state, (epoch, index + 1))?;
-        losses.add(step.loss.mean, step.loss.count);
-        count += step.loss.count;
-        let added = outputs.add(task, &step.output, metrics);
-        added.map_err(|source| failed(last, source))?;
+        let mut steps = Vec::with_capacity(1);
+        for ((part, model), state) in parts?.into_iter().zip(models).zip(&mut states) {
+            if let Some(batch) = part.batch {
+                steps.push(take_step(task, model, batch, state, (epoch, last))?);
+            }
+        }
+        for step in steps {
+            losses.add(step.loss.mean, step.loss.count);
+            count += step.loss.count;
+            let added = outputs.add(task, &step.output, metrics);
+            added.map_err(|source| failed(last, source))?;
+        }
         measured(last)?;
     }
     let rest = outputs.measure(task, metrics);

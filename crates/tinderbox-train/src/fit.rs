@@ -7,7 +7,7 @@ use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use tinderbox_data::Batches;
-use tinderbox_nn::deep_copy;
+use tinderbox_nn::{deep_copy, weights_digest};
 use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group, is_host};
 
 use crate::checkpoint::{self, BestState};
@@ -20,6 +20,7 @@ use crate::{
     TrainError,
 };
 
+mod devices;
 mod epoch;
 mod identity;
 mod keep;
@@ -31,6 +32,7 @@ mod team;
 mod together;
 mod turns;
 
+use devices::{Parts, divide};
 pub use keep::load_checkpoint;
 use keep::load_model;
 use losses::Losses;
@@ -44,8 +46,15 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     task: &'a T,
     train: &'a dyn Batches<Batch = B>,
     valid: Option<&'a dyn Batches<Batch = B>>,
-    /// A training device: tensors on it can be differentiated.
+    /// The first of the devices.
     device: Device,
+    /// Training devices: tensors on them can be differentiated.
+    devices: Vec<Device>,
+    /// The model on all devices but the first.
+    replicas: Vec<M>,
+    /// The parts of the batches, if there are several devices or ranks.
+    train_parts: Parts<'a, B>,
+    valid_parts: Parts<'a, B>,
     /// `None` only while an optimizer step consumes it, so that weights are updated in place.
     model: Option<M>,
     optimizer: ModuleOptimizer,
@@ -61,8 +70,8 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     epoch: usize,
     batch: usize,
     step: usize,
-    /// What the task carries from batch to batch of the current epoch.
-    state: T::State,
+    /// What the task carries from batch to batch of the current epoch, for each device.
+    states: Vec<T::State>,
     /// Gradients that wait for their step, and of how many batches.
     accumulated: GradientMean,
     waiting: usize,
@@ -84,7 +93,7 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     /// The identity of the data, for checkpoints.
     data: serde_json::Map<String, serde_json::Value>,
     /// The other ranks, if there are any.
-    team: Option<Team<'a, B>>,
+    team: Option<Team>,
     _in_training: Option<InTraining>,
 }
 
@@ -100,10 +109,19 @@ where
         train: &'a dyn Batches<Batch = B>,
         valid: Option<&'a dyn Batches<Batch = B>>,
     ) -> Result<Self> {
+        let model = match setup.devices.first() {
+            Some(device) if !model.devices().iter().any(|own| same(own, device)) => {
+                deep_copy(&model).fork(device)
+            }
+            _ => model,
+        };
         let device = model.devices().into_iter().next().unwrap_or_default();
         let at_once = is_host(&device.clone().inner());
-        let outputs = Outputs::new(&device);
         let device = device.autodiff();
+        let others = setup.devices.iter().skip(1).cloned();
+        let devices: Vec<Device> = std::iter::once(device.clone())
+            .chain(others.map(Device::autodiff))
+            .collect();
         let config = &setup.config;
         let model = model.train();
         let frozen = frozen_group(&model, &config.freeze)?;
@@ -117,8 +135,11 @@ where
             });
         }
         let ranks = setup.ranks.clone();
-        let team = ranks.map(|ranks| Team::new(ranks, train, valid, turns.len()));
-        let team = team.transpose()?;
+        let team = ranks.map(|ranks| Team::new(ranks, turns.len()));
+        let places = team.as_ref().map_or((0, 1), Team::places);
+        let train_parts = divide(train, "training", places, devices.len())?;
+        let valid_parts = valid.map(|valid| divide(valid, "validation", places, devices.len()));
+        let valid_parts = valid_parts.transpose()?.unwrap_or_default();
         let groups = &config.groups;
         let (optimizer, group_rates) = config.optimizer.build_with_groups(groups, &model)?;
         let average = config.ema_decay.map(Ema::new).transpose()?;
@@ -138,6 +159,12 @@ where
             valid,
             model: Some(model),
             device,
+            outputs: Outputs::new(&devices),
+            states: devices.iter().map(|_| T::State::default()).collect(),
+            devices,
+            replicas: Vec::new(),
+            train_parts,
+            valid_parts,
             optimizer,
             average,
             rates,
@@ -147,11 +174,9 @@ where
             epoch: 0,
             batch: 0,
             step: 0,
-            state: T::State::default(),
             accumulated: GradientMean::new(),
             waiting: 0,
             losses: Losses::new(turns.len(), at_once),
-            outputs,
             clock: Instant::now(),
             seconds: 0.0,
             recorded_seconds: 0.0,
@@ -223,7 +248,7 @@ where
     pub fn run(mut self) -> Result<Fitted<M>> {
         self.assemble()?;
         let ended = self
-            .train_all()
+            .train_on_devices()
             .map_err(|error| self.with_checkpoint(error));
         self.finish(ended?)
     }
@@ -243,6 +268,11 @@ where
                 .on_train_start(&info)
                 .map_err(at_epoch(self.epoch))?;
         }
+        if self.devices.len() > 1 {
+            // Reads, and so draws, weights that nothing has read yet: a replica would draw its own.
+            weights_digest(self.model());
+        }
+        self.send_weights();
         let epochs = self.setup.config.epochs_to_train();
         self.clock = Instant::now();
         // A new run takes at least one step, however small its budget.
@@ -355,6 +385,10 @@ where
         }
         names
     }
+}
+
+fn same(a: &Device, b: &Device) -> bool {
+    a.clone().inner() == b.clone().inner()
 }
 
 fn named<O>(part: &str, metrics: &[Box<dyn Metric<O>>]) -> impl Iterator<Item = (String, f64)> {

@@ -18,11 +18,12 @@ pub(crate) struct Outputs<O> {
 }
 
 impl<O> Outputs<O> {
-    /// On a CPU reading costs nothing: metrics measure every batch at once.
-    pub fn new(device: &Device) -> Self {
+    /// On a CPU reading costs nothing, and outputs of several devices cannot be joined: there metrics measure every
+    /// batch at once.
+    pub fn new(devices: &[Device]) -> Self {
         Self {
             waiting: Vec::new(),
-            at_once: is_host(&device.clone().inner()),
+            at_once: read_at_once(devices),
         }
     }
 
@@ -78,6 +79,13 @@ impl<O> Outputs<O> {
     }
 }
 
+fn read_at_once(devices: &[Device]) -> bool {
+    match devices {
+        [one] => is_host(&one.clone().inner()),
+        _ => true,
+    }
+}
+
 fn update<O>(metrics: &mut [&mut dyn Metric<O>], output: &O) -> Result<(), StepError> {
     metrics
         .iter_mut()
@@ -92,10 +100,10 @@ pub(crate) struct WaitingLosses {
 }
 
 impl WaitingLosses {
-    pub fn new(device: &Device) -> Self {
+    pub fn new(devices: &[Device]) -> Self {
         Self {
             waiting: Vec::new(),
-            at_once: is_host(&device.clone().inner()),
+            at_once: read_at_once(devices),
             sum: 0.0,
         }
     }

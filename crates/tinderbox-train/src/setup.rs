@@ -1,5 +1,7 @@
 use std::sync::Arc;
 
+use burn::tensor::Device;
+
 use crate::{
     Callback, Communicator, Interval, Metric, Monitor, Resume, Run, StopFlag, TrainConfig,
 };
@@ -20,6 +22,8 @@ pub(crate) struct Setup<M, O> {
     pub monitor: Option<Monitor>,
     /// The ranks, if there are several.
     pub ranks: Option<Arc<dyn Communicator>>,
+    /// The devices to train on; none for that of the model.
+    pub devices: Vec<Device>,
 }
 
 impl<M, O> Setup<M, O> {
@@ -36,6 +40,7 @@ impl<M, O> Setup<M, O> {
             keep: 2,
             monitor: None,
             ranks: None,
+            devices: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use burn::module::Module;
+use burn::tensor::Device;
 use tinderbox_data::Batches;
 
 use crate::fit::{Fit, settle};
@@ -93,6 +94,23 @@ impl<M: Module, O> Trainer<M, O> {
     ///   layers.
     pub fn communicator(mut self, ranks: Arc<dyn Communicator>) -> Self {
         self.setup.ranks = (ranks.size() > 1).then_some(ranks);
+        self
+    }
+
+    /// Trains on several devices of this process (data-parallel): each has a replica of the model and computes
+    /// its part of every batch; gradients are added on the first one in the order of the devices, weighted by
+    /// examples, which takes the optimizer step and sends the weights to the others. The model is moved to the
+    /// first device, and is there in the end.
+    ///
+    /// What [`communicator`](Self::communicator) says of ranks is true of devices: the order of the examples,
+    /// losses, metrics and masks of [`Dropout`](tinderbox_nn::Dropout) are those of one device, up to rounding.
+    /// Batch norms have the statistics of the examples of their device, and running statistics are those of
+    /// the first (as in PyTorch's `DataParallel`). With a communicator every rank must have as many devices.
+    ///
+    /// A device that cannot be reached any more ends the run with
+    /// [`TrainError::DeviceLost`](crate::TrainError::DeviceLost). No devices, the default, stand for the device of the model.
+    pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
+        self.setup.devices = devices.into_iter().collect();
         self
     }
 

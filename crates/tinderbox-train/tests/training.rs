@@ -10,6 +10,8 @@ use tinderbox_data::{Batch, Batches, LastBatch, Loader, Rows, Values, synthetic}
 use tinderbox_nn::{Initializer, LinearInit, Network, linear};
 use tinderbox_train::*;
 
+#[path = "training/devices.rs"]
+mod devices;
 #[path = "training/ranks.rs"]
 mod ranks;
 

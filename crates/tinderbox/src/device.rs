@@ -1,4 +1,10 @@
-//! The device of a program, chosen when it runs.
+//! The devices of a program, chosen when it runs.
+
+#[cfg(feature = "remote")]
+mod remote;
+
+#[cfg(feature = "remote")]
+pub use remote::{TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, remote_token};
 
 use burn::tensor::Device;
 #[cfg(any(
@@ -66,6 +72,28 @@ pub enum DeviceError {
         /// The backend of this device.
         name: &'static str,
     },
+    /// Several devices where one is needed.
+    #[error("'{names}' names several devices, and one is needed here")]
+    Several {
+        /// The requested names.
+        names: String,
+    },
+    /// A device of another process or machine.
+    #[error("device '{name}': {reason}")]
+    Remote {
+        /// The requested name.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file with the token for remote devices.
+    #[error("the file of the token, {}: {problem}", path.display())]
+    Token {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// No backend is compiled in, or none finds a device.
     #[error(
         "no backend that is compiled in finds a device; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)"
@@ -122,8 +150,28 @@ fn compiled(name: &str) -> bool {
 pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
     let variable = std::env::var(DEVICE_VARIABLE).ok();
     match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
+        Some(names) if names.contains(',') => Err(DeviceError::Several {
+            names: names.into(),
+        }),
         Some(name) => named(name),
         None => named(best(backends(), hardware)?),
+    }
+}
+
+/// The requested devices, one or several names with commas between them, for
+/// [`Trainer::devices`](crate::train::Trainer::devices); see [`device`]. The same one may be named twice.
+///
+/// With the feature `remote` a name can also be the address of a device that another process offers
+/// (`ws://HOST:PORT`, `iroh:ID@ADDRESS:PORT`, with `/1` for its second device), which is connected; its
+/// token comes from the variable `TINDERBOX_REMOTE_TOKEN` or the file that `TINDERBOX_REMOTE_TOKEN_FILE` names.
+///
+/// # Errors
+/// Those of [`device`], for any of the names; a remote device that cannot be reached, or refuses the token.
+pub fn devices(choice: Option<&str>) -> Result<Vec<Device>, DeviceError> {
+    let variable = std::env::var(DEVICE_VARIABLE).ok();
+    match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
+        Some(names) => names.split(',').map(|name| named(name.trim())).collect(),
+        None => Ok(vec![device(None)?]),
     }
 }
 
@@ -199,6 +247,17 @@ fn adapters(kind: DeviceType, open: fn(DeviceKind) -> Device) -> Hardware {
 }
 
 fn named(choice: &str) -> Result<Device, DeviceError> {
+    #[cfg(feature = "remote")]
+    if remote::is_remote(choice) {
+        return remote::open(choice);
+    }
+    #[cfg(not(feature = "remote"))]
+    if choice.starts_with("ws://") || choice.starts_with("iroh:") {
+        return Err(DeviceError::NotCompiled {
+            name: choice.to_string(),
+            backend: "remote",
+        });
+    }
     let (name, index) = match choice.split_once(':') {
         Some((name, index)) => (name, Some(index.parse::<usize>())),
         None => (choice, None),
@@ -337,6 +396,20 @@ mod tests {
     #[test]
     fn without_a_choice_there_is_a_device() {
         assert!(device(None).is_ok());
+    }
+
+    #[test]
+    fn a_list_names_several_devices() {
+        let Some(name) = backends().pop() else { return };
+        assert_eq!(devices(Some(&format!("{name}, {name}"))).unwrap().len(), 2);
+        assert_eq!(devices(None).unwrap().len(), 1);
+        assert!(devices(Some(&format!("{name},"))).is_err());
+        let error = device(Some("flex,flex")).unwrap_err().to_string();
+        assert!(error.contains("one is needed here"), "{error}");
+        if !cfg!(feature = "remote") {
+            let error = named("ws://host:1").unwrap_err().to_string();
+            assert!(error.contains("--features remote"), "{error}");
+        }
     }
 
     #[rstest]

@@ -24,7 +24,7 @@ pub(crate) struct Session<M> {
     pub optimizer: Option<OptimizerConfig>,
     pub seed: u64,
     pub checkpoint: Option<(Interval, usize)>,
-    device: Option<Device>,
+    devices: Vec<Device>,
     configure: Vec<Change<TrainConfig>>,
     folder: Option<Folder>,
     resume: Resume,
@@ -56,7 +56,7 @@ impl<M> Default for Session<M> {
             optimizer: None,
             seed: 0,
             checkpoint: None,
-            device: None,
+            devices: Vec::new(),
             configure: Vec::new(),
             folder: None,
             resume: Resume::No,
@@ -73,14 +73,14 @@ impl<M: Module> Session<M> {
     }
 
     pub fn device(&self) -> Result<Device, DeviceError> {
-        match &self.device {
+        match self.devices.first() {
             Some(device) => Ok(device.clone()),
             None => device(None),
         }
     }
 
-    pub fn set_device(&mut self, device: &Device) {
-        self.device = Some(device.clone());
+    pub fn set_devices(&mut self, devices: &[Device]) {
+        self.devices = devices.to_vec();
     }
 
     pub fn set_folder(&mut self, folder: PathBuf) {
@@ -107,6 +107,12 @@ impl<M: Module> Session<M> {
         self.ranks = Some(ranks);
     }
 
+    /// The number of ranks of the run.
+    #[cfg_attr(not(feature = "tables"), expect(dead_code))]
+    pub fn ranks(&self) -> usize {
+        self.ranks.as_ref().map_or(1, |ranks| ranks.size())
+    }
+
     pub fn add_callback(&mut self, callback: impl Callback<M> + 'static) {
         self.callbacks.push(Box::new(callback));
     }
@@ -125,7 +131,7 @@ impl<M: Module> Session<M> {
             learning_rate: self.learning_rate,
             optimizer: self.optimizer.clone(),
             seed,
-            device: self.device.clone(),
+            devices: self.devices.clone(),
             configure: self.configure.clone(),
             stop: self.stop.clone(),
             ranks: self.ranks.clone(),
@@ -199,7 +205,8 @@ impl<M: Module> Session<M> {
     }
 
     fn finish<O>(self, trainer: Trainer<M, O>, run: Option<&Run>) -> Trainer<M, O> {
-        let mut trainer = trainer.resume(self.resume).stop_flag(self.stop);
+        let trainer = trainer.resume(self.resume).stop_flag(self.stop);
+        let mut trainer = trainer.devices(self.devices);
         if let Some(ranks) = self.ranks {
             trainer = trainer.communicator(ranks);
         }
@@ -266,7 +273,14 @@ macro_rules! session_setters {
 
         /// The device to train on; by default the one that [`device(None)`](crate::device()) chooses.
         pub fn device(mut self, device: &burn::tensor::Device) -> Self {
-            self.session.set_device(device);
+            self.session.set_devices(std::slice::from_ref(device));
+            self
+        }
+
+        /// Several devices to train on together; see
+        /// [`Trainer::devices`](crate::train::Trainer::devices). Everything else is computed on the first one.
+        pub fn devices(mut self, devices: &[burn::tensor::Device]) -> Self {
+            self.session.set_devices(devices);
             self
         }
 

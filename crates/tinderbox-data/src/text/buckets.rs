@@ -240,6 +240,39 @@ mod tests {
     }
 
     #[test]
+    fn shares_of_batches_are_the_batches() {
+        // The last batch has three pairs, for four ranks.
+        let buckets = PairBuckets::new(pairs(43), 8)
+            .unwrap()
+            .shuffle(Seed::new(1));
+        let firsts = |side: &(Vec<Vec<i64>>, Vec<i64>)| -> Vec<(i64, i64)> {
+            let first = side.0.iter().map(|row| row[0]);
+            first.zip(side.1.iter().copied()).collect()
+        };
+        let whole = batches(&buckets, 1, 2);
+        let mut joined = vec![Vec::new(); whole.len()];
+        for rank in 0..4 {
+            let part = buckets.share(Share::new(rank, 4)).unwrap();
+            let parts = part.epoch(1, 2, &Device::flex()).unwrap();
+            for (part, joined) in parts.zip(&mut joined) {
+                let part = part.unwrap();
+                assert_eq!(part.rows.start, joined.len());
+                if let Some(own) = part.batch {
+                    let [rows, steps] = own.source.ids.dims();
+                    let ids: Vec<i64> = own.source.ids.into_data().iter::<i64>().collect();
+                    let lengths = own.source.lengths.into_data();
+                    let lengths: Vec<i64> = lengths.iter::<i64>().collect();
+                    assert_eq!(steps as i64, *lengths.iter().max().unwrap());
+                    joined.extend((0..rows).map(|row| (ids[row * steps], lengths[row])));
+                }
+                assert_eq!(part.rows.end, joined.len());
+            }
+        }
+        let expected: Vec<_> = whole.iter().map(|[source, _]| firsts(source)).collect();
+        assert_eq!(joined, expected);
+    }
+
+    #[test]
     fn what_makes_no_batch_is_refused() {
         for batch_size in [0, 6] {
             let error = PairBuckets::new(pairs(5), batch_size)

@@ -17,6 +17,8 @@ pub(super) struct Block {
     pub rows: usize,
     /// Rows of the whole batch, of which these may be a part.
     pub examples: usize,
+    /// The place of the first one in the batch.
+    pub start: usize,
     pub features: Vec<f32>,
     pub values: Vec<f32>,
     pub labels: Vec<i32>,
@@ -39,6 +41,14 @@ impl Block {
         self.labels
             .extend_from_slice(&from.labels[row * widths.labels..][..widths.labels]);
         self.rows += 1;
+    }
+
+    /// Adds the rows of another block.
+    pub fn append(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.features.extend(other.features);
+        self.values.extend(other.values);
+        self.labels.extend(other.labels);
     }
 
     /// Leaves only these rows.
@@ -77,10 +87,14 @@ pub(super) struct Batcher {
     pub slots: Arc<[Slot]>,
     pub shuffle: Option<(Rng, usize)>,
     pub batch_size: usize,
+    /// Number of batches, where the last one is filled up ([`LastBatch::Wrap`]).
+    pub batches: usize,
     pub last_batch: LastBatch,
     pub skip: usize,
     /// The rows of every batch that are sent; all of them if `None`.
     pub share: Option<Share>,
+    /// The first row in the whole table, for errors.
+    pub first_row: usize,
     pub sender: SyncSender<Result<Block>>,
 }
 
@@ -108,7 +122,7 @@ impl Batcher {
             made: 0,
         };
         let mut buffer = Block::default();
-        let mut first_row = 0;
+        let mut first_row = self.first_row;
         for part in parts {
             let part = part.map_err(End::Failed)?;
             let block = on_own_threads(|| self.block(&part, first_row)).map_err(End::Failed)?;
@@ -140,6 +154,7 @@ impl Batcher {
         Ok(Block {
             rows: part.height(),
             examples: part.height(),
+            start: 0,
             features,
             values,
             labels,
@@ -191,7 +206,8 @@ impl Outlet {
     }
 
     fn finish(mut self, widths: Widths, batcher: &Batcher) -> Result<(), End> {
-        if self.batch.rows == 0 {
+        let fills = batcher.last_batch == LastBatch::Wrap && self.made < batcher.batches;
+        if self.batch.rows == 0 && !fills {
             return Ok(());
         }
         match batcher.last_batch {

@@ -5,16 +5,15 @@ use std::ops::Range;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use tinderbox_core::{Seed, seed_layers, seed_layers_of_rows};
-use tinderbox_data::{BatchIterator, SharedBatch};
+use tinderbox_data::SharedBatch;
 use tinderbox_nn::{scale_dropout, seed_backend};
 
 use super::losses::At;
 use super::record::borrowed;
 use super::team::Team;
 use super::together::Own;
-use super::{Fit, at_epoch};
+use super::{Fit, at_epoch, devices};
 use crate::callback::LazyLoss;
-use crate::evaluate::whole;
 use crate::step::{gradients, take_step};
 use crate::{
     Interval, LossReduction, Result, StepGradients, StepInfo, StepLoss, StopReason, Task,
@@ -33,16 +32,9 @@ where
                 .on_epoch_start(self.epoch + 1)
                 .map_err(at_epoch(self.epoch + 1))?;
         }
-        let train = self.train;
+        let (train, parts) = (self.train, self.train_parts.clone());
         let (order, most) = self.setup.config.limit.train(self.epoch);
-        let divided = self.team.as_ref().map(Team::train);
-        let batches: BatchIterator<SharedBatch<B>> = match &divided {
-            None => {
-                let batches = train.epoch(order, self.batch, &self.device)?;
-                Box::new(batches.map(|batch| batch.map(whole)))
-            }
-            Some(part) => part.epoch(order, self.batch, &self.device)?,
-        };
+        let batches = devices::epoch(train, &parts, (order, self.batch), &self.devices)?;
         let most = most.saturating_sub(self.batch);
         let mut batches = batches.take(most).peekable();
         while let Some(batch) = batches.next() {
@@ -59,21 +51,32 @@ where
     }
 
     /// Takes the step of a batch, `true`, or keeps its gradients for a later one.
-    fn train_batch(&mut self, part: SharedBatch<B>, last: bool) -> Result<bool> {
+    fn train_batch(&mut self, parts: Vec<SharedBatch<B>>, last: bool) -> Result<bool> {
         // The random state is a function of the step, so a resumed run needs no other memory.
         let seed = Seed::new(self.setup.config.seed).child("train");
         let draws = seed.at(self.epoch as u64).at(self.batch as u64);
-        self.seed(draws, &part.rows);
         let dropout = &self.setup.config.dropout_schedule;
         let _scale = scale_dropout(dropout.rate(self.step, self.epoch, 1.0));
         let at = (self.epoch + 1, self.batch + 1);
-        let model = self.model.as_ref().expect("it is put back below");
-        let step = match part.batch {
-            Some(batch) => Some(take_step(self.task, model, batch, &mut self.state, at)?),
-            None => None,
-        };
-        let mut own = self.backward(0, step.as_ref().map(|step| &step.loss))?;
-        if let Some(step) = &step {
+        // All devices are given their work before the first result is read.
+        let (mut steps, mut all) = (Vec::with_capacity(1), Vec::with_capacity(1));
+        for (place, part) in parts.into_iter().enumerate() {
+            self.seed(draws, &part.rows, place);
+            let step = match part.batch {
+                Some(batch) => {
+                    let mut state = std::mem::take(&mut self.states[place]);
+                    let step = take_step(self.task, self.replica(place), batch, &mut state, at)?;
+                    self.states[place] = state;
+                    Some(step)
+                }
+                None => None,
+            };
+            all.push(self.backward(0, place, step.as_ref().map(|step| &step.loss))?);
+            steps.push((part.rows, step));
+        }
+        let mut own = self.gather(0, all)?;
+        for (_, step) in &steps {
+            let Some(step) = step else { continue };
             let metrics = &mut borrowed(&mut self.setup.train_metrics);
             let added = self.outputs.add(self.task, &step.output, metrics);
             added.map_err(|source| TrainError::Metric {
@@ -101,12 +104,16 @@ where
         let (gradients, loss) = self.together(0, own, batches)?;
         self.optimize(gradients)?;
         for turn in 1..self.turns.len() {
-            self.seed(draws.child(self.turns.name(turn)), &part.rows);
-            let loss = match &step {
-                Some(step) => Some(self.next_turn(turn, &step.output, at)?),
-                None => None,
-            };
-            let own = self.backward(turn, loss.as_ref())?;
+            let mut all = Vec::with_capacity(1);
+            for (place, (rows, step)) in steps.iter().enumerate() {
+                self.seed(draws.child(self.turns.name(turn)), rows, place);
+                let loss = match step {
+                    Some(step) => Some(self.next_turn(turn, place, &step.output, at)?),
+                    None => None,
+                };
+                all.push(self.backward(turn, place, loss.as_ref())?);
+            }
+            let own = self.gather(turn, all)?;
             let (gradients, _) = self.together(turn, own, 1)?;
             self.optimize(gradients)?;
         }
@@ -127,26 +134,34 @@ where
         Ok(true)
     }
 
-    /// Seeds the layers for these rows of the batch.
-    fn seed(&self, draws: Seed, rows: &Range<usize>) {
-        match &self.team {
-            None => {
-                seed_layers(draws);
-                seed_backend(&self.device, draws);
-            }
-            Some(team) => {
-                seed_layers_of_rows(draws, rows.clone());
-                seed_backend(&self.device, draws.child("rank").at(team.rank() as u64));
-            }
+    /// Seeds the layers of a device for these rows of the batch.
+    fn seed(&self, draws: Seed, rows: &Range<usize>, place: usize) {
+        if self.train_parts.is_empty() {
+            seed_layers(draws);
+            seed_backend(&self.device, draws);
+            return;
         }
+        let (rank, _) = self.team.as_ref().map_or((0, 1), Team::places);
+        let own = (rank * self.devices.len() + place) as u64;
+        seed_layers_of_rows(draws, rows.clone());
+        seed_backend(&self.devices[place], draws.child("rank").at(own));
     }
 
     /// The loss of a turn after the first.
-    fn next_turn(&mut self, turn: usize, output: &O, at: (usize, usize)) -> Result<StepLoss> {
+    fn next_turn(
+        &mut self,
+        turn: usize,
+        place: usize,
+        output: &O,
+        at: (usize, usize),
+    ) -> Result<StepLoss> {
         let (epoch, batch) = at;
-        let model = self.model.as_ref().expect("it is put back after a step");
-        let loss = self.task.next_turn(turn, model, output, &mut self.state);
-        TaskState::detach(&mut self.state);
+        let mut state = std::mem::take(&mut self.states[place]);
+        let loss = self
+            .task
+            .next_turn(turn, self.replica(place), output, &mut state);
+        TaskState::detach(&mut state);
+        self.states[place] = state;
         let loss = loss.map_err(|source| TrainError::Step {
             epoch,
             batch,
@@ -160,9 +175,9 @@ where
         Ok(loss)
     }
 
-    /// The gradients of the loss of a turn, and the loss, which is added to the mean of the epoch; no
-    /// gradients without a loss, on a rank that has no example of the batch.
-    fn backward(&mut self, turn: usize, loss: Option<&StepLoss>) -> Result<Own> {
+    /// The gradients of the loss of a turn on a device, and the loss; no gradients without a loss, on a device
+    /// that has no example of the batch.
+    fn backward(&self, turn: usize, place: usize, loss: Option<&StepLoss>) -> Result<Own> {
         let Some(loss) = loss else {
             return Ok(Own::none());
         };
@@ -174,28 +189,19 @@ where
         let scaled = self.setup.config.loss_reduction.scale(loss);
         let gradients = gradients(
             &scaled,
-            self.model(),
+            self.replica(place),
             self.turns.parameters(turn),
             (self.epoch + 1, batch),
         )?;
-        let lazy = LazyLoss::new(loss.mean.clone());
         let weight = match self.setup.config.loss_reduction {
             LossReduction::Mean => loss.count,
             LossReduction::DivideBy(_) | LossReduction::Sum => 1,
         };
-        match &mut self.team {
-            Some(team) => team.add_loss(turn, lazy.read(), loss.count),
-            None => {
-                if self.losses.at_once() {
-                    lazy.read();
-                }
-                self.add_loss(turn, &lazy, loss.count)?;
-            }
-        }
         Ok(Own {
             gradients,
             weight,
-            loss: Some(lazy),
+            loss: Some(LazyLoss::new(loss.mean.clone())),
+            count: loss.count,
         })
     }
 
@@ -225,8 +231,9 @@ where
 
     /// The error about a loss with the last checkpoint, from which a user can resume.
     pub(super) fn with_checkpoint(&self, mut error: TrainError) -> TrainError {
-        if let TrainError::NotFinite { checkpoint, .. } | TrainError::RankLost { checkpoint, .. } =
-            &mut error
+        if let TrainError::NotFinite { checkpoint, .. }
+        | TrainError::RankLost { checkpoint, .. }
+        | TrainError::DeviceLost { checkpoint, .. } = &mut error
         {
             checkpoint.clone_from(&self.last_checkpoint);
         }
@@ -253,6 +260,7 @@ where
         let rates = self.group_rates.at(rate);
         let model = self.model.take().expect("it is put back below");
         self.model = Some(self.optimizer.step(rates, model, gradients));
+        self.send_weights();
         Ok(())
     }
 
@@ -292,7 +300,7 @@ where
         };
         self.epoch = done;
         self.batch = 0;
-        self.state = T::State::default();
+        self.states.fill_with(T::State::default);
         let interrupted = end.is_none() && self.stops() && done < epochs;
         Ok(end.or(interrupted.then_some(StopReason::Interrupted(None))))
     }

@@ -58,9 +58,17 @@ where
         let path = checkpoint::file(&folder, self.step);
         let own = self.setup.train_metrics.iter().map(|m| m.state()).collect();
         let (metrics, state) = match &self.team {
-            None => (own, state_bytes(&self.state)),
+            None => {
+                let all = self.states.iter().map(state_bytes).collect();
+                (own, states::of_ranks(all))
+            }
             Some(team) => {
-                let all = team.gather(state_bytes(&self.state), Purpose::Bytes)?;
+                let each = self.states.iter().map(state_bytes);
+                let each = each.map(|state| team.gather(state, Purpose::Bytes));
+                let each = each.collect::<Result<Vec<_>>>()?;
+                let (_, ranks) = team.places();
+                let all = (0..ranks).flat_map(|rank| each.iter().map(move |all| all[rank].clone()));
+                let all = all.collect();
                 team.merge(&mut borrowed(&mut self.setup.train_metrics), self.epoch + 1)?;
                 let metrics = &mut self.setup.train_metrics;
                 let merged = metrics.iter().map(|metric| metric.state()).collect();
@@ -153,9 +161,15 @@ where
             Some(ranks) => (ranks.rank(), ranks.size()),
             None => (0, 1),
         };
-        let state = states::of_rank(&checkpoint.state, rank, ranks).map_err(foreign)?;
-        self.state = state_from_bytes(&state, &self.device)
-            .ok_or_else(|| foreign("the state of its task is not that of this program".into()))?;
+        let devices = self.devices.len();
+        for (place, device) in self.devices.iter().enumerate() {
+            let state = &checkpoint.state;
+            let state = states::of_rank(state, rank * devices + place, ranks * devices);
+            let state = state_from_bytes(&state.map_err(foreign)?, device);
+            self.states[place] = state.ok_or_else(|| {
+                foreign("the state of its task is not that of this program".into())
+            })?;
+        }
         let mut fits = self.rates.restore(&header.schedule);
         fits &= header.losses.len() == self.turns.len();
         for (metric, state) in self.setup.train_metrics.iter_mut().zip(&header.metrics) {

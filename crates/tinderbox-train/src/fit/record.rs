@@ -4,9 +4,11 @@ use std::path::Path;
 use std::time::Instant;
 
 use burn::module::Module;
+use burn::tensor::Device;
 
-use super::{Fit, at_epoch, events_error, named};
-use crate::evaluate::{LossSum, Part, measure, whole};
+use super::devices::replicas;
+use super::{Fit, at_epoch, devices, events_error, named};
+use crate::evaluate::{LossSum, Part, Replicas, measure};
 use crate::{EpochRecord, Flow, Metric, Result, StopReason, Task};
 
 impl<M, O, B, T> Fit<'_, M, O, B, T>
@@ -102,43 +104,29 @@ where
             }
             Ok(())
         };
-        let model = model.valid();
-        let device = model.devices().into_iter().next().unwrap_or_default();
-        let divided = self
-            .team
-            .as_ref()
-            .and_then(|team| Some((team, team.valid()?)));
-        let loss = match divided {
-            None => {
-                let batches = valid.epoch(0, 0, &device)?.map(|batch| Ok(whole(batch?)));
-                measure(
-                    &model,
-                    self.task,
-                    batches,
-                    &mut metrics,
-                    &device,
-                    part,
-                    &mut measured,
-                )?
-            }
-            Some((team, valid)) => {
-                let batches = valid.epoch(0, 0, &device)?.map(|batch| Ok(batch?));
-                let own = measure(
-                    &model,
-                    self.task,
-                    batches,
-                    &mut metrics,
-                    &device,
-                    part,
-                    &mut measured,
-                )?;
-                let mut sums = [own.sum, own.count];
-                team.sum(&mut sums)?;
-                team.merge(&mut metrics, epoch)?;
-                let [sum, count] = sums;
-                LossSum { sum, count }
-            }
+        let devices: Vec<Device> = self.devices.iter().map(|d| d.clone().inner()).collect();
+        let mut models = vec![model.valid()];
+        models.extend(replicas(&models[0], &devices));
+        let batches = devices::epoch(valid, &self.valid_parts, (0, 0), &devices)?;
+        let replicas = Replicas {
+            models: &models,
+            devices: &devices,
         };
+        let mut loss = measure(
+            replicas,
+            self.task,
+            batches,
+            &mut metrics,
+            part,
+            &mut measured,
+        )?;
+        if let Some(team) = &self.team {
+            let mut sums = [loss.sum, loss.count];
+            team.sum(&mut sums)?;
+            team.merge(&mut metrics, epoch)?;
+            let [sum, count] = sums;
+            loss = LossSum { sum, count };
+        }
         let loss = loss.mean(part)?;
         let mut metrics = vec![("valid_loss".to_string(), loss)];
         metrics.extend(named("valid", &self.setup.valid_metrics));

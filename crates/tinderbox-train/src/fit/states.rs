@@ -1,4 +1,4 @@
-//! What a task carries from batch to batch, on several ranks: each has the state of its own rows.
+//! What a task carries from batch to batch, on several ranks or devices: each has the state of its own rows.
 
 use std::borrow::Cow;
 
@@ -38,8 +38,8 @@ pub(super) fn of_rank(bytes: &[u8], rank: usize, ranks: usize) -> Result<Cow<'_,
     match all.get(rank) {
         Some(state) if all.len() == ranks => Ok((*state).into()),
         _ => Err(format!(
-            "it was written in the middle of an epoch by {} ranks, whose task carries state from batch to batch, \
-             and this run has {ranks}; use as many ranks, or a checkpoint of the end of an epoch",
+            "it was written in the middle of an epoch by {} ranks or devices, whose task carries state from batch \
+             to batch, and this run has {ranks}; use as many, or a checkpoint of the end of an epoch",
             all.len()
         )),
     }

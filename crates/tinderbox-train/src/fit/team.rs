@@ -4,12 +4,10 @@
 //! whether it failed, and whether it was asked to stop. So an error on one rank ends all of them at their
 //! next meeting, with its message, and none waits for a rank that has given up.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use tinderbox_data::{Batches, DataError, Share, SharedBatch};
 use tinderbox_optim::FlatGradients;
 
 use crate::{Communicator, CommunicatorError, Metric, Result, TrainError};
@@ -29,11 +27,9 @@ pub(super) enum Purpose {
 /// The numbers of a meeting that each rank brings.
 const OWN: usize = 4;
 
-/// The ranks of a run, and this one's part of its data.
-pub(super) struct Team<'a, B> {
+/// The ranks of a run.
+pub(super) struct Team {
     ranks: Arc<dyn Communicator>,
-    train: Rc<dyn Batches<Batch = SharedBatch<B>> + 'a>,
-    valid: Option<Rc<dyn Batches<Batch = SharedBatch<B>> + 'a>>,
     flat: Option<FlatGradients>,
     /// The sum of losses and the number of examples of this rank since the last step, for every turn.
     losses: Vec<[f64; 2]>,
@@ -42,47 +38,24 @@ pub(super) struct Team<'a, B> {
     pub seconds: f64,
 }
 
-impl<'a, B> Team<'a, B> {
-    /// Divides the data.
-    ///
-    /// # Errors
-    /// Batches that cannot be divided.
-    pub fn new(
-        ranks: Arc<dyn Communicator>,
-        train: &'a dyn Batches<Batch = B>,
-        valid: Option<&'a dyn Batches<Batch = B>>,
-        turns: usize,
-    ) -> Result<Self> {
-        let share = Share::new(ranks.rank(), ranks.size());
-        let part = |batches: &'a dyn Batches<Batch = B>, which| {
-            let part = batches.share(share).ok_or(DataError::Indivisible { which });
-            part.map(Rc::from)
-        };
-        Ok(Self {
-            train: part(train, "training")?,
-            valid: valid.map(|valid| part(valid, "validation")).transpose()?,
+impl Team {
+    pub fn new(ranks: Arc<dyn Communicator>, turns: usize) -> Self {
+        Self {
             ranks,
             flat: None,
             losses: vec![[0.0; 2]; turns],
             stop: false,
             seconds: 0.0,
-        })
+        }
     }
 
     pub fn is_first(&self) -> bool {
         self.ranks.rank() == 0
     }
 
-    pub fn rank(&self) -> usize {
-        self.ranks.rank()
-    }
-
-    pub fn train(&self) -> Rc<dyn Batches<Batch = SharedBatch<B>> + 'a> {
-        Rc::clone(&self.train)
-    }
-
-    pub fn valid(&self) -> Option<Rc<dyn Batches<Batch = SharedBatch<B>> + 'a>> {
-        self.valid.clone()
+    /// The number of this rank, and of all.
+    pub fn places(&self) -> (usize, usize) {
+        (self.ranks.rank(), self.ranks.size())
     }
 
     /// Remembers the mean loss of this rank's examples for the next step.

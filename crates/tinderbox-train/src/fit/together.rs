@@ -18,6 +18,8 @@ pub(super) struct Own {
     pub weight: usize,
     /// `None` on a rank that has no example of the batch.
     pub loss: Option<LazyLoss>,
+    /// What the loss is a mean over.
+    pub count: usize,
 }
 
 impl Own {
@@ -27,6 +29,7 @@ impl Own {
             gradients: GradientsParams::new(),
             weight: 0,
             loss: None,
+            count: 0,
         }
     }
 }
@@ -54,6 +57,7 @@ where
             all.insert("number of minutes".into(), json!(config.max_minutes));
             all.insert("dropout schedule".into(), json!(config.dropout_schedule));
             all.insert("monitored metric".into(), json!(self.setup.monitor));
+            all.insert("number of devices".into(), json!(self.devices.len()));
             all.insert("version".into(), json!(env!("CARGO_PKG_VERSION")));
             all.insert("times of checkpoints".into(), json!(self.setup.checkpoints));
         }
@@ -88,7 +92,7 @@ where
         Ok(())
     }
 
-    fn team(&self) -> Result<&Team<'_, B>> {
+    fn team(&self) -> Result<&Team> {
         self.team.as_ref().ok_or(TrainError::Config {
             field: "ranks",
             value: "1".into(),

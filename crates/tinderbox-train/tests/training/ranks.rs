@@ -8,7 +8,7 @@ use super::*;
 
 /// A network with dropout, whose masks must not depend on the number of ranks.
 #[derive(Module, Debug)]
-struct Net {
+pub struct Net {
     hidden: burn::nn::Linear,
     norm: Option<BatchNorm>,
     dropout: Dropout,
@@ -16,7 +16,7 @@ struct Net {
 }
 
 impl Net {
-    fn new(norm: bool) -> Self {
+    pub fn new(norm: bool) -> Self {
         let device = Device::flex();
         let init = LinearInit {
             bias: true,
@@ -54,12 +54,12 @@ impl Network<2> for Net {
 }
 
 /// 37 examples in batches of 9: the last one has a single example.
-fn loader() -> Loader<Rows> {
+pub fn loader() -> Loader<Rows> {
     let rows = synthetic::linear(&[2.0, -3.4, 0.5], 4.2, 0.1, 37, Seed::new(1)).unwrap();
     Loader::new(rows, 9).unwrap().shuffle(Seed::new(2))
 }
 
-fn settings() -> TrainConfig {
+pub fn settings() -> TrainConfig {
     TrainConfig {
         epochs: 10,
         learning_rate: 0.02,
@@ -67,14 +67,14 @@ fn settings() -> TrainConfig {
     }
 }
 
-fn trainer(config: TrainConfig) -> Trainer<Net, Predictions> {
+pub fn trainer(config: TrainConfig) -> Trainer<Net, Predictions> {
     use RegressionMetric::*;
     Trainer::new(config)
         .unwrap()
         .metric(RegressionMetrics::new(&[Mse, Mae, R2, LogRmse]))
 }
 
-fn fit(trainer: Trainer<Net, Predictions>, norm: bool) -> Result<Fitted<Net>> {
+pub fn fit(trainer: Trainer<Net, Predictions>, norm: bool) -> Result<Fitted<Net>> {
     let loader = match norm {
         // A batch norm needs more than one example.
         true => loader().last_batch(LastBatch::Drop),
@@ -90,7 +90,10 @@ fn fit(trainer: Trainer<Net, Predictions>, norm: bool) -> Result<Fitted<Net>> {
 }
 
 /// Runs the same work on as many ranks; the results in the order of the ranks.
-fn on_ranks<R: Send>(ranks: usize, work: impl Fn(Arc<ThreadCommunicator>) -> R + Sync) -> Vec<R> {
+pub fn on_ranks<R: Send>(
+    ranks: usize,
+    work: impl Fn(Arc<ThreadCommunicator>) -> R + Sync,
+) -> Vec<R> {
     std::thread::scope(|scope| {
         let spawn = |rank| {
             let work = &work;
@@ -108,13 +111,13 @@ fn on_ranks<R: Send>(ranks: usize, work: impl Fn(Arc<ThreadCommunicator>) -> R +
 }
 
 /// What a run left: all metrics of its history, and all its weights.
-fn left(fitted: &Fitted<Net>) -> (Vec<f64>, u64) {
+pub fn left(fitted: &Fitted<Net>) -> (Vec<f64>, u64) {
     let records = fitted.history.epochs.iter();
     let metrics = records.flat_map(|record| record.metrics.iter().map(|(_, value)| *value));
     (metrics.collect(), weights_digest(&fitted.model))
 }
 
-fn assert_close(ours: &[f64], theirs: &[f64]) {
+pub fn assert_close(ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(theirs) {
         assert!((ours - theirs).abs() < 1e-5, "{ours} {theirs}");
@@ -164,7 +167,7 @@ fn batch_norms_of_ranks_keep_one_mean_of_their_statistics() {
 }
 
 /// Stops a run after this step.
-struct StopAt(usize, StopFlag);
+pub struct StopAt(pub usize, pub StopFlag);
 
 impl<M> Callback<M> for StopAt {
     fn on_step_end(&mut self, step: &StepInfo<M>) -> Result<(), StepError> {

@@ -73,8 +73,8 @@ impl Training {
     /// are scored at the end.
     ///
     /// # Errors
-    /// Those of [`fit_split`](Self::fit_split), a budget that is not positive, no candidate, an interruption
-    /// before the first model is complete, a run to resume whose models were trained on other rows.
+    /// Those of [`fit_split`](Self::fit_split), a budget that is not positive, no candidate, several ranks, an
+    /// interruption before the first model is complete, a run to resume whose models were trained on other rows.
     pub fn fit_auto(mut self, frame: &DataFrame) -> Result<TrainedAuto, TabularError> {
         self.check_auto()?;
         let parts = self.parts(frame)?;
@@ -101,6 +101,10 @@ impl Training {
         }
         if self.candidates.is_empty() {
             return Err(TabularError::NoCandidates);
+        }
+        let ranks = self.session.ranks();
+        if ranks > 1 {
+            return Err(TabularError::SeveralModels { ranks });
         }
         Ok(())
     }

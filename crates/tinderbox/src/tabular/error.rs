@@ -66,6 +66,15 @@ pub enum TabularError {
         /// The budget.
         minutes: f64,
     },
+    /// Several models within a budget on several ranks.
+    #[error(
+        "several models within a budget are trained by one process: {ranks} ranks would spend it \
+         differently; choose one model (--model mlp), or start one process"
+    )]
+    SeveralModels {
+        /// The number of ranks.
+        ranks: usize,
+    },
     /// A level that is no probability.
     #[error("an interval of level {level}: it must lie between 0 and 1, 0.9 for example")]
     Level {

@@ -178,3 +178,33 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn shares_of_windows_are_the_batches() {
+    for sampling in BOTH {
+        let loader = loader(59, 4, 5, sampling).unwrap().shuffle(Seed::new(2));
+        for (epoch, skip) in [(0, 0), (2, 1)] {
+            let whole = batches(&loader, epoch, skip);
+            let mut joined: Vec<(Vec<Vec<i64>>, bool)> = vec![(Vec::new(), false); whole.len()];
+            for rank in 0..3 {
+                let part = loader.share(Share::new(rank, 3)).unwrap();
+                let parts = part.epoch(epoch, skip, &Device::flex()).unwrap();
+                let mut count = 0;
+                for (part, (rows, continues)) in parts.zip(&mut joined) {
+                    let part = part.unwrap();
+                    assert_eq!(part.rows.start, rows.len());
+                    if let Some(own) = part.batch {
+                        let [_, width] = own.inputs.dims();
+                        let ids: Vec<i64> = own.inputs.into_data().iter::<i64>().collect();
+                        rows.extend(ids.chunks(width).map(<[i64]>::to_vec));
+                        *continues = own.continues;
+                    }
+                    assert_eq!(part.rows.end, rows.len());
+                    count += 1;
+                }
+                assert_eq!(count, whole.len());
+            }
+            assert_eq!(joined, whole);
+        }
+    }
+}

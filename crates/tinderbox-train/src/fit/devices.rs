@@ -1,0 +1,188 @@
+//! The devices of this process: a replica of the model on each, which computes its part of every batch.
+
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use tinderbox_data::{Batches, DataError, Share, SharedBatch};
+use tinderbox_nn::deep_copy;
+use tinderbox_optim::{GradientMean, is_host};
+
+use super::Fit;
+use super::together::Own;
+use crate::callback::LazyLoss;
+use crate::evaluate::whole;
+use crate::{LossReduction, Result, StopReason, Task, TrainError};
+
+/// One device's part of all batches, for each device; none if nothing is divided.
+pub(super) type Parts<'a, B> = Vec<Rc<dyn Batches<Batch = SharedBatch<B>> + 'a>>;
+
+/// Batches of an epoch, each in as many parts as there are devices.
+pub(crate) type PartsIterator<'a, B> = Box<dyn Iterator<Item = Result<Vec<SharedBatch<B>>>> + 'a>;
+
+/// Divides batches among the devices of all ranks, of which this process has `devices`.
+///
+/// # Errors
+/// Batches that cannot be divided.
+pub(super) fn divide<'a, B>(
+    batches: &'a dyn Batches<Batch = B>,
+    which: &'static str,
+    (rank, ranks): (usize, usize),
+    devices: usize,
+) -> Result<Parts<'a, B>> {
+    if ranks * devices == 1 {
+        return Ok(Vec::new());
+    }
+    let shares = (0..devices).map(|place| Share::new(rank * devices + place, ranks * devices));
+    let parts = shares.map(|share| {
+        let part = batches.share(share).ok_or(DataError::Indivisible { which });
+        Ok(Rc::from(part?))
+    });
+    parts.collect()
+}
+
+/// The batches of an epoch, from batch number `skip` on.
+pub(super) fn epoch<'b, B: 'b>(
+    batches: &'b dyn Batches<Batch = B>,
+    parts: &'b Parts<'_, B>,
+    (epoch, skip): (usize, usize),
+    devices: &[Device],
+) -> Result<PartsIterator<'b, B>> {
+    if parts.is_empty() {
+        let all = batches.epoch(epoch, skip, &devices[0])?;
+        return Ok(Box::new(all.map(|batch| Ok(vec![whole(batch?)]))));
+    }
+    let each = parts.iter().zip(devices);
+    let each = each.map(|(part, device)| part.epoch(epoch, skip, device));
+    let mut each = each.collect::<Result<Vec<_>, _>>()?;
+    Ok(Box::new(std::iter::from_fn(move || {
+        let next: Option<Vec<_>> = each.iter_mut().map(Iterator::next).collect();
+        let next = next?.into_iter();
+        Some(next.collect::<Result<_, _>>().map_err(TrainError::from))
+    })))
+}
+
+impl<M, O, B, T> Fit<'_, M, O, B, T>
+where
+    M: Module,
+    T: Task<M, B, Output = O>,
+{
+    /// The model on one of the devices.
+    pub(super) fn replica(&self, place: usize) -> &M {
+        match place {
+            0 => self.model(),
+            _ => &self.replicas[place - 1],
+        }
+    }
+
+    /// Gives the other devices the weights of the first, and its running statistics.
+    pub(super) fn send_weights(&mut self) {
+        self.replicas = replicas(self.model(), &self.devices);
+    }
+
+    /// What the devices computed, together on the first one: added in their order, weighted by examples.
+    pub(super) fn gather(&mut self, turn: usize, mut all: Vec<Own>) -> Result<Own> {
+        let own = match all.len() {
+            1 => all.swap_remove(0),
+            _ => self.add_up(all),
+        };
+        if let Some(loss) = &own.loss {
+            match &mut self.team {
+                Some(team) => team.add_loss(turn, loss.read(), own.count),
+                None => {
+                    if self.losses.at_once() {
+                        loss.read();
+                    }
+                    self.add_loss(turn, loss, own.count)?;
+                }
+            }
+        }
+        Ok(own)
+    }
+
+    fn add_up(&self, all: Vec<Own>) -> Own {
+        let first = self.device.clone().inner();
+        let mut gradients = GradientMean::new();
+        let (mut sum, mut count, mut weight) = (0.0, 0, 0);
+        for (place, own) in all.into_iter().enumerate() {
+            let Some(loss) = own.loss else {
+                continue;
+            };
+            let model = self.replica(place);
+            let own_gradients = own.gradients.to_device(&first, model);
+            gradients.add(self.model(), own_gradients, own.weight);
+            sum += loss.read() * own.count as f64;
+            count += own.count;
+            weight += own.weight;
+        }
+        if count == 0 {
+            return Own::none();
+        }
+        let (divisor, weight) = match self.setup.config.loss_reduction {
+            LossReduction::Mean => (weight, weight),
+            // Sums over examples.
+            LossReduction::DivideBy(_) | LossReduction::Sum => (1, 1),
+        };
+        Own {
+            gradients: gradients.take_divided(self.model(), divisor as f64),
+            weight,
+            loss: Some(LazyLoss::known(sum / count as f64, &first)),
+            count,
+        }
+    }
+
+    /// Trains to the end; a device that is lost on the way is an error.
+    pub(super) fn train_on_devices(&mut self) -> Result<StopReason> {
+        if self.devices.iter().all(|device| is_host(&inner(device))) {
+            return self.train_all();
+        }
+        // Burn panics where a number cannot be read from its device.
+        let trained = catch_unwind(AssertUnwindSafe(|| self.train_all()));
+        if matches!(trained, Ok(Ok(_))) {
+            return trained.unwrap_or_else(|panic| resume_unwind(panic));
+        }
+        let lost = self.devices.iter().find_map(|device| {
+            let reason = lost(device)?;
+            Some((device, reason))
+        });
+        match lost {
+            None => trained.unwrap_or_else(|panic| resume_unwind(panic)),
+            Some((device, reason)) => Err(TrainError::DeviceLost {
+                device: name(device),
+                reason,
+                checkpoint: None,
+            }),
+        }
+    }
+}
+
+/// The model on all devices but the first.
+pub(super) fn replicas<M: Module>(model: &M, devices: &[Device]) -> Vec<M> {
+    let others = devices[1..].iter();
+    others.map(|device| deep_copy(model).fork(device)).collect()
+}
+
+fn inner(device: &Device) -> Device {
+    device.clone().inner()
+}
+
+/// Why a device cannot be used any more.
+fn lost(device: &Device) -> Option<String> {
+    match catch_unwind(AssertUnwindSafe(|| inner(device).sync())) {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(_) => Some("it does not answer".into()),
+    }
+}
+
+/// The address of a remote device, else what Burn prints.
+fn name(device: &Device) -> String {
+    let shown = format!("{:?}", inner(device));
+    let address = shown.find("ws://").map(|start| &shown[start..]);
+    let address = address.and_then(|rest| rest.split(['"', '/', ' ', ')', ',']).nth(2));
+    match address {
+        Some(host) => format!("ws://{host}"),
+        None => shown,
+    }
+}
