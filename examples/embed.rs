@@ -24,7 +24,8 @@ const ROWS: usize = 1024;
 #[derive(Parser, Debug)]
 #[command(about = "Turns a column of texts into vectors.")]
 struct Args {
-    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json.
+    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json; with the feature `hub` a name such as
+    /// sentence-transformers/all-MiniLM-L6-v2.
     folder: PathBuf,
     /// The table.
     file: PathBuf,

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::read_args::ReadArgs;
+use examples::read_args::{ReadArgs, open_predictor};
 use examples::say;
 use tinderbox::prelude::*;
 use tinderbox::tables::collect;
@@ -32,6 +32,9 @@ struct Args {
     /// The seed of the rows to compare with and of the orders of the columns.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// The folder of the encoder of columns of text, if it is not where it was in training.
+    #[arg(long, value_name = "FOLDER")]
+    encoder: Option<PathBuf>,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
     device: Option<String>,
@@ -41,7 +44,11 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    let predictor = Predictor::open(&args.bundle, &device(args.device.as_deref())?)?;
+    let predictor = open_predictor(
+        &args.bundle,
+        args.encoder.as_deref(),
+        args.device.as_deref(),
+    )?;
     let mut format = predictor.features().format();
     args.read.apply(&mut format.options)?;
     let of_file = || args.file.display().to_string();

@@ -17,7 +17,8 @@ use tinderbox::text::{FineTuning, TextData};
 #[derive(Parser, Debug)]
 #[command(about = "Fine-tunes a pretrained encoder on a column of texts.")]
 struct Args {
-    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json.
+    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json; with the feature `hub` a name such as
+    /// google-bert/bert-base-uncased.
     folder: PathBuf,
     /// The table.
     file: PathBuf,

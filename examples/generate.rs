@@ -18,7 +18,7 @@ use tinderbox::text::TextModel;
 #[command(about = "Continues a text with a trained language model.")]
 struct Args {
     /// The folder of a bundle that `language_model` wrote, or with the feature `tokenizers` one with config.json,
-    /// model.safetensors and tokenizer.json: GPT-2 and Llama.
+    /// model.safetensors and tokenizer.json: GPT-2 and Llama; with the feature `hub` a name such as gpt2.
     bundle: PathBuf,
     /// The text to continue; characters that a model of `language_model` does not know are read as <unk>.
     #[arg(long)]
@@ -56,7 +56,8 @@ fn main() -> Result<()> {
         },
     };
     let seed = Seed::new(args.seed);
-    if args.bundle.join("config.json").is_file() {
+    let name = cfg!(feature = "hub") && !args.bundle.is_dir();
+    if name || args.bundle.join("config.json").is_file() {
         return pretrained(&args, &decoding, seed, &device);
     }
     let model = TextModel::open(&args.bundle, &device)?;

@@ -8,12 +8,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::read_args::ReadArgs;
+use examples::read_args::{ReadArgs, open_predictor};
 use examples::say;
-use tinderbox::prelude::*;
 use tinderbox::tables::collect;
 #[cfg(feature = "tokenizers")]
-use tinderbox::{tables::ColumnType, text::TextPredictor, train::Bundle};
+use tinderbox::{prelude::*, tables::ColumnType, text::TextPredictor, train::Bundle};
 
 #[derive(Parser, Debug)]
 #[command(about = "Predicts for every row of a table and writes a CSV file.")]
@@ -28,6 +27,9 @@ struct Args {
     /// Write the ends of prediction intervals of this level too, 0.9 for example; for numbers.
     #[arg(long, value_name = "LEVEL")]
     interval: Option<f64>,
+    /// The folder of the encoder of columns of text, if it is not where it was in training.
+    #[arg(long, value_name = "FOLDER")]
+    encoder: Option<PathBuf>,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
     device: Option<String>,
@@ -90,12 +92,17 @@ fn main() -> Result<()> {
         "--out {}: this is the file to predict for; give the predictions another name",
         args.out.display()
     );
-    let device = device(args.device.as_deref())?;
     #[cfg(feature = "tokenizers")]
-    if Bundle::open(&args.bundle)?.model_name()? == TextPredictor::NAME {
-        return predict_texts(&args, &device);
+    if let Ok(bundle) = Bundle::open(&args.bundle)
+        && bundle.model_name()? == TextPredictor::NAME
+    {
+        return predict_texts(&args, &device(args.device.as_deref())?);
     }
-    let mut predictor = Predictor::open(&args.bundle, &device)?;
+    let mut predictor = open_predictor(
+        &args.bundle,
+        args.encoder.as_deref(),
+        args.device.as_deref(),
+    )?;
     if let Some(level) = args.interval {
         predictor = predictor.with_interval(level)?;
     }

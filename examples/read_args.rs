@@ -1,11 +1,14 @@
 //! Options and output for reading a table, shared by the examples that take one.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
 use tinderbox::tables::{
     ColumnType, DateOrder, Encoding, FeatureSpec, Frame, ReadOptions, Separator, TableFormat,
-    summarize,
+    TextEncoder, summarize,
 };
-use tinderbox::tabular::{Trained, role};
+use tinderbox::tabular::{Predictor, Trained, role};
 use tinderbox::train::Run;
 
 use crate::say;
@@ -126,6 +129,35 @@ pub fn print_bundle(run: Option<&Run>) {
     if report.is_file() {
         say!("report  {}", report.display());
     }
+}
+
+/// The encoder of columns of text in a folder of Hugging Face.
+#[cfg(feature = "tokenizers")]
+pub fn open_encoder(folder: &Path, device: Option<&str>) -> Result<Arc<dyn TextEncoder>> {
+    let encoder = tinderbox::tabular::TextVectors::open(folder, &tinderbox::device(device)?)?;
+    Ok(Arc::new(encoder))
+}
+
+/// Says how to build with encoders.
+#[cfg(not(feature = "tokenizers"))]
+pub fn open_encoder(folder: &Path, _: Option<&str>) -> Result<Arc<dyn TextEncoder>> {
+    anyhow::bail!(
+        "{}: encoders of text need --features tokenizers: cargo run --features tokenizers --example …",
+        folder.display()
+    )
+}
+
+/// The model of a bundle; columns of text may have another encoder folder than the one it names.
+pub fn open_predictor(
+    bundle: &Path,
+    encoder: Option<&Path>,
+    device: Option<&str>,
+) -> Result<Predictor> {
+    let own = tinderbox::device(device)?;
+    Ok(match encoder {
+        Some(folder) => Predictor::open_with_encoder(bundle, &open_encoder(folder, device)?, &own)?,
+        None => Predictor::open(bundle, &own)?,
+    })
 }
 
 /// Prints how columns with special cells (dates, decimal commas, percentages, …) were read, one line each.

@@ -14,7 +14,8 @@ use tinderbox::text::SentenceEncoder;
 #[derive(Parser, Debug)]
 #[command(about = "Searches the lines of a text by meaning.")]
 struct Args {
-    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json.
+    /// The folder of an encoder: config.json, model.safetensors, tokenizer.json; with the feature `hub` a name such as
+    /// sentence-transformers/all-MiniLM-L6-v2.
     folder: PathBuf,
     /// A text, one passage a line.
     file: PathBuf,

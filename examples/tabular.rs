@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use examples::read_args::{ReadArgs, print_bundle, print_columns, print_notes, print_trained};
+use examples::read_args::{
+    ReadArgs, open_encoder, print_bundle, print_columns, print_notes, print_trained,
+};
 use examples::{Common, say, unless_interrupted};
 use polars::prelude::DataFrame;
 use tinderbox::tables::{FeatureSpec, Inference, Lags, TargetSpec, Task, collect, take};
@@ -103,6 +105,9 @@ struct Columns {
     /// A column of dates or times.
     #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
     date: Vec<String>,
+    /// A column of free text, whatever its values look like.
+    #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
+    text: Vec<String>,
     /// A column that is not used.
     #[arg(long, value_name = "COLUMN", conflicts_with = "spec")]
     ignore: Vec<String>,
@@ -160,6 +165,10 @@ struct Args {
     /// How the columns are used, as TOML; inferred when absent.
     #[arg(long)]
     spec: Option<PathBuf>,
+    /// Encode free text with this encoder, a folder of Hugging Face (build with --features tokenizers); without
+    /// it, by the weights of words.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "spec")]
+    encoder: Option<PathBuf>,
     #[command(flatten)]
     columns: Columns,
     /// Write how the columns would be used as TOML, to be edited and given as --spec, and stop.
@@ -182,13 +191,22 @@ fn main() -> Result<()> {
     if let Some(lags) = &lags {
         table = lags.add(&table).with_context(of_file)?;
     }
-    let spec = spec(&args, &table)?;
+    let mut spec = spec(&args, &table)?;
     print_columns(&table, &spec)?;
     print_notes(&format);
     if let Some(path) = &args.write_spec {
         tinderbox::write_atomic(path, spec.to_toml()?)?;
         say!("written: {}", path.display());
         return Ok(());
+    }
+    if let [folder, others @ ..] = &spec.encoders()[..] {
+        ensure!(
+            others.is_empty(),
+            "{folder} and {}: all columns of text need the same encoder",
+            others.join(", ")
+        );
+        let encoder = open_encoder(folder.as_ref(), args.common.device.as_deref())?;
+        spec = spec.with_encoder(encoder);
     }
     let split = &args.split;
     ensure!(
@@ -286,7 +304,12 @@ fn spec(args: &Args, table: &DataFrame) -> Result<FeatureSpec> {
         .numeric(columns.numeric.clone())
         .category(columns.category.clone())
         .date(columns.date.clone())
+        .text(columns.text.clone())
         .ignore(columns.ignore.clone());
+    if let Some(folder) = &args.encoder {
+        let whole = folder.canonicalize();
+        inference = inference.encoder(whole.as_ref().unwrap_or(folder).display().to_string());
+    }
     // No row of the validation and the test is of a group that was trained on, and weights are no feature.
     for column in [&args.split.group, &args.weights].into_iter().flatten() {
         if !columns.ignore.contains(column) {

@@ -6,15 +6,19 @@ use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use tinderbox::data::text::{
-    PaddedSentences, Sampling, SentencePairs, TextLoader, TokenRules, Tokenizer, VocabConfig,
+    MaskedPairBatch, MaskedPairs, PaddedSentences, Sampling, SentencePairs, TextLoader, TokenRules,
+    Tokenizer, Vocab, VocabConfig,
 };
-use tinderbox::models::{Gpt, GptConfig, LanguageModelConfig, TranslationConfig};
+use tinderbox::models::{
+    BertConfig, BertInputs, BertPretraining, Gpt, GptConfig, LanguageModelConfig,
+    TranslationConfig, mean_of_tokens, pretraining_losses,
+};
 use tinderbox::nn::lessons::{
     self, Gate, GruWeights, LstmWeights, clip_gradients, gru_step, lstm_step, rnn_step,
 };
 use tinderbox::nn::{AttentionState, LanguageNetwork};
 use tinderbox::prelude::*;
-use tinderbox::train::{Clip, LanguageModeling, Perplexity, Translation};
+use tinderbox::train::{Clip, LanguageModeling, Perplexity, Step, StepError, Translation};
 
 /// Of the course: windows of 35 characters, 32 side by side, 28 different ones.
 const STEPS: usize = 35;
@@ -305,5 +309,115 @@ fn generation(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, characters, scratch, gpt, translation, generation);
+/// Pretraining of a small BERT: 2 layers of 128 features, 64 pairs of 64 tokens at a time, 10 of which are asked for,
+/// with the words of WikiText-2.
+fn bert(criterion: &mut Criterion) {
+    const PAIRS: usize = 64;
+    const STEPS: usize = 64;
+    const WORDS: usize = 20_256;
+    let device = Device::flex();
+    let words: Vec<String> = (0..WORDS - 5).map(|word| format!("w{word}")).collect();
+    let config = VocabConfig {
+        reserved: MaskedPairs::reserved(),
+        ..VocabConfig::default()
+    };
+    let vocab = Vocab::fit(words.iter().map(String::as_str), &config).expect("words");
+    let mut draw = Seed::new(0).rng();
+    let mut sentence = || -> Vec<u32> {
+        let word = |_| 5 + draw.below(vocab.len() as u64 - 5) as u32;
+        (0..30).map(word).collect()
+    };
+    // Eight pairs of each paragraph.
+    let paragraph = |_| (0..9).map(|_| sentence()).collect();
+    let paragraphs: Vec<Vec<Vec<u32>>> = (0..4 * PAIRS / 8).map(paragraph).collect();
+    let pairs = MaskedPairs::new(&paragraphs, STEPS, &vocab, Seed::new(1)).expect("pairs");
+    let loader = Loader::new(pairs, PAIRS)
+        .expect("a batch")
+        .last_batch(LastBatch::Drop);
+    let batches = loader.num_batches() as u64;
+    let shape = BertConfig {
+        context: STEPS,
+        size: 128,
+        feed_forward: 256,
+        heads: 2,
+        layers: 2,
+        dropout: 0.2,
+        ..BertConfig::base(vocab.len())
+    };
+    let model = BertPretraining::new(&shape, Seed::new(2), &device).expect("valid sizes");
+    let task = |model: &BertPretraining, batch: MaskedPairBatch| -> Result<_, StepError> {
+        let [pairs] = batch.next.dims();
+        let inputs = BertInputs {
+            tokens: batch.tokens,
+            types: Some(batch.types),
+            lengths: batch.lengths,
+        };
+        let (_, tokens, next) = model.forward(inputs, batch.positions);
+        let masked = (batch.labels, batch.weights);
+        let [masked, next] = pretraining_losses((tokens, next), masked, batch.next);
+        Ok(Step::mean(masked + next, pairs))
+    };
+    let config = TrainConfig {
+        epochs: 1,
+        learning_rate: 1e-3,
+        optimizer: OptimizerConfig::adam().into(),
+        ..TrainConfig::default()
+    };
+    let mut group = criterion.benchmark_group("sequences/transformer");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
+    group.throughput(Throughput::Elements(batches));
+    group.bench_function("bert", |bencher| {
+        bencher.iter(|| {
+            let trainer = Trainer::new(config.clone()).expect("a valid configuration");
+            let fitted = trainer.fit(model.clone(), &task, &loader, None);
+            fitted.expect("a finite loss")
+        })
+    });
+    group.finish();
+}
+
+/// The vectors of 32 sentences of 32 tokens by an encoder of the shape of all-MiniLM-L6-v2, without its tokenizer.
+fn encoding(criterion: &mut Criterion) {
+    const SENTENCES: usize = 32;
+    const STEPS: usize = 32;
+    let device = Device::flex();
+    let shape = BertConfig {
+        size: 384,
+        feed_forward: 1536,
+        layers: 6,
+        pooler: false,
+        ..BertConfig::base(30_522)
+    };
+    let model = shape.init(Seed::new(2), &device).expect("valid sizes");
+    let mut draw = Seed::new(0).rng();
+    let ids: Vec<i32> = (0..SENTENCES * STEPS)
+        .map(|_| draw.below(30_522) as i32)
+        .collect();
+    let tokens = Tensor::<2, Int>::from_data(TensorData::new(ids, [SENTENCES, STEPS]), &device);
+    let lengths = Tensor::<1, Int>::full([SENTENCES], STEPS as i32, &device);
+    let mut group = criterion.benchmark_group("sequences/encoding");
+    group.throughput(Throughput::Elements(1));
+    group.bench_function("minilm", |bencher| {
+        bencher.iter(|| {
+            let vectors = model.forward(BertInputs {
+                tokens: tokens.clone(),
+                types: None,
+                lengths: lengths.clone(),
+            });
+            mean_of_tokens(vectors, lengths.clone()).into_data()
+        })
+    });
+    group.finish();
+}
+
+criterion_group!(
+    benches,
+    characters,
+    scratch,
+    gpt,
+    bert,
+    translation,
+    generation,
+    encoding
+);
 criterion_main!(benches);

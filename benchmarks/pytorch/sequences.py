@@ -172,6 +172,77 @@ def gpt():
     measure("transformer/gpt", epoch, BATCHES)
 
 
+class Pretraining(nn.Module):
+    """BERT of `transformers` with the heads of masked tokens and of the next sentence."""
+
+    def __init__(self, config):
+        from transformers import BertModel
+
+        super().__init__()
+        self.bert = BertModel(config)
+        self.transform, self.norm = nn.Linear(config.hidden_size, config.hidden_size), nn.LayerNorm(config.hidden_size)
+        self.decoder, self.next = nn.Linear(config.hidden_size, config.vocab_size), nn.Linear(config.hidden_size, 2)
+
+    def forward(self, tokens, types, mask, positions):
+        out = self.bert(input_ids=tokens, token_type_ids=types, attention_mask=mask)
+        asked = out.last_hidden_state.gather(1, positions[:, :, None].expand(-1, -1, self.bert.config.hidden_size))
+        return self.decoder(self.norm(gelu(self.transform(asked)))), self.next(out.pooler_output)
+
+
+def bert():
+    from transformers import BertConfig
+
+    pairs, steps, words, batches = 64, 64, 20256, 4
+    config = BertConfig(
+        vocab_size=words,
+        hidden_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=256,
+        hidden_dropout_prob=0.2,
+        attention_probs_dropout_prob=0.2,
+        max_position_embeddings=steps,
+    )
+    model = Pretraining(config)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    tokens = torch.randint(5, words, (batches, pairs, steps))
+    types, mask = (torch.arange(steps) > 31).long().expand(pairs, -1), torch.ones(pairs, steps)
+    positions, labels = torch.randint(steps, (batches, pairs, 10)), torch.randint(5, words, (batches, pairs, 10))
+    following = torch.randint(2, (batches, pairs))
+
+    def epoch():
+        for batch in range(batches):
+            masked, pair = model(tokens[batch], types, mask, positions[batch])
+            loss = cross_entropy(masked.flatten(0, 1), labels[batch].flatten())
+            loss = loss + cross_entropy(pair, following[batch])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+
+    measure("transformer/bert", epoch, batches)
+
+
+def encoding():
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=30522,
+        hidden_size=384,
+        num_hidden_layers=6,
+        num_attention_heads=12,
+        intermediate_size=1536,
+    )
+    model = BertModel(config, add_pooling_layer=False).eval()
+    tokens, mask = torch.randint(30522, (32, 32)), torch.ones(32, 32)
+
+    def sentences():
+        with torch.no_grad():
+            vectors = model(input_ids=tokens, attention_mask=mask).last_hidden_state
+            (vectors * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
+
+    measure("encoding/minilm", sentences, 1)
+
+
 def generation():
     model = Gpt(2048).eval()
     for position in [16, 256, 1024]:
@@ -277,7 +348,9 @@ scratch("rnn", 1)
 scratch("gru", 3)
 scratch("lstm", 4)
 gpt()
+bert()
 translation("gru", Recurrent(184, 201))
 translation("bahdanau", Bahdanau(184, 201))
 translation("transformer", Transformer(184, 201))
 generation()
+encoding()

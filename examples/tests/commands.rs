@@ -4,6 +4,8 @@
 mod ensembles;
 #[path = "commands/sequences.rs"]
 mod sequences;
+#[path = "commands/texts.rs"]
+mod texts;
 #[path = "commands/translation.rs"]
 mod translation;
 

@@ -34,6 +34,8 @@ mod reviews;
 mod rules;
 mod skip_gram;
 mod tokenizer;
+#[cfg(feature = "tokenizers")]
+mod train;
 mod vectors;
 mod vocab;
 
@@ -55,5 +57,7 @@ pub use reviews::{Reviews, read_imdb};
 pub use rules::{Normalization, TokenRules, TokenUnit};
 pub use skip_gram::{HostSkipGrams, SkipGramBatch, SkipGramConfig, SkipGrams, subsample};
 pub use tokenizer::Tokenizer;
+#[cfg(feature = "tokenizers")]
+pub use train::TokenizerKind;
 pub use vectors::WordVectors;
 pub use vocab::{Vocab, VocabConfig};

@@ -1,11 +1,5 @@
 //! The devices of a program, chosen when it runs.
 
-#[cfg(feature = "remote")]
-mod remote;
-
-#[cfg(feature = "remote")]
-pub use remote::{TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, remote_token};
-
 use burn::tensor::Device;
 #[cfg(any(
     feature = "wgpu",
@@ -78,22 +72,6 @@ pub enum DeviceError {
         /// The requested names.
         names: String,
     },
-    /// A device of another process or machine.
-    #[error("device '{name}': {reason}")]
-    Remote {
-        /// The requested name.
-        name: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A file with the token for remote devices.
-    #[error("the file of the token, {}: {problem}", path.display())]
-    Token {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What is wrong with it.
-        problem: String,
-    },
     /// No backend is compiled in, or none finds a device.
     #[error(
         "no backend that is compiled in finds a device; build with --features flex (CPU), or wgpu, vulkan, metal, webgpu, cuda, rocm (GPU)"
@@ -161,12 +139,8 @@ pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
 /// The requested devices, one or several names with commas between them, for
 /// [`Trainer::devices`](crate::train::Trainer::devices); see [`device`]. The same one may be named twice.
 ///
-/// With the feature `remote` a name can also be the address of a device that another process offers
-/// (`ws://HOST:PORT`, `iroh:ID@ADDRESS:PORT`, with `/1` for its second device), which is connected; its
-/// token comes from the variable `TINDERBOX_REMOTE_TOKEN` or the file that `TINDERBOX_REMOTE_TOKEN_FILE` names.
-///
 /// # Errors
-/// Those of [`device`], for any of the names; a remote device that cannot be reached, or refuses the token.
+/// Those of [`device`], for any of the names.
 pub fn devices(choice: Option<&str>) -> Result<Vec<Device>, DeviceError> {
     let variable = std::env::var(DEVICE_VARIABLE).ok();
     match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
@@ -247,17 +221,6 @@ fn adapters(kind: DeviceType, open: fn(DeviceKind) -> Device) -> Hardware {
 }
 
 fn named(choice: &str) -> Result<Device, DeviceError> {
-    #[cfg(feature = "remote")]
-    if remote::is_remote(choice) {
-        return remote::open(choice);
-    }
-    #[cfg(not(feature = "remote"))]
-    if choice.starts_with("ws://") || choice.starts_with("iroh:") {
-        return Err(DeviceError::NotCompiled {
-            name: choice.to_string(),
-            backend: "remote",
-        });
-    }
     let (name, index) = match choice.split_once(':') {
         Some((name, index)) => (name, Some(index.parse::<usize>())),
         None => (choice, None),
@@ -406,10 +369,6 @@ mod tests {
         assert!(devices(Some(&format!("{name},"))).is_err());
         let error = device(Some("flex,flex")).unwrap_err().to_string();
         assert!(error.contains("one is needed here"), "{error}");
-        if !cfg!(feature = "remote") {
-            let error = named("ws://host:1").unwrap_err().to_string();
-            assert!(error.contains("--features remote"), "{error}");
-        }
     }
 
     #[rstest]

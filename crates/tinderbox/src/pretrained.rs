@@ -4,6 +4,8 @@
 //! `model.safetensors.index.json`) of the families BERT, GPT-2 and Llama.
 
 mod config;
+#[cfg(feature = "hub")]
+mod hub;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use tinderbox_models::{Bert, BertConfig, LanguageModel, LanguageModelConfig, Mod
 use tinderbox_train::{TrainError, load_renamed_weights, weight_names};
 
 use config::{Family, read_config};
+#[cfg(feature = "hub")]
+pub use hub::{Hub, HubError};
 
 /// A model with the weights of a folder.
 #[derive(Debug)]
@@ -37,7 +41,7 @@ pub enum Pretrained {
 }
 
 impl Pretrained {
-    /// The model of a folder.
+    /// The model of a folder, or with the feature `hub` of a name: see [`find`].
     ///
     /// Heads for a task (masked tokens, classes) are left out. Numbers of another precision become the device's.
     ///
@@ -45,7 +49,8 @@ impl Pretrained {
     /// A folder without a configuration or weights, another family of models or one with settings that this crate
     /// does not have, names that are missing, unexpected or of another shape.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, PretrainedError> {
-        let folder = folder.as_ref();
+        let folder = find(folder)?;
+        let folder = folder.as_path();
         let files = weight_files(folder)?;
         // The numbers are read from the files.
         let seed = Seed::new(0);
@@ -90,7 +95,7 @@ struct Index {
 }
 
 /// The files with the weights of a folder.
-fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, PretrainedError> {
+pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, PretrainedError> {
     if !folder.is_dir() {
         return Err(PretrainedError::Folder {
             folder: folder.to_owned(),
@@ -106,10 +111,7 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, PretrainedError> {
             folder: folder.to_owned(),
         });
     }
-    let index: Index = read_json(&path)?;
-    let mut names: Vec<String> = index.weight_map.into_values().collect();
-    names.sort();
-    names.dedup();
+    let names = index_parts(folder)?;
     let missing = names.iter().filter(|name| !folder.join(name).is_file());
     let missing: Vec<&str> = missing.map(String::as_str).collect();
     if !missing.is_empty() {
@@ -119,6 +121,35 @@ fn weight_files(folder: &Path) -> Result<Vec<PathBuf>, PretrainedError> {
         });
     }
     Ok(names.into_iter().map(|name| folder.join(name)).collect())
+}
+
+/// The names of the files that the index of a folder names, each once.
+fn index_parts(folder: &Path) -> Result<Vec<String>, PretrainedError> {
+    let index: Index = read_json(&folder.join(INDEX))?;
+    let mut names: Vec<String> = index.weight_map.into_values().collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// The folder of a model: the folder itself, or with the feature `hub` that of a name such as
+/// `sentence-transformers/all-MiniLM-L6-v2`, downloaded from the hub of Hugging Face unless it is there already
+/// (`Hub::from_env`).
+///
+/// # Errors
+/// Neither a folder nor a name, and those of the hub.
+pub fn find(folder_or_name: impl AsRef<Path>) -> Result<PathBuf, PretrainedError> {
+    let path = folder_or_name.as_ref();
+    if path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    #[cfg(feature = "hub")]
+    if let Some(name) = path.to_str() {
+        return Ok(Hub::from_env().folder(name)?);
+    }
+    Err(PretrainedError::Folder {
+        folder: path.to_owned(),
+    })
 }
 
 /// The content of a JSON file.
@@ -137,7 +168,8 @@ pub(crate) fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T, Pr
 pub enum PretrainedError {
     /// No such folder.
     #[error(
-        "{}: there is no such folder; download the model there (config.json, model.safetensors, tokenizer.json)",
+        "{}: there is no such folder; download the model there (config.json, model.safetensors, tokenizer.json), or give \
+         its name to a program built with the feature hub",
         folder.display()
     )]
     Folder {
@@ -199,4 +231,8 @@ pub enum PretrainedError {
     /// The weights.
     #[error(transparent)]
     Weights(#[from] TrainError),
+    /// The hub.
+    #[cfg(feature = "hub")]
+    #[error(transparent)]
+    Hub(#[from] HubError),
 }

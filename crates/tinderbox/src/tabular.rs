@@ -31,6 +31,7 @@ mod predict;
 mod report;
 mod score;
 mod solve;
+mod texts;
 mod trained;
 mod training;
 mod trees;
@@ -51,5 +52,7 @@ pub use predict::{Predicted, Predictor};
 pub use report::{TableReport, role};
 pub use score::{Scores, exact_linear};
 pub use solve::solve_linear;
+#[cfg(feature = "tokenizers")]
+pub use texts::TextVectors;
 pub use trained::{ScoreTable, Trained};
 pub use training::{Model, Training};

@@ -7,8 +7,8 @@ use crate::{DataError, Result};
 /// Padding and truncation that the file asks for are not used: the caller pads and cuts.
 #[derive(Clone, Debug)]
 pub struct PretrainedTokenizer {
-    tokenizer: tokenizers::Tokenizer,
-    path: PathBuf,
+    pub(super) tokenizer: tokenizers::Tokenizer,
+    pub(super) path: PathBuf,
 }
 
 impl PretrainedTokenizer {

@@ -108,6 +108,12 @@ pub enum TabularError {
     /// Class weights where numbers are predicted.
     #[error("class weights are for classes, and the target is a number; leave them out")]
     BalancedNumbers,
+    /// An encoder of texts that cannot be opened.
+    #[error("the encoder of a column of text: {problem}")]
+    Encoder {
+        /// What is wrong, and what to do.
+        problem: String,
+    },
     /// Boosted trees that cannot be grown.
     #[error("boosted trees: {problem}")]
     Trees {

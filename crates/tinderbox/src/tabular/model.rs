@@ -183,17 +183,27 @@ impl TableConfig {
         })
     }
 
-    /// The features as a network for tables takes them: numbers, flags (one-hot) and indices of categories.
+    /// The features as a network for tables takes them: numbers, flags (one-hot), texts and indices of categories.
     pub fn columns(features: &Features) -> TableColumns {
         let mut columns = TableColumns::new(features.width());
+        // The text that the feature before belongs to.
+        let mut text: Option<&str> = None;
         for (place, output) in features.outputs().iter().enumerate() {
             match output.kind {
                 OutputKind::OneHot => columns.flags.push(place),
+                OutputKind::Text => {
+                    columns.flags.push(place);
+                    match (columns.texts.last_mut(), text) {
+                        (Some([_, width]), Some(source)) if source == output.source => *width += 1,
+                        _ => columns.texts.push([place, 1]),
+                    }
+                }
                 OutputKind::Index { size } => {
                     columns.categories.push(CategoryColumn::new(place, size));
                 }
                 _ => {}
             }
+            text = (output.kind == OutputKind::Text).then_some(&output.source);
         }
         columns
     }

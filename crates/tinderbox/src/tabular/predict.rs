@@ -1,13 +1,15 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::Device;
 use polars::prelude::{DataFrame, LazyFrame};
 use tinderbox_data::Values;
-use tinderbox_tables::{Features, Frame, Targets, TensorTable, transform_together};
+use tinderbox_tables::{Features, Frame, Targets, TensorTable, TextEncoder, transform_together};
 
 use super::calibrate::temperature;
 use super::conformal::Residuals;
 use super::member::{self, Member, MemberModel};
+use super::texts;
 #[cfg(feature = "trees")]
 use super::trees::Trees;
 use super::{TableConfig, TableNetwork, TabularError};
@@ -125,14 +127,35 @@ impl Predictor {
         Ok(Self::of_members(members, None, &device))
     }
 
-    /// The model or the ensemble of a bundle folder.
+    /// The model or the ensemble of a bundle folder. Encoders of columns of text are opened at the path that the bundle
+    /// has (feature `tokenizers`).
     ///
     /// # Errors
     /// A folder that is not a bundle, a bundle of another version, damaged files, files that do not
     /// belong together, a model that is not for tables.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TabularError> {
         let folder = folder.as_ref();
-        let members = member::open(folder, device)?;
+        let members = texts::attach(member::open(folder, device)?, device)?;
+        let residuals = member::open_residuals(folder, &members[0])?;
+        Ok(Self::of_members(members, residuals, device))
+    }
+
+    /// As [`open`](Self::open), with this encoder for columns of text, in place of the one at the path that the bundle
+    /// has: its folder may have been moved since.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and another encoder than that of the training run.
+    pub fn open_with_encoder(
+        folder: impl AsRef<Path>,
+        encoder: &Arc<dyn TextEncoder>,
+        device: &Device,
+    ) -> Result<Self, TabularError> {
+        let folder = folder.as_ref();
+        let mut members = Vec::new();
+        for mut member in member::open(folder, device)? {
+            member.features = member.features.with_encoder(Arc::clone(encoder))?;
+            members.push(member);
+        }
         let residuals = member::open_residuals(folder, &members[0])?;
         Ok(Self::of_members(members, residuals, device))
     }

@@ -283,6 +283,10 @@ pub fn role(spec: &FeatureSpec, name: &str) -> String {
                     _ => "one-hot",
                 }
             }
+            ColumnSpec::Text(text) => match &text.encoder {
+                Some(_) => "text, as a vector of its meaning",
+                None => "text, as the weights of its words",
+            },
             _ => "feature",
         })
         .collect();

@@ -8,7 +8,7 @@ use tinderbox_data::text::{PretrainedTokenizer, SentenceBatch};
 use tinderbox_models::{Bert, BertConfig};
 
 use super::SentenceError;
-use crate::pretrained::Pretrained;
+use crate::pretrained::{Pretrained, find};
 
 /// The encoder of a folder.
 pub(super) struct OpenEncoder {
@@ -20,6 +20,7 @@ pub(super) struct OpenEncoder {
 impl OpenEncoder {
     /// Model and tokenizer, which fit together.
     pub fn open(folder: &Path, device: &Device) -> Result<Self, SentenceError> {
+        let folder = &find(folder)?;
         let Pretrained::Bert { config, model } = Pretrained::open(folder, device)? else {
             return Err(SentenceError::NotAnEncoder {
                 folder: folder.display().to_string(),

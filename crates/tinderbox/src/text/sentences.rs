@@ -8,7 +8,7 @@ use tinderbox_data::text::{PretrainedTokenizer, SentenceBatch};
 use tinderbox_models::{Bert, BertInputs, mean_of_tokens};
 
 use super::encoder::{OpenEncoder, Tokens, by_length};
-use crate::pretrained::{PretrainedError, read_json};
+use crate::pretrained::{PretrainedError, find, read_json};
 
 /// Turns texts into vectors whose products measure how alike the texts are (Reimers and Gurevych 2019).
 ///
@@ -51,13 +51,14 @@ pub struct Encoded {
 
 impl SentenceEncoder {
     /// The encoder of a folder: `config.json`, `model.safetensors`, `tokenizer.json`, and where they are there
-    /// `sentence_bert_config.json` (the longest text), `1_Pooling/config.json` and `modules.json`.
+    /// `sentence_bert_config.json` (the longest text), `1_Pooling/config.json` and `modules.json`. With the feature `hub`
+    /// a name will do: see [`find`].
     ///
     /// # Errors
     /// Those of [`Pretrained::open`]; a model that is no encoder, a tokenizer with more tokens than the model, a way
     /// of pooling other than the mean and the first token.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, SentenceError> {
-        let folder = folder.as_ref();
+        let folder = &find(folder)?;
         let open = OpenEncoder::open(folder, device)?;
         Ok(Self {
             settings: Settings::read(folder, open.config.context)?,

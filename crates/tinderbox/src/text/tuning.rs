@@ -57,7 +57,8 @@ pub struct FineTuning {
 }
 
 impl FineTuning {
-    /// Fine-tuning of the encoder in this folder: `config.json`, `model.safetensors`, `tokenizer.json`.
+    /// Fine-tuning of the encoder in this folder: `config.json`, `model.safetensors`, `tokenizer.json`. With the feature
+    /// `hub` a name will do: see [`find`](crate::pretrained::find).
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         Self {
             session: Session::default(),

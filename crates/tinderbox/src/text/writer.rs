@@ -9,7 +9,7 @@ use tinderbox_models::{Decoding, LanguageModel};
 use tinderbox_nn::LanguageNetwork;
 
 use super::{Generated, Generation, TextError};
-use crate::pretrained::{Pretrained, read_json};
+use crate::pretrained::{Pretrained, find, read_json};
 
 /// A language model of a Hugging Face folder with its tokenizer: GPT-2 and Llama.
 ///
@@ -54,15 +54,15 @@ impl Ends {
 
 impl PretrainedTextModel {
     /// The model of a folder: `config.json`, `model.safetensors`, `tokenizer.json`, and `generation_config.json` where
-    /// it is there.
+    /// it is there. With the feature `hub` a name will do: see [`find`].
     ///
     /// # Errors
     /// Those of [`Pretrained::open`]; an encoder, a tokenizer with more tokens than the model.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, TextError> {
-        let folder = folder.as_ref();
+        let folder = &find(folder)?;
         let Pretrained::Language { model, .. } = Pretrained::open(folder, device)? else {
             return Err(TextError::NoLanguageModel {
-                folder: folder.to_owned(),
+                folder: folder.clone(),
             });
         };
         let tokenizer = PretrainedTokenizer::open(folder.join("tokenizer.json"))?;

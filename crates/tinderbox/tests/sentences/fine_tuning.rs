@@ -18,7 +18,7 @@ const WORDS: [&str; 12] = [
 ];
 
 /// The folder of the encoder; its tokenizer has `extra` words more.
-fn encoder(extra: usize) -> TempDir {
+pub fn encoder(extra: usize) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let from = Path::new("tests/reference/pretrained/bert");
     for file in ["config.json", "model.safetensors"] {
@@ -53,7 +53,7 @@ fn encoder(extra: usize) -> TempDir {
 }
 
 /// Texts of three to five words, one of which decides.
-fn texts(count: usize) -> (Vec<String>, Vec<bool>) {
+pub fn texts(count: usize) -> (Vec<String>, Vec<bool>) {
     let text = |index: usize| {
         let good = index.is_multiple_of(2);
         let deciding = WORDS[index % 2 * 2 + index / 2 % 2];

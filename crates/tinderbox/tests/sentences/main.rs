@@ -5,6 +5,10 @@
 
 mod fine_tuning;
 mod generation;
+#[cfg(feature = "hub")]
+mod hub;
+mod tables;
+mod training;
 
 use std::path::PathBuf;
 

@@ -10,10 +10,11 @@ use tinderbox_train::{
 };
 
 use super::{FineTuneError, FineTuned, FineTuning, TextData, TextNote, TextTargets};
+use crate::pretrained::find;
 use crate::text::encoder::{OpenEncoder, Tokens};
 use crate::text::predictor::check_length;
 use crate::text::sentences::Settings;
-use crate::text::{TextPredictor, TextPredictorConfig, TextScale};
+use crate::text::{SentenceError, TextPredictor, TextPredictorConfig, TextScale};
 
 /// The smallest numbers of optimizer steps and of epochs.
 const STEPS: usize = 100;
@@ -29,8 +30,9 @@ impl FineTuning {
     pub fn fit(mut self, data: &TextData) -> Result<FineTuned, FineTuneError> {
         self.check()?;
         let (seed, device) = (self.session.seed(), self.session.device()?);
-        let encoder = OpenEncoder::open(&self.folder, &device)?;
-        let settings = Settings::read(&self.folder, encoder.config.context)?;
+        let folder = find(&self.folder).map_err(SentenceError::from)?;
+        let encoder = OpenEncoder::open(&folder, &device)?;
+        let settings = Settings::read(&folder, encoder.config.context)?;
         let layers = encoder.config.layers;
         if self.frozen_layers > layers {
             return Err(FineTuneError::Layers {
