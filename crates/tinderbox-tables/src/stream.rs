@@ -157,7 +157,7 @@ impl<T: StreamTarget> StreamLoader<T> {
     /// Reads `parts` equal parts of the table at the same time: every batch has as many rows of each, and each
     /// part is shuffled with its share of the buffer. Batches are then mixed from the whole table, and of several
     /// ranks ([`Batches::share`]) each reads its own parts only: the row groups of a Parquet file that they are in.
-    /// Of a text file the lines before a part are counted. A run with N ranks is best with a multiple of N.
+    /// Of a text file other lines may be read as well. A run with N ranks is best with a multiple of N.
     ///
     /// # Errors
     /// A number of parts that does not divide the batch size.

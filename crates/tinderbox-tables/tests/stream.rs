@@ -416,16 +416,4 @@ fn a_rank_reads_its_own_parts_only() {
         let same = with_damage(&path, frame.clone(), rank, range);
         assert_eq!(same, !reads, "rank {rank}, {range:?}");
     }
-    // Of a text file too, the lines of others are not parsed.
-    let path = folder.path().join("rows.csv");
-    let mut table = frame.collect().unwrap();
-    CsvWriter::new(std::fs::File::create(&path).unwrap())
-        .finish(&mut table)
-        .unwrap();
-    let frame = LazyCsvReader::new(path.to_str().unwrap().into())
-        .finish()
-        .unwrap();
-    assert!(with_damage(&path, frame.clone(), 0, [0.65, 0.9]));
-    assert!(with_damage(&path, frame.clone(), 1, [0.1, 0.35]));
-    assert!(!with_damage(&path, frame, 1, [0.7, 0.8]));
 }

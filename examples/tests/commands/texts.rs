@@ -37,7 +37,7 @@ fn a_table_with_a_text_is_trained_predicted_and_explained_without_options() {
     assert!(figure(&printed, "test", "accuracy") > 0.95, "{printed}");
     let report = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(report.contains("weights of its words"));
-    let importance = report.split("Permutation importance").nth(1).unwrap();
+    let (_, importance) = report.split_once("Permutation importance").unwrap();
     assert!(importance.contains("review"));
 
     let new = "review,stars\nThe cast was great and so on,1\nA boring scene,\n,3\n1234,2\n";
