@@ -25,8 +25,12 @@ pub(super) fn attach(members: Vec<Member>, device: &Device) -> Result<Vec<Member
             .encoders()
             .first()
             .map(|name| (*name).to_owned());
-        let hub = cfg!(feature = "hub");
-        let there = |name: &String| hub || std::path::Path::new(name).is_dir();
+        let there = |name: &String| {
+            let path = std::path::Path::new(name);
+            // A name of the hub is `NAME` or `OWNER/NAME`.
+            let name = path.is_relative() && path.components().count() <= 2;
+            path.is_dir() || (cfg!(feature = "hub") && name)
+        };
         let Some(name) = name.filter(there) else {
             return Ok(member);
         };
