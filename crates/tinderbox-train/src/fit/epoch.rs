@@ -213,18 +213,27 @@ where
             learning_rate: self.rates.rate(self.step, self.epoch),
         };
         let added = self.losses.add(turn, loss, count, at);
+        if added.is_err() {
+            // The metrics may know the reason: a label that is no class.
+            self.measure_outputs()?;
+        }
         added.map_err(|error| self.with_checkpoint(error))
     }
 
-    /// Reads the losses and measures the outputs that wait on the device.
-    pub(super) fn read_device(&mut self) -> Result<()> {
+    /// Measures the outputs that wait on the device.
+    fn measure_outputs(&mut self) -> Result<()> {
         let metrics = &mut borrowed(&mut self.setup.train_metrics);
         let measured = self.outputs.measure(self.task, metrics);
         measured.map_err(|source| TrainError::Metric {
             epoch: self.epoch + 1,
             batch: self.batch,
             source,
-        })?;
+        })
+    }
+
+    /// Reads the losses and measures the outputs that wait on the device.
+    pub(super) fn read_device(&mut self) -> Result<()> {
+        self.measure_outputs()?;
         let read = self.losses.read();
         read.map_err(|error| self.with_checkpoint(error))
     }
