@@ -1,10 +1,10 @@
 use std::cell::Cell;
 
 use burn::module::{Flag, Module, Param};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_core::{Seed, layer_rows, next_layer_seed};
 
-use crate::{Layer, trace};
+use crate::{Layer, is_host, trace};
 
 thread_local! {
     static FACTOR: Cell<f64> = const { Cell::new(1.0) };
@@ -31,7 +31,8 @@ impl Drop for DropoutScale {
 /// Inverted dropout: sets numbers to 0 at random (Srivastava et al. 2014).
 ///
 /// In training each number is kept with probability `1 - probability` and divided by it, so that the
-/// mean does not change; in evaluation it is the identity. The masks are drawn in host memory from
+/// mean does not change; in evaluation it is the identity. The masks are drawn in host memory, and cross to a
+/// GPU as a bit for each number, from
 /// [`seed_layers`](tinderbox_core::seed_layers), so they are the same on every backend and do not
 /// depend on training runs on other threads (Burn's own dropout uses one generator for the process).
 #[derive(Module, Debug)]
@@ -124,7 +125,35 @@ fn factors<const D: usize>(
     }
     let (seed, skip) = place(&shape, next_layer_seed());
     let kept = kept(skip, shape.iter().product(), 1.0 - probability, seed);
-    Some(Tensor::from_data(TensorData::new(kept, shape), device))
+    if is_host(&device.clone().inner()) {
+        return Some(Tensor::from_data(TensorData::new(kept, shape), device));
+    }
+    Some(from_bits(&kept, device).reshape(shape))
+}
+
+/// Numbers that are all 0 or the same other one, brought to a device as a bit each.
+fn from_bits(kept: &[f32], device: &Device) -> Tensor<1> {
+    const BITS: usize = i32::BITS as usize;
+    let scale = kept.iter().copied().find(|&number| number != 0.0);
+    let Some(scale) = scale else {
+        return Tensor::zeros([kept.len()], device);
+    };
+    let words: Vec<i32> = kept
+        .chunks(BITS)
+        .map(|numbers| {
+            let bits = numbers.iter().enumerate();
+            bits.fold(0, |word, (place, &number)| {
+                word | (i32::from(number != 0.0) << place)
+            })
+        })
+        .collect();
+    let rows = words.len();
+    let words = Tensor::<2, Int>::from_data(TensorData::new(words, [rows, 1]), device);
+    let places = Tensor::<1, Int>::arange(0..BITS as i64, device);
+    let places = places.unsqueeze::<2>().repeat_dim(0, rows);
+    let bits = (words.repeat_dim(1, BITS).bitwise_right_shift(places)).bitwise_and_scalar(1);
+    let numbers = bits.float().mul_scalar(scale).reshape([rows * BITS]);
+    numbers.narrow(0, 0, kept.len())
 }
 
 /// Where the draws of a mask of this shape begin: of some rows of a batch, behind those of the rows before.
@@ -223,6 +252,15 @@ mod tests {
             [1.0; 30_100]
         );
         assert_eq!(numbers(Dropout::new(1.0).forward(input)), [0.0; 30_100]);
+    }
+
+    #[test]
+    fn a_mask_crosses_to_a_device_as_bits() {
+        let device = Device::flex();
+        for (count, keep) in [(1, 0.5), (32, 0.7), (1_001, 0.9), (64, 1.0), (7, 0.0)] {
+            let kept = kept(3, count, keep, Seed::new(4));
+            assert_eq!(numbers(from_bits(&kept, &device)), kept, "{count} {keep}");
+        }
     }
 
     #[test]

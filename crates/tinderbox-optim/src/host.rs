@@ -1,7 +1,7 @@
 //! Fused loops over tensors that are already in host memory.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use std::fmt::{self, Write};
+use tinderbox_nn::is_host;
 
 /// Numbers in a cache line, which two threads should not share.
 const LINE: usize = 16;
@@ -19,42 +19,6 @@ pub(crate) const PARALLEL_FROM: usize = 1 << 17;
 /// the tensor is not shared. A wrong answer would cost speed, never correctness.
 pub(crate) fn on_host<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.dtype() == DType::F32 && is_host(&tensor.device())
-}
-
-/// Whether tensors of this device are in host memory, so that reading their numbers waits for nothing and
-/// copies nothing.
-///
-/// The answer for a device with autodiff is `false`: pass [`Device::inner`]. A wrong answer costs speed
-/// and never correctness.
-pub fn is_host(device: &Device) -> bool {
-    // No crate below the facade may name a backend in its types, so the name that the device prints is
-    // used; only its first bytes are kept, since a step must not allocate for this.
-    let mut name = Prefix {
-        bytes: [0; 16],
-        length: 0,
-    };
-    let _stopped_early = write!(name, "{device:?}");
-    let name = &name.bytes[..name.length];
-    name.starts_with(b"Device<Flex") || name.starts_with(b"Device<NdArray")
-}
-
-/// Keeps the first bytes that are written to it.
-struct Prefix {
-    bytes: [u8; 16],
-    length: usize,
-}
-
-impl Write for Prefix {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let room = (self.bytes.len() - self.length).min(text.len());
-        self.bytes[self.length..self.length + room].copy_from_slice(&text.as_bytes()[..room]);
-        self.length += room;
-        if room < text.len() {
-            Err(fmt::Error)
-        } else {
-            Ok(())
-        }
-    }
 }
 
 /// Applies `update(parameter, gradient, slots)` to every number; returns the new parameter.
@@ -185,7 +149,7 @@ mod tests {
         for device in crate::test_devices() {
             assert!(on_host(&Tensor::<1>::zeros([1], &device)), "{device:?}");
             // With autodiff the numbers must not change without the graph.
-            assert!(!is_host(&device.autodiff()));
+            assert!(!on_host(&Tensor::<1>::zeros([1], &device.autodiff())));
         }
         let double = Tensor::<1>::zeros([1], (&Device::flex(), DType::F64));
         assert!(!on_host(&double));

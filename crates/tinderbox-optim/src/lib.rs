@@ -58,7 +58,6 @@ pub use gradients::{
     global_norm, scale_gradients,
 };
 pub use groups::{GroupRates, ParameterGroup, Select, frozen_group, select_parts};
-pub use host::is_host;
 pub use lbfgs::{Lbfgs, LbfgsConfig};
 pub use least_squares::{
     ExactSolution, F32_TOLERANCE, least_squares, least_squares_with_tolerance, ridge,

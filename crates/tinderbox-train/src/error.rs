@@ -236,16 +236,6 @@ pub enum TrainError {
         /// The last checkpoint.
         checkpoint: Option<PathBuf>,
     },
-    /// A device that can no longer be reached.
-    #[error("lost the device {device}: {reason}{}", resumable(checkpoint))]
-    DeviceLost {
-        /// The device: the address of a remote one.
-        device: String,
-        /// What is known.
-        reason: String,
-        /// The last checkpoint.
-        checkpoint: Option<PathBuf>,
-    },
     /// Ranks that were started with different settings or data.
     #[error(
         "rank {rank} was not started like rank 0: {reason}. Start all ranks with the same program, options \

@@ -7,8 +7,8 @@ use burn::module::{Module, ParamGroup};
 use burn::optim::ModuleOptimizer;
 use burn::tensor::Device;
 use tinderbox_data::Batches;
-use tinderbox_nn::{deep_copy, weights_digest};
-use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group, is_host};
+use tinderbox_nn::{deep_copy, is_host, weights_digest};
+use tinderbox_optim::{Ema, GradientMean, GroupRates, frozen_group};
 
 use crate::checkpoint::{self, BestState};
 use crate::outputs::Outputs;
@@ -248,7 +248,7 @@ where
     pub fn run(mut self) -> Result<Fitted<M>> {
         self.assemble()?;
         let ended = self
-            .train_on_devices()
+            .train_all()
             .map_err(|error| self.with_checkpoint(error));
         self.finish(ended?)
     }

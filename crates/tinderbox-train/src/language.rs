@@ -1,10 +1,9 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use tinderbox_data::text::TokenBatch;
+use tinderbox_nn::is_host;
 use tinderbox_nn::{
     AttentionState, LanguageNetwork, LanguageState, RecurrentState, check_labels, cross_entropy,
 };
-
-use tinderbox_optim::is_host;
 
 use crate::{Logits, SavedTensors, Step, StepError, Task, TaskState};
 

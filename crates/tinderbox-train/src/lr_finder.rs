@@ -129,6 +129,7 @@ impl LrFinder {
                     break 'search;
                 }
                 if let Some(clip) = config.clip {
+                    // Every loss is read, so the norm may be.
                     clip.apply(&model, &mut gradients, true)?;
                 }
                 model = optimizer.step(group_rates.at(rate), model, gradients);

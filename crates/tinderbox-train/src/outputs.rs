@@ -1,7 +1,7 @@
 //! The outputs of batches, read from the device as seldom as possible.
 
 use burn::tensor::{Device, Tensor};
-use tinderbox_optim::is_host;
+use tinderbox_nn::is_host;
 
 use crate::{Logits, Metric, Predictions, StepError, Task};
 

@@ -4,8 +4,8 @@ mod weighted;
 use burn::tensor::{Int, Tensor};
 use serde::{Deserialize, Serialize};
 use tinderbox_data::Batch;
+use tinderbox_nn::is_host;
 use tinderbox_nn::{Network, check_labels, cross_entropy};
-use tinderbox_optim::is_host;
 use tinderbox_optim::{Loss, Reduction};
 
 use crate::{Step, StepError, StepLoss, TaskState};

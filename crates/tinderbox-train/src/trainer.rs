@@ -107,8 +107,7 @@ impl<M: Module, O> Trainer<M, O> {
     /// Batch norms have the statistics of the examples of their device, and running statistics are those of
     /// the first (as in PyTorch's `DataParallel`). With a communicator every rank must have as many devices.
     ///
-    /// A device that cannot be reached any more ends the run with
-    /// [`TrainError::DeviceLost`](crate::TrainError::DeviceLost). No devices, the default, stand for the device of the model.
+    /// No devices, the default, stand for the device of the model.
     pub fn devices(mut self, devices: impl IntoIterator<Item = Device>) -> Self {
         self.setup.devices = devices.into_iter().collect();
         self

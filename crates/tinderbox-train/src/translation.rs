@@ -74,17 +74,6 @@ impl Translation {
     }
 }
 
-/// The places of tokens among `[rows * steps]`, without padding.
-fn tokens(target: &SentenceBatch) -> Vec<i32> {
-    let [_, steps] = target.ids.dims();
-    let lengths = target.lengths.to_data();
-    let rows = lengths.iter::<i64>().enumerate().flat_map(|(row, length)| {
-        let length = usize::try_from(length).unwrap_or(0).min(steps);
-        row * steps..row * steps + length
-    });
-    rows.map(|place| place as i32).collect()
-}
-
 impl<M: EncoderDecoder> Task<M, PairBatch> for Translation {
     type Output = Logits;
     type State = ();
@@ -99,19 +88,16 @@ impl<M: EncoderDecoder> Task<M, PairBatch> for Translation {
             let id = self.begin.into();
             return Err(LanguageError::Token { id, vocabulary }.into());
         }
-        let places = tokens(&target);
-        let count = places.len();
+        let [count] = target.tokens.dims();
         if count == 0 {
             return Err(TranslationError::Empty.into());
         }
         let [rows, steps] = target.ids.dims();
         let state = model.encode(source.ids, source.lengths);
         let logits = model.decode(self.shifted(&target.ids), state).logits;
-        let places = TensorData::new(places, [count]);
-        let places = Tensor::<1, Int>::from_data(places, &target.ids.device());
         let output = Logits {
-            logits: (logits.reshape([rows * steps, vocabulary])).select(0, places.clone()),
-            targets: target.ids.reshape([rows * steps]).select(0, places),
+            logits: (logits.reshape([rows * steps, vocabulary])).select(0, target.tokens.clone()),
+            targets: target.ids.reshape([rows * steps]).select(0, target.tokens),
         };
         let mean = cross_entropy(output.logits.clone(), output.targets.clone(), 0.0);
         Ok(Step::mean(mean, count).with_output(output))

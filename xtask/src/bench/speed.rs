@@ -63,9 +63,9 @@ pub fn measure(
     filter: &str,
 ) -> Result<Measured> {
     let started = SystemTime::now();
-    // The profile and the features of `cargo run --example NAME`: what is measured is what a user runs, and nothing
-    // is built for the benches alone.
-    let build = "--profile dev --package benchmarks --package examples";
+    // The profile and the features of `cargo test --workspace`: what is measured is what a user runs, and no
+    // dependency is built for the benches alone.
+    let build = "--profile dev --workspace";
     let build: &Vec<&str> = &build.split(' ').collect();
     cmd!(shell, "cargo bench {build...} --bench * -- {filter}").run()?;
     let peaks = cmd!(

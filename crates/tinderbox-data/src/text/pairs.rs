@@ -182,6 +182,9 @@ pub struct SentenceBatch {
     pub ids: Tensor<2, Int>,
     /// Number of ids of each sentence that are not padding, `[batch]`.
     pub lengths: Tensor<1, Int>,
+    /// Places of all ids that are not padding, among `batch * steps`, `[tokens]`: known without reading the lengths
+    /// from a device.
+    pub tokens: Tensor<1, Int>,
 }
 
 /// A batch of sentences with their translations.
@@ -227,9 +230,17 @@ impl HostSentences {
 
     pub(super) fn upload(self, device: &Device) -> SentenceBatch {
         let count = self.lengths.len();
+        let rows = self.lengths.iter().enumerate();
+        let tokens: Vec<i32> = rows
+            .flat_map(|(row, &length)| {
+                (0..length).map(move |step| (row * self.steps) as i32 + step)
+            })
+            .collect();
+        let number = tokens.len();
         SentenceBatch {
             ids: Tensor::from_data(TensorData::new(self.ids, [count, self.steps]), device),
             lengths: Tensor::from_data(TensorData::new(self.lengths, [count]), device),
+            tokens: Tensor::from_data(TensorData::new(tokens, [number]), device),
         }
     }
 }

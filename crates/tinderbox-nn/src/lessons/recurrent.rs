@@ -1,6 +1,8 @@
 use burn::tensor::Tensor;
+// A product, and a bias if there is one, with its gradients: on the CPU faster than operation by operation.
+use tinderbox_kernels::linear;
 
-use crate::sigmoid;
+use crate::{sigmoid, tanh};
 
 /// The weights of a state or a gate: `input W + state U + b`.
 ///
@@ -19,7 +21,8 @@ pub struct Gate {
 impl Gate {
     /// `input W + state U + b`, `[batch, units]`.
     pub fn sum(&self, input: Tensor<2>, state: Tensor<2>) -> Tensor<2> {
-        input.matmul(self.input.clone()) + state.matmul(self.state.clone()) + self.bias.clone()
+        let bias = self.bias.clone().squeeze_dim(0);
+        linear(input, self.input.clone(), Some(bias)) + linear(state, self.state.clone(), None)
     }
 }
 
@@ -28,7 +31,7 @@ impl Gate {
 /// # Shapes
 /// Input `[batch, inputs]` and state `[batch, units]` to the next state.
 pub fn rnn_step(weights: &Gate, input: Tensor<2>, state: Tensor<2>) -> Tensor<2> {
-    weights.sum(input, state).tanh()
+    tanh(weights.sum(input, state))
 }
 
 /// The weights of a gated recurrent unit.
@@ -52,7 +55,7 @@ pub struct GruWeights {
 pub fn gru_step(weights: &GruWeights, input: Tensor<2>, state: Tensor<2>) -> Tensor<2> {
     let update = sigmoid(weights.update.sum(input.clone(), state.clone()));
     let reset = sigmoid(weights.reset.sum(input.clone(), state.clone()));
-    let candidate = weights.candidate.sum(input, reset * state.clone()).tanh();
+    let candidate = tanh(weights.candidate.sum(input, reset * state.clone()));
     candidate.clone() + update * (state - candidate)
 }
 
@@ -80,9 +83,9 @@ pub fn lstm_step(
     [state, memory]: [Tensor<2>; 2],
 ) -> [Tensor<2>; 2] {
     let gate = |gate: &Gate| sigmoid(gate.sum(input.clone(), state.clone()));
-    let candidate = weights.candidate.sum(input.clone(), state.clone()).tanh();
+    let candidate = tanh(weights.candidate.sum(input.clone(), state.clone()));
     let memory = gate(&weights.forget) * memory + gate(&weights.input) * candidate;
-    [gate(&weights.output) * memory.clone().tanh(), memory]
+    [gate(&weights.output) * tanh(memory.clone()), memory]
 }
 
 /// Shortens gradients so that all of them together, as one vector, are not longer than `longest`; gives

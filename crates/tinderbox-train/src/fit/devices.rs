@@ -1,19 +1,18 @@
 //! The devices of this process: a replica of the model on each, which computes its part of every batch.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::rc::Rc;
 
 use burn::module::Module;
 use burn::tensor::Device;
 use tinderbox_data::{Batches, DataError, Share, SharedBatch};
 use tinderbox_nn::deep_copy;
-use tinderbox_optim::{GradientMean, is_host};
+use tinderbox_optim::GradientMean;
 
 use super::Fit;
 use super::together::Own;
 use crate::callback::LazyLoss;
 use crate::evaluate::whole;
-use crate::{LossReduction, Result, StopReason, Task, TrainError};
+use crate::{LossReduction, Result, Task, TrainError};
 
 /// One device's part of all batches, for each device; none if nothing is divided.
 pub(super) type Parts<'a, B> = Vec<Rc<dyn Batches<Batch = SharedBatch<B>> + 'a>>;
@@ -131,58 +130,10 @@ where
             count,
         }
     }
-
-    /// Trains to the end; a device that is lost on the way is an error.
-    pub(super) fn train_on_devices(&mut self) -> Result<StopReason> {
-        if self.devices.iter().all(|device| is_host(&inner(device))) {
-            return self.train_all();
-        }
-        // Burn panics where a number cannot be read from its device.
-        let trained = catch_unwind(AssertUnwindSafe(|| self.train_all()));
-        if matches!(trained, Ok(Ok(_))) {
-            return trained.unwrap_or_else(|panic| resume_unwind(panic));
-        }
-        let lost = self.devices.iter().find_map(|device| {
-            let reason = lost(device)?;
-            Some((device, reason))
-        });
-        match lost {
-            None => trained.unwrap_or_else(|panic| resume_unwind(panic)),
-            Some((device, reason)) => Err(TrainError::DeviceLost {
-                device: name(device),
-                reason,
-                checkpoint: None,
-            }),
-        }
-    }
 }
 
 /// The model on all devices but the first.
 pub(super) fn replicas<M: Module>(model: &M, devices: &[Device]) -> Vec<M> {
     let others = devices[1..].iter();
     others.map(|device| deep_copy(model).fork(device)).collect()
-}
-
-fn inner(device: &Device) -> Device {
-    device.clone().inner()
-}
-
-/// Why a device cannot be used any more.
-fn lost(device: &Device) -> Option<String> {
-    match catch_unwind(AssertUnwindSafe(|| inner(device).sync())) {
-        Ok(Ok(())) => None,
-        Ok(Err(error)) => Some(error.to_string()),
-        Err(_) => Some("it does not answer".into()),
-    }
-}
-
-/// The address of a remote device, else what Burn prints.
-fn name(device: &Device) -> String {
-    let shown = format!("{:?}", inner(device));
-    let address = shown.find("ws://").map(|start| &shown[start..]);
-    let address = address.and_then(|rest| rest.split(['"', '/', ' ', ')', ',']).nth(2));
-    match address {
-        Some(host) => format!("ws://{host}"),
-        None => shown,
-    }
 }

@@ -240,9 +240,8 @@ where
 
     /// The error about a loss with the last checkpoint, from which a user can resume.
     pub(super) fn with_checkpoint(&self, mut error: TrainError) -> TrainError {
-        if let TrainError::NotFinite { checkpoint, .. }
-        | TrainError::RankLost { checkpoint, .. }
-        | TrainError::DeviceLost { checkpoint, .. } = &mut error
+        if let TrainError::NotFinite { checkpoint, .. } | TrainError::RankLost { checkpoint, .. } =
+            &mut error
         {
             checkpoint.clone_from(&self.last_checkpoint);
         }

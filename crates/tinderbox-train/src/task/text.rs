@@ -54,7 +54,7 @@ impl Classification {
         if !(0.0..1.0).contains(&self.label_smoothing) {
             return Err(ClassificationError::LabelSmoothing(self.label_smoothing).into());
         }
-        output.check()?;
+        output.check_in_step()?;
         let count = output.logits.dims()[0];
         let (logits, targets) = (output.logits.clone(), output.targets.clone());
         let mean = cross_entropy(logits, targets, self.label_smoothing);

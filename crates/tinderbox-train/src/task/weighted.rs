@@ -87,7 +87,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, (Tensor<1, Int>, Te
         let (targets, weights) = batch.targets;
         let (logits, members) = outputs(model, batch.inputs);
         let output = Logits { logits, targets };
-        output.check()?;
+        output.check_in_step()?;
         let [rows, classes] = output.logits.dims();
         let (logits, count) = match members {
             None => (output.logits.clone(), 1),
@@ -99,7 +99,11 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, (Tensor<1, Int>, Te
         let labels = output.targets.clone().unsqueeze_dim::<2>(1);
         let labels = labels.expand([rows, count]).reshape([rows * count, 1]);
         let logs = log_softmax(logits, 1);
-        let right = logs.clone().gather(1, labels).squeeze_dim::<1>(1);
+        // `gather` has no answer to a label that is no class.
+        let within = labels.clone().clamp(0, classes as i64 - 1);
+        let wrong = labels.not_equal(within.clone());
+        let right = logs.clone().gather(1, within).mask_fill(wrong, f32::NAN);
+        let right = right.squeeze_dim::<1>(1);
         let smoothing = f64::from(self.label_smoothing);
         let losses = right.mul_scalar(smoothing - 1.0)
             - logs.mean_dim(1).squeeze_dim::<1>(1).mul_scalar(smoothing);

@@ -148,9 +148,13 @@ fn padding_counts_nowhere() {
 
 fn batch(source: [[i32; 4]; 2], target: [[i32; 4]; 2], lengths: [[i32; 2]; 2]) -> PairBatch {
     let device = Device::flex().autodiff();
-    let side = |ids: [[i32; 4]; 2], lengths: [i32; 2]| SentenceBatch {
-        ids: Tensor::from_data(ids, &device),
-        lengths: Tensor::from_data(lengths, &device),
+    let side = |ids: [[i32; 4]; 2], lengths: [i32; 2]| {
+        let tokens: Vec<i32> = (0..lengths[0]).chain(4..4 + lengths[1]).collect();
+        SentenceBatch {
+            ids: Tensor::from_data(ids, &device),
+            lengths: Tensor::from_data(lengths, &device),
+            tokens: Tensor::from_data(&tokens[..], &device),
+        }
     };
     PairBatch {
         source: side(source, lengths[0]),

@@ -2,7 +2,9 @@
 
 use tinderbox_nn::weights_digest;
 
-use super::ranks::{Net, StopAt, assert_close, fit, left, loader, on_ranks, settings, trainer};
+use super::ranks::{
+    Net, StopAt, assert_close, fit, left, loader, on_ranks, reductions, settings, trainer,
+};
 use super::*;
 
 #[allow(deprecated)]
@@ -12,19 +14,8 @@ fn ndarray() -> Device {
 
 #[test]
 fn devices_follow_the_losses_of_one() {
-    for (loss_reduction, accumulate) in [
-        (LossReduction::Mean, 1),
-        (LossReduction::Mean, 3),
-        (LossReduction::DivideBy(9), 2),
-        (LossReduction::Sum, 1),
-    ] {
-        let config = || TrainConfig {
-            loss_reduction,
-            accumulate,
-            clip: Some(Clip::Norm(1.0)),
-            learning_rate: 0.01,
-            ..settings()
-        };
+    for config in reductions() {
+        let config = || config.clone();
         let (alone, _) = left(&fit(trainer(config()), false).unwrap());
         for devices in [
             vec![Device::flex(), Device::flex()],

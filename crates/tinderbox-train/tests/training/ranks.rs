@@ -117,6 +117,23 @@ pub fn left(fitted: &Fitted<Net>) -> (Vec<f64>, u64) {
     (metrics.collect(), weights_digest(&fitted.model))
 }
 
+/// Settings with every way to make one gradient of several losses.
+pub fn reductions() -> [TrainConfig; 4] {
+    [
+        (LossReduction::Mean, 1),
+        (LossReduction::Mean, 3),
+        (LossReduction::DivideBy(9), 2),
+        (LossReduction::Sum, 1),
+    ]
+    .map(|(loss_reduction, accumulate)| TrainConfig {
+        loss_reduction,
+        accumulate,
+        clip: Some(Clip::Norm(1.0)),
+        learning_rate: 0.01,
+        ..settings()
+    })
+}
+
 pub fn assert_close(ours: &[f64], theirs: &[f64]) {
     assert_eq!(ours.len(), theirs.len());
     for (ours, theirs) in ours.iter().zip(theirs) {
@@ -126,19 +143,8 @@ pub fn assert_close(ours: &[f64], theirs: &[f64]) {
 
 #[test]
 fn ranks_follow_the_losses_of_one_process() {
-    for (loss_reduction, accumulate) in [
-        (LossReduction::Mean, 1),
-        (LossReduction::Mean, 3),
-        (LossReduction::DivideBy(9), 2),
-        (LossReduction::Sum, 1),
-    ] {
-        let config = || TrainConfig {
-            loss_reduction,
-            accumulate,
-            clip: Some(Clip::Norm(1.0)),
-            learning_rate: 0.01,
-            ..settings()
-        };
+    for config in reductions() {
+        let config = || config.clone();
         let (alone, _) = left(&fit(trainer(config()), false).unwrap());
         for ranks in [2, 3] {
             let work = |rank: Arc<ThreadCommunicator>| {
