@@ -3,7 +3,7 @@
 
 use crate::matrix::{Matrix, Panels, multiply_add};
 use crate::memory::{self, Scratch};
-use crate::parallel::{for_each, for_each_chunk};
+use crate::parallel::{PRODUCTS, for_each, for_each_chunk};
 use crate::plane::dot;
 use crate::simd::{Kernel, Level, Simd, run};
 use crate::softmax::{in_place, in_place_gradient};
@@ -109,7 +109,7 @@ impl AttentionShape {
 
     /// Multiplications of the products with all scores.
     fn cost(&self) -> usize {
-        2 * self.batch * self.heads * self.scores() * self.part
+        2 * self.batch * self.heads * self.scores() * self.part / PRODUCTS
     }
 }
 

@@ -11,7 +11,7 @@ mod tile;
 use std::ops::Range;
 
 use crate::memory::Scratch;
-use crate::parallel::for_each_chunk;
+use crate::parallel::{PRODUCTS, for_each_chunk};
 use crate::simd::{Kernel, Level, Simd, run};
 pub(crate) use pack::Panels;
 pub(crate) use sums::column_sums;
@@ -146,7 +146,7 @@ pub(crate) fn product(
 ) {
     let columns = right.columns;
     assert!(columns <= row && to.len() == left.rows * row);
-    let cost = left.rows.saturating_mul(right.numbers.len());
+    let cost = left.rows.saturating_mul(right.numbers.len()) / PRODUCTS;
     let piece = if left.rows < 8 * ROWS { ROWS / 2 } else { ROWS };
     for_each_chunk(to, piece * row, cost, |index, to| {
         let first = index * piece;

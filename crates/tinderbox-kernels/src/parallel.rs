@@ -2,11 +2,15 @@
 
 use rayon::prelude::*;
 
-/// Numbers below which threads cost more than they save.
-const WORTH: usize = 1 << 14;
+/// Numbers below which threads cost more than they save: to wake one takes up to a tenth of a millisecond on a
+/// virtual machine.
+const WORTH: usize = 1 << 17;
 
-/// Calls `work` for every chunk of `size` numbers with its index; on all threads if `cost`, numbers
-/// that are read or multiplied in all, is worth it.
+/// Products that take about as long as to read and write a number.
+pub(crate) const PRODUCTS: usize = 16;
+
+/// Calls `work` for every chunk of `size` numbers with its index; on all threads if `cost`, numbers that are read
+/// in all or [`PRODUCTS`] of them, is worth it.
 pub(crate) fn for_each_chunk<T: Send>(
     numbers: &mut [T],
     size: usize,

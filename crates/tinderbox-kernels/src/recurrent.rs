@@ -12,7 +12,7 @@ pub use gradient::{RecurrentGradients, recurrent_gradient};
 
 use crate::matrix::{Matrix, Panels, Start, multiply_add, product};
 use crate::memory::{self, Scratch};
-use crate::parallel::for_each;
+use crate::parallel::{PRODUCTS, for_each};
 use crate::simd::{Level, run};
 
 /// How a step changes the state.
@@ -120,7 +120,7 @@ impl RecurrentShape {
     /// Multiplications of a step, for the decision about threads.
     fn cost(&self) -> usize {
         let step = self.state() * self.rows();
-        step.saturating_mul(self.steps)
+        step.saturating_mul(self.steps) / PRODUCTS
     }
 
     /// The slices of every `piece` sequences, step by step, of `[steps, batch, width]` (or of nothing).

@@ -2,7 +2,7 @@
 
 use super::ConvShape;
 use crate::memory;
-use crate::parallel::for_each_chunk;
+use crate::parallel::{PRODUCTS, for_each_chunk};
 use crate::plane::dot;
 use crate::simd::{Kernel, Level, Simd, run};
 
@@ -23,7 +23,7 @@ pub(super) fn forward(
 ) {
     let (pixels, window) = (shape.pixels(), shape.window());
     let plane = shape.padded(0) * shape.padded(1);
-    let cost = output.len() * window;
+    let cost = output.len() * window / PRODUCTS;
     for_each_chunk(output, pixels, cost, |index, output| {
         let channel = index % shape.channels[1];
         let forward = Forward {
@@ -81,7 +81,7 @@ pub(super) fn input_gradient(
 ) -> Vec<f32> {
     let mut output = memory::buffer(shape.lengths()[0]);
     let (pixels, window) = (shape.pixels(), shape.window());
-    let cost = gradient.len() * window;
+    let cost = gradient.len() * window / PRODUCTS;
     for_each_chunk(
         &mut output,
         shape.input[0] * shape.input[1],
@@ -147,7 +147,7 @@ pub(super) fn weight_gradient(
     gradient: &[f32],
 ) -> Vec<f32> {
     let mut weights = vec![0.0; shape.lengths()[1]];
-    let cost = gradient.len() * shape.window();
+    let cost = gradient.len() * shape.window() / PRODUCTS;
     for_each_chunk(&mut weights, shape.window(), cost, |channel, weight| {
         let sums = Weight {
             shape,

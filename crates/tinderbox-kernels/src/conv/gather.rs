@@ -2,7 +2,7 @@
 
 use super::pack;
 use crate::panel::panel_product;
-use crate::parallel::for_each;
+use crate::parallel::{PRODUCTS, for_each};
 use crate::simd::{Kernel, Level, Simd, run};
 
 /// Pixels whose sums are kept in the cache while the panel is read in blocks of terms.
@@ -86,7 +86,8 @@ impl Gather<'_> {
                 }
             }
         }
-        let cost = batch * self.groups * self.channels * self.bases.len() * self.offsets.len();
+        let cost =
+            batch * self.groups * self.channels * self.bases.len() * self.offsets.len() / PRODUCTS;
         for_each(tasks, cost, |task| {
             match pack::vectors(level, self.channels) {
                 1 => run(level, Tiles::<1, 8>(task)),

@@ -2,7 +2,7 @@
 //! is wasted on a channel that does not exist.
 
 use crate::memory;
-use crate::parallel::for_each_chunk;
+use crate::parallel::{PRODUCTS, for_each_chunk};
 use crate::simd::{Kernel, Level, Simd, run};
 
 /// Numbers that may be read past the end of the source: two of the widest vectors.
@@ -62,7 +62,7 @@ impl Rows<'_> {
                 false => 0.0,
             };
         }
-        let cost = output.len() * terms;
+        let cost = output.len() * terms / PRODUCTS;
         let parts = (self.groups * blocks, terms * TOGETHER);
         let (source, taps, bias) = (self.source, self.taps, self.bias);
         let Self {

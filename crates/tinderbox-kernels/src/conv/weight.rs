@@ -3,7 +3,7 @@
 use super::{ConvShape, pack};
 use crate::memory;
 use crate::panel::panel_product;
-use crate::parallel::for_each;
+use crate::parallel::{PRODUCTS, for_each};
 use crate::simd::{Kernel, Level, Simd, run};
 
 /// Pixels of a block: its panel stays in the first-level cache.
@@ -63,7 +63,7 @@ pub(super) fn gradient(
             });
         }
     }
-    let cost = gradient.len() * terms.len();
+    let cost = gradient.len() * terms.len() / PRODUCTS;
     for_each(tasks, cost, |task| match pack::vectors(level, outputs) {
         1 => run(level, Tiles::<1, 8>(task)),
         _ => run(level, Tiles::<2, 6>(task)),
