@@ -40,6 +40,9 @@ pub struct Common {
     /// Average the weights with this decay (0.99, 0.999), and measure and save the average.
     #[arg(long, value_name = "DECAY")]
     pub ema: Option<f64>,
+    /// Of several processes: batch norms have the statistics of the whole batch, not of each process's part.
+    #[arg(long)]
+    pub sync_batch_norm: bool,
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -206,6 +209,7 @@ impl Common {
         if let Some(steps) = self.validate_steps {
             config.validate = Interval::Steps(steps);
         }
+        config.sync_batch_norm |= self.sync_batch_norm;
         if self.quick_try {
             config.limit = Limit::QuickTry;
         }

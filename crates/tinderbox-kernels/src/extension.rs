@@ -145,6 +145,9 @@ pub(crate) trait Kernels: Backend {
         cell: RecurrentCell,
         reverse: bool,
     ) -> FloatTensor<Self>;
+
+    /// The sums over all ranks of a data-parallel run, `[numbers]` in and out.
+    fn tinder_sum_over_ranks(numbers: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// The level to compute with; `None` if the kernels are turned off. Read once.

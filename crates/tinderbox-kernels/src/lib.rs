@@ -29,6 +29,7 @@ mod linear;
 mod math;
 mod matrix;
 mod memory;
+mod over_ranks;
 mod panel;
 mod parallel;
 mod peak;
@@ -40,6 +41,10 @@ mod softmax;
 mod tensor;
 
 pub use activation::Function;
+pub use over_ranks::{
+    BATCH_NORMS_OVER_RANKS, OverRanks, RankSum, batch_norm_over_ranks, batch_norms_over_ranks,
+    is_over_ranks,
+};
 pub use peak::peak_flops;
 pub use recurrent::RecurrentCell;
 pub use tensor::{

@@ -8,7 +8,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Embedding, Linear};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Dropout, Initializer, LinearInit, Network, linear};
+use tinderbox_nn::{Dropout, Initializer, Layer, LinearInit, Network, linear};
 
 use crate::ModelError;
 use crate::table::{CategoryColumn, NumberEmbedding, category_embedding, look_up, pick};
@@ -110,7 +110,7 @@ impl HiddenLayer {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.linear.forward(x);
         let x = match &self.norm {
-            Some(norm) => norm.forward(x),
+            Some(norm) => norm.apply(x),
             None => x,
         };
         self.dropout.forward(relu(x))

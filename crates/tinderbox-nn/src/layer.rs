@@ -127,7 +127,11 @@ fn normalize<const D: usize>(layer: &BatchNorm, input: Tensor<D>) -> Tensor<D> {
         let parameters = [gamma, beta, mean, variance];
         return tinderbox_kernels::batch_norm(input, parameters, layer.epsilon);
     }
-    let result = tinderbox_kernels::batch_norm_train(input, gamma, beta, layer.epsilon);
+    let train = match tinderbox_kernels::is_over_ranks() {
+        true => tinderbox_kernels::batch_norm_over_ranks,
+        false => tinderbox_kernels::batch_norm_train,
+    };
+    let result = train(input, gamma, beta, layer.epsilon);
     let momentum = layer.momentum;
     let running = [
         (&layer.running_mean, result.mean),

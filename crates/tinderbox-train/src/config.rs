@@ -66,6 +66,14 @@ pub struct TrainConfig {
     /// running statistics they have (in PyTorch that takes `eval()` beside `requires_grad_(false)`);
     /// their dropout drops nothing. In the model that training returns they can be trained again.
     pub freeze: Vec<String>,
+    /// Whether a batch norm that trains has the statistics of the examples of all ranks, as PyTorch's
+    /// `SyncBatchNorm`, and not of the rank's own.
+    ///
+    /// For batches that leave a rank few examples. A batch norm then exchanges four sums in every step, which
+    /// takes time. Only layers that are computed by [`Layer::apply`](tinderbox_nn::Layer::apply) take part,
+    /// as those of all models of this workspace are. Of no effect without
+    /// [ranks](crate::Trainer::communicator).
+    pub sync_batch_norm: bool,
 }
 
 impl Default for TrainConfig {
@@ -88,6 +96,7 @@ impl Default for TrainConfig {
             groups: Vec::new(),
             ema_decay: None,
             freeze: Vec::new(),
+            sync_batch_norm: false,
         }
     }
 }

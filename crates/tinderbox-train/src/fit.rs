@@ -1,6 +1,7 @@
 //! A training run in progress.
 
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use burn::module::{Module, ParamGroup};
@@ -26,6 +27,7 @@ mod identity;
 mod keep;
 mod losses;
 mod monitor;
+mod norms;
 mod record;
 mod states;
 mod team;
@@ -36,6 +38,7 @@ use devices::{Parts, divide};
 pub use keep::load_checkpoint;
 use keep::load_model;
 use losses::Losses;
+use norms::Norms;
 use team::Team;
 pub(crate) use team::settle;
 use turns::Turns;
@@ -94,6 +97,8 @@ pub(crate) struct Fit<'a, M, O, B, T: Task<M, B>> {
     data: serde_json::Map<String, serde_json::Value>,
     /// The other ranks, if there are any.
     team: Option<Team>,
+    /// The sums of batch norms over all ranks, if the settings ask for them.
+    norms: Option<Rc<Norms>>,
     _in_training: Option<InTraining>,
 }
 
@@ -137,6 +142,7 @@ where
         let ranks = setup.ranks.clone();
         let team = ranks.map(|ranks| Team::new(ranks, turns.len()));
         let places = team.as_ref().map_or((0, 1), Team::places);
+        let norms = Norms::new(config.sync_batch_norm, setup.ranks.clone(), devices.len())?;
         let train_parts = divide(train, "training", places, devices.len())?;
         let valid_parts = valid.map(|valid| divide(valid, "validation", places, devices.len()));
         let valid_parts = valid_parts.transpose()?.unwrap_or_default();
@@ -187,6 +193,7 @@ where
             data: serde_json::Map::new(),
             turns,
             team,
+            norms,
             checkpoints: None,
             _in_training: None,
             setup,

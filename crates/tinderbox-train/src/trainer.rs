@@ -90,8 +90,8 @@ impl<M: Module, O> Trainer<M, O> {
     /// * Results are the same bits for the same number of ranks. For another number sums are rounded in
     ///   another order. Masks of [`Dropout`](tinderbox_nn::Dropout) and random transforms of examples do not
     ///   depend on the number of ranks; batch norms do, because each rank has the statistics of its own rows
-    ///   (as in PyTorch; running statistics are averaged before they are used), and so do Burn's own random
-    ///   layers.
+    ///   (as in PyTorch; running statistics are averaged before they are used) unless
+    ///   [`TrainConfig::sync_batch_norm`] is set, and so do Burn's own random layers.
     pub fn communicator(mut self, ranks: Arc<dyn Communicator>) -> Self {
         self.setup.ranks = (ranks.size() > 1).then_some(ranks);
         self

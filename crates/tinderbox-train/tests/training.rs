@@ -14,6 +14,8 @@ use tinderbox_train::*;
 mod devices;
 #[path = "training/ranks.rs"]
 mod ranks;
+#[path = "training/synchronized.rs"]
+mod synchronized;
 
 /// A linear model, like that of the models crate.
 #[derive(Module, Debug)]

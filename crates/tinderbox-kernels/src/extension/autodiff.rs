@@ -22,7 +22,7 @@ use super::{
 use crate::adaptive::{self, AdaptiveShape};
 use crate::conv::{self, ConvShape};
 use crate::pool::{self, PoolShape};
-use crate::{Function, RecurrentCell, activation, batch_norm};
+use crate::{Function, RecurrentCell, activation, batch_norm, over_ranks};
 
 pub(super) type Tracked<C> = FloatTensor<Autodiff<Flex, C>>;
 
@@ -210,6 +210,17 @@ impl<C: CheckpointStrategy> Kernels for Autodiff<Flex, C> {
         ];
         recurrent::tracked::<C>(parents, cell, reverse)
     }
+
+    fn tinder_sum_over_ranks(numbers: Tracked<C>) -> Tracked<C> {
+        let (numbers, node) = numbers.into_parts();
+        let place = over_ranks::next_place();
+        let sums = modify(numbers, |numbers| over_ranks::sum(numbers, place));
+        match SumOverRanks.prepare::<C>([node]).compute_bound().stateful() {
+            // The place of a sum of the backward pass follows that of the forward pass.
+            OpsKind::Tracked(prepared) => prepared.finish(place + 1, sums),
+            OpsKind::UnTracked(prepared) => prepared.finish(sums),
+        }
+    }
 }
 
 /// Of input, weight and, with three, bias.
@@ -330,6 +341,11 @@ backward!(
         })
     }
 );
+
+backward!(SumOverRanks, usize, |gradient, place| modify(
+    gradient,
+    |numbers| over_ranks::sum(numbers, place)
+));
 
 #[derive(Debug)]
 struct BatchNorm;

@@ -7,6 +7,7 @@ use burn::optim::GradientsParams;
 use tinderbox_core::{Seed, seed_layers, seed_layers_of_rows};
 use tinderbox_data::SharedBatch;
 use tinderbox_nn::{scale_dropout, seed_backend};
+use tinderbox_optim::GradientMean;
 
 use super::losses::At;
 use super::record::borrowed;
@@ -16,9 +17,12 @@ use super::{Fit, at_epoch, devices};
 use crate::callback::LazyLoss;
 use crate::step::{gradients, take_step};
 use crate::{
-    Interval, LossReduction, Result, StepGradients, StepInfo, StepLoss, StopReason, Task,
+    Interval, LossReduction, Result, Step, StepGradients, StepInfo, StepLoss, StopReason, Task,
     TaskState, TrainError,
 };
+
+/// The rows of a device and its step; none without rows.
+type DeviceStep<O> = (Range<usize>, Option<Step<O>>);
 
 impl<M, O, B, T> Fit<'_, M, O, B, T>
 where
@@ -58,22 +62,8 @@ where
         let dropout = &self.setup.config.dropout_schedule;
         let _scale = scale_dropout(dropout.rate(self.step, self.epoch, 1.0));
         let at = (self.epoch + 1, self.batch + 1);
-        // All devices are given their work before the first result is read.
-        let (mut steps, mut all) = (Vec::with_capacity(1), Vec::with_capacity(1));
-        for (place, part) in parts.into_iter().enumerate() {
-            self.seed(draws, &part.rows, place);
-            let step = match part.batch {
-                Some(batch) => {
-                    let mut state = std::mem::take(&mut self.states[place]);
-                    let step = take_step(self.task, self.replica(place), batch, &mut state, at)?;
-                    self.states[place] = state;
-                    Some(step)
-                }
-                None => None,
-            };
-            all.push(self.backward(0, place, step.as_ref().map(|step| &step.loss))?);
-            steps.push((part.rows, step));
-        }
+        let active = parts.iter().any(|part| part.batch.is_some());
+        let (steps, all) = self.over_ranks(active, |fit| fit.first_turn(parts, draws, at))?;
         let mut own = self.gather(0, all)?;
         for (_, step) in &steps {
             let Some(step) = step else { continue };
@@ -95,6 +85,7 @@ where
             self.accumulated.add(model, own.gradients, own.weight);
             self.waiting += 1;
             if self.waiting < accumulate && !last {
+                self.update_idle_ranks(active)?;
                 return Ok(false);
             }
             batches = std::mem::take(&mut self.waiting);
@@ -104,19 +95,13 @@ where
         let (gradients, loss) = self.together(0, own, batches)?;
         self.optimize(gradients)?;
         for turn in 1..self.turns.len() {
-            let mut all = Vec::with_capacity(1);
-            for (place, (rows, step)) in steps.iter().enumerate() {
-                self.seed(draws.child(self.turns.name(turn)), rows, place);
-                let loss = match step {
-                    Some(step) => Some(self.next_turn(turn, place, &step.output, at)?),
-                    None => None,
-                };
-                all.push(self.backward(turn, place, loss.as_ref())?);
-            }
+            let draws = draws.child(self.turns.name(turn));
+            let all = self.over_ranks(active, |fit| fit.later_turn(turn, &steps, draws, at))?;
             let own = self.gather(turn, all)?;
             let (gradients, _) = self.together(turn, own, 1)?;
             self.optimize(gradients)?;
         }
+        self.update_idle_ranks(active)?;
         if let Some(average) = &mut self.average {
             let model = self.model.as_ref().expect("it is put back after a step");
             average.update(model);
@@ -132,6 +117,52 @@ where
                 .map_err(at_epoch(self.epoch + 1))?;
         }
         Ok(true)
+    }
+
+    /// The steps of the devices with their gradients.
+    fn first_turn(
+        &mut self,
+        parts: Vec<SharedBatch<B>>,
+        draws: Seed,
+        at: (usize, usize),
+    ) -> Result<(Vec<DeviceStep<O>>, Vec<Own>)> {
+        // All devices are given their work before the first result is read.
+        let (mut steps, mut all) = (Vec::with_capacity(1), Vec::with_capacity(1));
+        for (place, part) in parts.into_iter().enumerate() {
+            self.seed(draws, &part.rows, place);
+            let step = match part.batch {
+                Some(batch) => {
+                    let mut state = std::mem::take(&mut self.states[place]);
+                    let step = take_step(self.task, self.replica(place), batch, &mut state, at)?;
+                    self.states[place] = state;
+                    Some(step)
+                }
+                None => None,
+            };
+            all.push(self.backward(0, place, step.as_ref().map(|step| &step.loss))?);
+            steps.push((part.rows, step));
+        }
+        Ok((steps, all))
+    }
+
+    /// The gradients of the devices in a turn after the first.
+    fn later_turn(
+        &mut self,
+        turn: usize,
+        steps: &[DeviceStep<O>],
+        draws: Seed,
+        at: (usize, usize),
+    ) -> Result<Vec<Own>> {
+        let mut all = Vec::with_capacity(1);
+        for (place, (rows, step)) in steps.iter().enumerate() {
+            self.seed(draws, rows, place);
+            let loss = match step {
+                Some(step) => Some(self.next_turn(turn, place, &step.output, at)?),
+                None => None,
+            };
+            all.push(self.backward(turn, place, loss.as_ref())?);
+        }
+        Ok(all)
     }
 
     /// Seeds the layers of a device for these rows of the batch.
@@ -186,17 +217,26 @@ where
         } else {
             self.batch
         };
-        let scaled = self.setup.config.loss_reduction.scale(loss);
-        let gradients = gradients(
+        let weight = match self.setup.config.loss_reduction {
+            LossReduction::Mean => loss.count,
+            LossReduction::DivideBy(_) | LossReduction::Sum => 1,
+        };
+        let mut scaled = self.setup.config.loss_reduction.scale(loss);
+        if self.norms.is_some() {
+            // Gradients of other ranks arrive in its batch norms, each times its weight.
+            scaled = scaled * weight as f64;
+        }
+        let mut gradients = gradients(
             &scaled,
             self.replica(place),
             self.turns.parameters(turn),
             (self.epoch + 1, batch),
         )?;
-        let weight = match self.setup.config.loss_reduction {
-            LossReduction::Mean => loss.count,
-            LossReduction::DivideBy(_) | LossReduction::Sum => 1,
-        };
+        if self.norms.is_some() {
+            let mut mean = GradientMean::new();
+            mean.add(self.model(), gradients, 1);
+            gradients = mean.take_divided(self.model(), weight as f64);
+        }
         Ok(Own {
             gradients,
             weight,

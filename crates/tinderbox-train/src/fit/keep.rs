@@ -37,6 +37,7 @@ where
             "groups": (!config.groups.is_empty()).then_some(&config.groups),
             "averaging of the weights": config.ema_decay,
             "frozen parts": (!config.freeze.is_empty()).then_some(&config.freeze),
+            "synchronised batch norm": config.sync_batch_norm.then_some(true),
             "metrics": self.metrics,
             "turns": self.turns.identity(),
             "validation": config.validate,

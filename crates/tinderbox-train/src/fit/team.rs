@@ -21,6 +21,7 @@ pub(super) enum Purpose {
     Metrics,
     Bytes,
     Statistics,
+    Norm,
     End,
 }
 
@@ -177,7 +178,7 @@ pub(crate) fn settle<T>(ranks: &dyn Communicator, result: Result<T>) -> Result<T
 }
 
 /// Begins a meeting: the sums of what each rank brought, and whether any was asked to stop.
-fn meet(
+pub(super) fn meet(
     ranks: &dyn Communicator,
     purpose: Purpose,
     own: [f64; OWN],

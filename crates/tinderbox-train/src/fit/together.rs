@@ -159,6 +159,10 @@ where
         let Some(team) = &self.team else {
             return Ok(());
         };
+        if self.norms.is_some() {
+            // They are the same on all ranks.
+            return Ok(());
+        }
         let model = self.model.as_ref().expect("it is put back after a step");
         let mut numbers = running_statistics(model);
         if numbers.is_empty() {
