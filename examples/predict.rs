@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::read_args::{ReadArgs, open_predictor};
+use examples::read_args::{ReadArgs, open_predictor, warn_of_cut_texts};
 use examples::say;
 use tinderbox::tables::collect;
 #[cfg(feature = "tokenizers")]
@@ -141,6 +141,7 @@ fn main() -> Result<()> {
             written.rows
         );
     }
+    warn_of_cut_texts(&predictor);
     let rows = written.rows;
     if args.out.starts_with("/dev") {
         // Lines printed here would be among the predictions.

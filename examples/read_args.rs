@@ -1,5 +1,6 @@
 //! Options and output for reading a table, shared by the examples that take one.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -158,6 +159,14 @@ pub fn open_predictor(
         Some(folder) => Predictor::open_with_encoder(bundle, &open_encoder(folder, device)?, &own)?,
         None => Predictor::open(bundle, &own)?,
     })
+}
+
+/// Prints a warning if the encoder of the columns of text has cut texts; to the error output, since predictions may go to
+/// the standard output.
+pub fn warn_of_cut_texts(predictor: &Predictor) {
+    if let Some(cut) = predictor.features().cut_texts() {
+        let _ = writeln!(std::io::stderr(), "{cut}");
+    }
 }
 
 /// Prints how columns with special cells (dates, decimal commas, percentages, …) were read, one line each.
