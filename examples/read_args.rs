@@ -102,6 +102,14 @@ impl ReadArgs {
     }
 }
 
+/// Whether a file that would be replaced is the input, or lies in the folder that is.
+pub fn is_input(out: &Path, input: &Path) -> bool {
+    let (Ok(out), Ok(input)) = (out.canonicalize(), input.canonicalize()) else {
+        return false;
+    };
+    out.is_file() && (out == input || out.parent() == Some(input.as_path()))
+}
+
 /// Prints how each column is used, one line each.
 pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;

@@ -43,11 +43,11 @@ pub fn lesson(page: &mut Page, device: &Device, seed: Seed) -> Result<()> {
     )?;
     let vocab = vocab()?;
     let shape = BertConfig {
-        context: 32,
+        context: 16,
         size: 16,
         feed_forward: 32,
         heads: 2,
-        layers: 2,
+        layers: 1,
         dropout: 0.0,
         pooler: false,
         initializer_range: 0.25,
@@ -73,7 +73,7 @@ fn sentence(rng: &mut Rng, words: std::ops::Range<usize>) -> (String, bool) {
     let good = rng.below(2) == 1;
     let word = words.start + rng.below(words.len() as u64) as usize;
     let word = WORDS[usize::from(good)][word];
-    (format!("the {noun} was {word}"), good)
+    (format!("{word} {noun}"), good)
 }
 
 fn vocab() -> Result<Vocab> {
@@ -81,7 +81,7 @@ fn vocab() -> Result<Vocab> {
         reserved: MaskedPairs::reserved(),
         ..VocabConfig::default()
     };
-    let others = ["the", "was", "so", "i", "liked", "hated", "it"];
+    let others = ["i", "liked", "hated", "it"];
     let words = NOUNS.iter().chain(WORDS.iter().flatten()).chain(&others);
     Ok(Vocab::fit(words.copied(), &config)?)
 }
@@ -144,18 +144,14 @@ fn pretrain(
     let mut rng = seed.child("texts").rng();
     let mut review = || {
         let (text, liked) = sentence(&mut rng, 0..6);
-        format!("{text} so i {} it", if liked { "liked" } else { "hated" })
+        format!("{text} i {} it", if liked { "liked" } else { "hated" })
     };
     page.show("a text", &review())?;
     let paragraphs: Vec<Vec<Vec<u32>>> = (0..TEXTS)
         .map(|_| vec![ids(&review(), vocab), ids(&review(), vocab)])
         .collect();
-    let pairs = MaskedPairs::new(&paragraphs, 24, vocab, seed.child("pairs"))?;
-    let loader = Loader::new(
-        pairs,
-        std::env::var("XB").map_or(32, |x| x.parse().unwrap()),
-    )?
-    .shuffle(seed.child("order"));
+    let pairs = MaskedPairs::new(&paragraphs, 16, vocab, seed.child("pairs"))?;
+    let loader = Loader::new(pairs, 16)?.shuffle(seed.child("order"));
     let model = BertPretraining::new(shape, seed.child("bert"), device)?;
     let task = |model: &BertPretraining, batch: MaskedPairBatch| -> Result<_, StepError> {
         let [pairs] = batch.next.dims();
@@ -171,8 +167,8 @@ fn pretrain(
         Ok(Step::mean(masked, pairs))
     };
     let config = TrainConfig {
-        epochs: std::env::var("XP").map_or(PRETRAINING, |x| x.parse().unwrap()),
-        learning_rate: std::env::var("XLR").map_or(0.01, |x| x.parse().unwrap()),
+        epochs: PRETRAINING,
+        learning_rate: 0.01,
         optimizer: OptimizerConfig::adam().into(),
         seed: seed.value(),
         ..TrainConfig::default()
@@ -190,8 +186,8 @@ fn pretrain(
 }
 
 /// Pairs of texts, and passes over them.
-const TEXTS: usize = 500;
-const PRETRAINING: usize = 25;
+const TEXTS: usize = 320;
+const PRETRAINING: usize = 20;
 
 struct Lesson {
     bert: Bert,
@@ -255,7 +251,7 @@ impl Lesson {
         let train = Loader::new(train, 8)?.shuffle(self.seed.child("batches"));
         let test = Loader::for_evaluation(test, 256)?;
         let config = TrainConfig {
-            epochs: 15,
+            epochs: 12,
             optimizer: OptimizerConfig::adam().into(),
             seed: self.seed.value(),
             ..how
@@ -331,7 +327,7 @@ impl Lesson {
         page.table(&["trained", "parameters", "accuracy"], &rows)?;
         page.text(
             "From scratch nothing is known of words without a label: that is guessing. LoRA's count is that of\n\
-             queries and values of two blocks, 4 (16 x 2 + 2 x 16), and of the new layer, 16 x 2 + 2.",
+             queries and values, 2 (16 x 2 + 2 x 16), and of the new layer, 16 x 2 + 2.",
         )
     }
 
@@ -378,13 +374,8 @@ impl Lesson {
              block has a fraction of the learning rate of the block above it (Howard and Ruder 2018).",
         )?;
         let decay = 0.5f64;
-        let parts = [
-            "classifier",
-            "bert.encoder.layer.1",
-            "bert.encoder.layer.0",
-            "bert.embeddings",
-        ];
-        let factors = parts.iter().zip([1.0, decay, decay.powi(2), decay.powi(3)]);
+        let parts = ["classifier", "bert.encoder.layer.0", "bert.embeddings"];
+        let factors = parts.iter().zip([1.0, decay, decay.powi(2)]);
         let group = |part: &str, factor| {
             ParameterGroup::new(Select::Prefix(part.into())).rate_factor(factor)
         };

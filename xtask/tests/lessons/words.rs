@@ -125,18 +125,18 @@ fn fine_tuning_uses_what_was_pretrained(#[values("flex", "ndarray")] device: &st
             ("classes of a text or a pair", "[2, 3]"),
             ("tags of the tokens", "[2, 7, 5]"),
             ("start and end of an answer", "[2, 7, 2]"),
-            // Embeddings of 30 + 32 + 2 rows, their norm, two blocks of 2,224, and 34 of the new layer.
-            ("all, from scratch / parameters", "5538"),
+            // Embeddings of 27 + 16 + 2 rows, their norm, a block of 2,224, and 34 of the new layer.
+            ("all, from scratch / parameters", "3010"),
             ("the new layer / parameters", "34"),
-            ("all layers / parameters", "5538"),
-            ("LoRA, rank 2 / parameters", "290"),
-            ("parameters with adapters", "5794"),
-            ("parameters merged", "5538"),
+            ("all layers / parameters", "3010"),
+            ("LoRA, rank 2 / parameters", "162"),
+            // With the pooler, which the mean of the vectors does not use.
+            ("parameters with adapters", "3410"),
+            ("parameters merged", "3282"),
             ("difference is below 0.00001", "true"),
             ("classifier / learning rate", "0.0040"),
-            ("bert.encoder.layer.1 / learning rate", "0.0020"),
-            ("bert.encoder.layer.0 / learning rate", "0.0010"),
-            ("bert.embeddings / learning rate", "0.0005"),
+            ("bert.encoder.layer.0 / learning rate", "0.0020"),
+            ("bert.embeddings / learning rate", "0.0010"),
         ],
     )?;
     let accuracy = |of: &str| page.number(&format!("{of} / accuracy"));
@@ -146,8 +146,6 @@ fn fine_tuning_uses_what_was_pretrained(#[values("flex", "ndarray")] device: &st
     assert_between(&page, "accuracy", 0.85, 1.0)?;
     assert_between(&page, "accuracy with 0.1 everywhere", 0.3, 0.7)?;
     let change = |part: &str| page.number(&format!("{part} / mean change"));
-    let blocks = ["layer.1", "layer.0"].map(|layer| format!("bert.encoder.{layer}"));
-    assert!(change(&blocks[0])? > change(&blocks[1])?);
-    assert!(change(&blocks[1])? > change("bert.embeddings")?);
+    assert!(change("bert.encoder.layer.0")? > change("bert.embeddings")?);
     Ok(())
 }

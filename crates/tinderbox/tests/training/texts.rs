@@ -158,7 +158,7 @@ fn bert_learns_what_follows_from_what() {
     let device = Device::flex().autodiff();
     let model = config.init(Seed::new(4), &device).unwrap();
     let task = Classification::default();
-    let fitted = trainer(10, 0.002)
+    let fitted = trainer(20, 0.002)
         .fit(model, &task, &loader, Some(&valid))
         .unwrap();
     let accuracy = accuracy(&fitted);
