@@ -4,8 +4,8 @@ use rstest::rstest;
 use tinderbox::data::synthetic;
 use tinderbox::data::text::{LabeledPairs, LabeledTexts, MaskedPairs, Vocab, VocabConfig};
 use tinderbox::models::{
-    BertConfig, BertPredictorConfig, BiLstmConfig, DecomposableAttentionConfig, FirstLayer,
-    Pooling, TextCnnConfig,
+    BertConfig, BertPredictor, BertPredictorConfig, BiLstmConfig, DecomposableAttentionConfig,
+    FirstLayer, Pooling, TextCnnConfig,
 };
 use tinderbox::nn::{TextNetwork, parameters};
 use tinderbox::prelude::*;
@@ -122,8 +122,9 @@ fn decomposable_attention_learns_what_follows_from_what() {
 
 #[test]
 fn bert_learns_what_follows_from_what() {
-    let [train, test] = [(4_000, 1), (300, 2)]
-        .map(|(count, seed)| synthetic::inferences(count, Seed::new(seed)).unwrap());
+    let seed = Seed::new(0);
+    let [train, test] = [(4_000, "train"), (500, "test")]
+        .map(|(count, part)| synthetic::inferences(count, seed.child(part)).unwrap());
     let config = VocabConfig {
         reserved: MaskedPairs::reserved(),
         ..VocabConfig::default()
@@ -134,15 +135,15 @@ fn bert_learns_what_follows_from_what() {
     let labeled = |pairs: &tinderbox::data::text::Inferences| {
         let side = |side: usize| ids(pairs.pairs.iter().map(|pair| &pair[side]), &vocab);
         let sides = [side(0), side(1)];
-        LabeledTexts::joined(sides, pairs.classes.clone(), 24, &vocab).unwrap()
+        LabeledTexts::joined(sides, pairs.classes.clone(), 32, &vocab).unwrap()
     };
     let loader = Loader::new(labeled(&train), 32)
         .unwrap()
-        .shuffle(Seed::new(3));
+        .shuffle(seed.child("order"));
     let valid = Loader::for_evaluation(labeled(&test), 100).unwrap();
     let config = BertPredictorConfig {
         encoder: BertConfig {
-            context: 24,
+            context: 32,
             size: 32,
             feed_forward: 64,
             dropout: 0.0,
@@ -156,9 +157,10 @@ fn bert_learns_what_follows_from_what() {
         separator: vocab.get("<sep>"),
     };
     let device = Device::flex().autodiff();
-    let model = config.init(Seed::new(4), &device).unwrap();
+    let bert = config.encoder.init(seed.child("bert"), &device).unwrap();
+    let model = BertPredictor::new(&config, bert, seed.child("weights"), &device).unwrap();
     let task = Classification::default();
-    let fitted = trainer(20, 0.002)
+    let fitted = trainer(15, 0.002)
         .fit(model, &task, &loader, Some(&valid))
         .unwrap();
     let accuracy = accuracy(&fitted);
