@@ -5,9 +5,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
-use examples::read_args::ReadArgs;
+use examples::read_args::{ReadArgs, is_input};
 use examples::say;
 use polars::prelude::{
     Column, DataFrame, DataType, Field, IntoColumn, LazyFrame, NamedFrom, ParquetWriter, Schema,
@@ -44,6 +44,11 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    ensure!(
+        !is_input(&args.out, &args.file),
+        "--out {}: this is the table; give the vectors another name",
+        args.out.display()
+    );
     let encoder = SentenceEncoder::open(&args.folder, &device(args.device.as_deref())?)?;
     let options = args
         .read

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::read_args::{ReadArgs, open_predictor};
+use examples::read_args::{ReadArgs, open_predictor, warn_of_cut_texts};
 use examples::say;
 use tinderbox::prelude::*;
 use tinderbox::tables::collect;
@@ -66,6 +66,7 @@ fn main() -> Result<()> {
             let means = means.iter().map(|mean| format!(" {mean:>12.4}"));
             say!("{value:<24}{}", means.collect::<String>());
         }
+        warn_of_cut_texts(&predictor);
         return Ok(());
     }
     let rows = frame.height();
@@ -90,5 +91,6 @@ fn main() -> Result<()> {
         explained.of,
         explained.predicted
     );
+    warn_of_cut_texts(&predictor);
     Ok(())
 }

@@ -3,12 +3,12 @@
 //! `cargo run --example predict -- BUNDLE FILE --out predictions.csv`
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use examples::read_args::{ReadArgs, open_predictor};
+use examples::read_args::{ReadArgs, is_input, open_predictor, warn_of_cut_texts};
 use examples::say;
 use tinderbox::tables::collect;
 #[cfg(feature = "tokenizers")]
@@ -35,14 +35,6 @@ struct Args {
     device: Option<String>,
     #[command(flatten)]
     read: ReadArgs,
-}
-
-/// Whether a file that would be replaced is the input, or lies in the folder that is.
-fn is_input(out: &Path, input: &Path) -> bool {
-    let (Ok(out), Ok(input)) = (out.canonicalize(), input.canonicalize()) else {
-        return false;
-    };
-    out.is_file() && (out == input || out.parent() == Some(input.as_path()))
 }
 
 /// Whether the error is that of a pipe without a reader, as with `| head`.
@@ -141,6 +133,7 @@ fn main() -> Result<()> {
             written.rows
         );
     }
+    warn_of_cut_texts(&predictor);
     let rows = written.rows;
     if args.out.starts_with("/dev") {
         // Lines printed here would be among the predictions.

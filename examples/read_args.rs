@@ -1,5 +1,6 @@
 //! Options and output for reading a table, shared by the examples that take one.
 
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -101,6 +102,14 @@ impl ReadArgs {
     }
 }
 
+/// Whether a file that would be replaced is the input, or lies in the folder that is.
+pub fn is_input(out: &Path, input: &Path) -> bool {
+    let (Ok(out), Ok(input)) = (out.canonicalize(), input.canonicalize()) else {
+        return false;
+    };
+    out.is_file() && (out == input || out.parent() == Some(input.as_path()))
+}
+
 /// Prints how each column is used, one line each.
 pub fn print_columns(frame: &impl Frame, spec: &FeatureSpec) -> Result<()> {
     let schema = frame.columns()?;
@@ -158,6 +167,14 @@ pub fn open_predictor(
         Some(folder) => Predictor::open_with_encoder(bundle, &open_encoder(folder, device)?, &own)?,
         None => Predictor::open(bundle, &own)?,
     })
+}
+
+/// Prints a warning if the encoder of the columns of text has cut texts; to the error output, since predictions may go to
+/// the standard output.
+pub fn warn_of_cut_texts(predictor: &Predictor) {
+    if let Some(cut) = predictor.features().cut_texts() {
+        let _ = writeln!(std::io::stderr(), "{cut}");
+    }
 }
 
 /// Prints how columns with special cells (dates, decimal commas, percentages, …) were read, one line each.

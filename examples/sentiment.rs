@@ -46,11 +46,12 @@ fn main() -> Result<()> {
         .vectors
         .as_ref()
         .map(|path| WordVectors::read(path, None));
+    let (vectors, device) = (vectors.transpose()?, args.common.device()?);
     let run = args.common.run("sentiment")?;
     let accuracy = settings.train(
         [&train, &test],
-        vectors.transpose()?.as_ref(),
-        (args.common.seed(), &args.common.device()?),
+        vectors.as_ref(),
+        (args.common.seed(), &device),
         &mut |mut config| {
             config.seed = args.common.seed;
             Ok(Start {

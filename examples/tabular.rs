@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use examples::read_args::{
     ReadArgs, open_encoder, print_bundle, print_columns, print_notes, print_trained,
+    warn_of_cut_texts,
 };
 use examples::{Common, say, unless_interrupted};
 use polars::prelude::DataFrame;
@@ -242,6 +243,7 @@ fn main() -> Result<()> {
             let trained = training.fit_folds(&table, folds);
             let trained = unless_interrupted(trained).with_context(of_file)?;
             say!("{trained}");
+            warn_of_cut_texts(&trained.predictor);
             print_bundle(trained.run.as_ref());
         }
         (Some(_), None) => bail!(
@@ -252,11 +254,13 @@ fn main() -> Result<()> {
             let trained = unless_interrupted(training.fit_auto(&table)).with_context(of_file)?;
             say!("{}", parts(trained.rows));
             say!("{trained}");
+            warn_of_cut_texts(&trained.predictor);
             print_bundle(trained.run.as_ref());
         }
         (None, Some(_)) => {
             let trained = unless_interrupted(training.fit_split(&table)).with_context(of_file)?;
             say!("{}", parts(trained.rows));
+            warn_of_cut_texts(&trained.predictor);
             print_trained(&trained);
         }
     }

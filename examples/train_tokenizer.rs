@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
 use examples::say;
-use tinderbox::data::text::{PretrainedTokenizer, TokenizerKind};
+use tinderbox::data::text::{PretrainedTokenizer, TokenizerKind, read_text};
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
 enum Kind {
@@ -20,7 +20,7 @@ enum Kind {
 #[derive(Parser, Debug)]
 #[command(about = "Trains a tokenizer on a text and writes tokenizer.json.")]
 struct Args {
-    /// A text in UTF-8.
+    /// A text in UTF-8, also packed with gzip.
     file: PathBuf,
     /// How words are cut into parts.
     #[arg(long, value_enum, default_value = "bpe")]
@@ -36,7 +36,7 @@ struct Args {
 fn main() -> Result<()> {
     let args = Args::parse();
     let of_file = || args.file.display().to_string();
-    let text = std::fs::read_to_string(&args.file).with_context(of_file)?;
+    let text = read_text(&args.file)?;
     let kind = match args.kind {
         Kind::Bpe => TokenizerKind::Bpe,
         Kind::Wordpiece => TokenizerKind::WordPiece,

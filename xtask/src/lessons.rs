@@ -9,7 +9,7 @@ use examples::say;
 use xshell::{Shell, cmd};
 
 /// The lessons in the order of the course, and their source below `examples`.
-const LESSONS: [(&str, &str); 28] = [
+const LESSONS: [(&str, &str); 29] = [
     ("tensors", "lessons/tensors.rs"),
     ("preprocessing", "lessons/preprocessing.rs"),
     ("linear_algebra", "lessons/linear_algebra.rs"),
@@ -42,6 +42,7 @@ const LESSONS: [(&str, &str); 28] = [
     ("byte_pair_encoding", "lessons/byte_pair_encoding.rs"),
     ("word_embeddings", "lessons/word_embeddings.rs"),
     ("bert_inputs", "lessons/bert_inputs.rs"),
+    ("fine_tuning", "lessons/fine_tuning.rs"),
     ("multiple_devices", "lessons/multiple_devices.rs"),
     ("questions", "questions"),
 ];

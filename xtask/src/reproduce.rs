@@ -11,6 +11,7 @@ mod schedules;
 mod scratch;
 mod sequences;
 mod sine;
+mod snli_bert;
 mod table;
 mod texts;
 mod translation;
@@ -68,6 +69,7 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         translation::EXPERIMENTS,
         words::EXPERIMENTS,
         texts::EXPERIMENTS,
+        snli_bert::EXPERIMENTS,
     ]
     .into_iter()
     .flatten()
@@ -137,6 +139,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 49);
+        assert_eq!(names.len(), 50);
     }
 }

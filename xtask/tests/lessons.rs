@@ -56,6 +56,7 @@ lessons! {
     "../../examples/lessons/byte_pair_encoding.rs" byte_pair_encoding,
     "../../examples/lessons/word_embeddings.rs" word_embeddings,
     "../../examples/lessons/bert_inputs.rs" bert_inputs,
+    "../../examples/lessons/fine_tuning.rs" fine_tuning,
     "../../examples/lessons/multiple_devices.rs" multiple_devices,
     "../../examples/questions/squared_loss.rs" squared_loss,
     "../../examples/questions/mean_or_sum.rs" mean_or_sum,

@@ -47,10 +47,39 @@ pub struct BertConfig {
     /// Whether there is a layer on the first token, for a description of the whole text.
     #[serde(default)]
     pub pooler: bool,
+    /// The function inside the feed-forward layers.
+    #[serde(default)]
+    pub activation: BertActivation,
+    /// Whether the sums of the embeddings are normalized; in the course's BERT they are not.
+    #[serde(default = "normalized")]
+    pub embedding_norm: bool,
+    /// The standard deviation of initial weights: 0.02 in the paper; narrow models that start from scratch learn faster
+    /// with about 1 / sqrt(size).
+    #[serde(default = "initializer_range")]
+    pub initializer_range: f64,
+}
+
+/// The function inside the feed-forward layers of a [`Bert`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BertActivation {
+    /// That of the paper.
+    #[default]
+    Gelu,
+    /// That of the course.
+    Relu,
 }
 
 fn epsilon() -> f64 {
     1e-12
+}
+
+fn normalized() -> bool {
+    true
+}
+
+fn initializer_range() -> f64 {
+    0.02
 }
 
 impl BertConfig {
@@ -67,13 +96,32 @@ impl BertConfig {
             dropout: 0.1,
             epsilon: epsilon(),
             pooler: true,
+            activation: BertActivation::Gelu,
+            embedding_norm: true,
+            initializer_range: initializer_range(),
         }
     }
 
-    /// The model with initial weights from N(0, 0.02), a pure function of the seed; biases of 0.
+    /// The small BERT that the course fine-tunes: 2 blocks of 256 features and 4 heads, ReLU, no norm of the embeddings.
+    pub fn course(vocabulary: usize) -> Self {
+        Self {
+            size: 256,
+            feed_forward: 512,
+            heads: 4,
+            layers: 2,
+            dropout: 0.2,
+            epsilon: 1e-5,
+            activation: BertActivation::Relu,
+            embedding_norm: false,
+            ..Self::base(vocabulary)
+        }
+    }
+
+    /// The model with initial weights from N(0, `initializer_range`), a pure function of the seed; biases of 0.
     ///
     /// # Errors
-    /// A size of 0, heads that do not divide the size, a dropout outside `[0, 1)`.
+    /// A size of 0, heads that do not divide the size, a dropout outside `[0, 1)`, an initializer range that is not
+    /// positive.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<Bert, ModelError> {
         for (field, size) in [
             ("vocabulary", self.vocabulary),
@@ -88,7 +136,14 @@ impl BertConfig {
         let needs = "it must divide the size";
         check::divides(MODEL, "heads", self.heads, self.size, needs)?;
         check::dropout(MODEL, "dropout", self.dropout)?;
-        let normal = Initializer::Normal { std: 0.02 };
+        let std = self.initializer_range;
+        if !(std.is_finite() && std > 0.0) {
+            return Err(ModelError::Config {
+                model: MODEL,
+                problem: format!("initializer_range is {std}; it must be positive, 0.02 is common"),
+            });
+        }
+        let normal = Initializer::Normal { std };
         let table = |rows, name| embedding(rows, self.size, normal, seed.child(name), device);
         let init = Init::new(seed, device, normal);
         let blocks = (0..self.layers).map(|index| Block::new(&init.child("layer").at(index), self));
@@ -97,7 +152,9 @@ impl BertConfig {
                 word_embeddings: table(self.vocabulary, "word_embeddings"),
                 position_embeddings: table(self.context, "position_embeddings"),
                 token_type_embeddings: table(self.types, "token_type_embeddings"),
-                norm: init.layer_norm(self.size, self.epsilon),
+                norm: self
+                    .embedding_norm
+                    .then(|| init.layer_norm(self.size, self.epsilon)),
                 dropout: Dropout::new(self.dropout),
             },
             encoder: Encoder {
@@ -137,7 +194,7 @@ struct Embeddings {
     word_embeddings: Embedding,
     position_embeddings: Embedding,
     token_type_embeddings: Embedding,
-    norm: LayerNorm,
+    norm: Option<LayerNorm>,
     dropout: Dropout,
 }
 
@@ -177,6 +234,7 @@ struct Heads {
 #[derive(Module, Debug)]
 struct Intermediate {
     dense: Linear,
+    activation: Activation,
 }
 
 /// A linear layer, a residual connection, and a norm of the sum.
@@ -196,6 +254,16 @@ impl Bert {
     /// Features of a token.
     pub fn size(&self) -> usize {
         self.embeddings.word_embeddings.weight.lazy_shape()[1]
+    }
+
+    /// The types of the tokens of pairs of texts: 1 after the first separator, 0 before it and for itself.
+    ///
+    /// # Shapes
+    /// Tokens `[batch, steps]` to types `[batch, steps]`.
+    pub fn types_of_pairs(tokens: Tensor<2, Int>, separator: u32) -> Tensor<2, Int> {
+        let is_separator = tokens.equal_scalar(separator).int();
+        let before = is_separator.clone().cumsum(1) - is_separator;
+        before.clamp_max(1)
     }
 
     /// A vector for each token.
@@ -248,7 +316,10 @@ impl Embeddings {
         let positions = self.position_embeddings.weight.val().narrow(0, 0, steps);
         let words = embed(&self.word_embeddings, tokens);
         let sum = words + embed(&self.token_type_embeddings, types) + positions.unsqueeze();
-        self.dropout.forward(self.norm.apply(sum))
+        self.dropout.forward(match &self.norm {
+            Some(norm) => norm.apply(sum),
+            None => sum,
+        })
     }
 }
 
@@ -273,6 +344,10 @@ impl Block {
             },
             intermediate: Intermediate {
                 dense: init.linear("intermediate", size, inner),
+                activation: match config.activation {
+                    BertActivation::Gelu => Activation::gelu(),
+                    BertActivation::Relu => Activation::relu(),
+                },
             },
             output: output("output", inner),
         }
@@ -282,7 +357,8 @@ impl Block {
         let heads = self.attention.heads.forward(inputs.clone(), padding);
         let hidden = self.attention.output.forward(heads, inputs);
         let inner = self.intermediate.dense.apply(hidden.clone());
-        self.output.forward(Activation::gelu().apply(inner), hidden)
+        let inner = self.intermediate.activation.apply(inner);
+        self.output.forward(inner, hidden)
     }
 }
 
@@ -365,6 +441,35 @@ mod tests {
     }
 
     #[test]
+    fn tokens_after_the_first_separator_are_of_the_second_text() {
+        #[allow(deprecated)] // Burn drops ndarray in 0.23
+        for device in [Device::flex(), Device::ndarray()] {
+            // 3 separates; the rest of the second row is padding.
+            let tokens =
+                Tensor::<2, Int>::from_data([[2, 7, 8, 3, 9, 3], [2, 3, 5, 3, 0, 0]], &device);
+            let types = Bert::types_of_pairs(tokens, 3);
+            let types: Vec<i64> = types.into_data().iter::<i64>().collect();
+            assert_eq!(types, [0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1]);
+        }
+    }
+
+    #[test]
+    fn the_course_s_bert_has_no_norm_of_the_embeddings() {
+        let config = BertConfig {
+            context: 10,
+            ..BertConfig::course(11)
+        };
+        let model = config.init(Seed::new(1), &Device::flex()).unwrap();
+        // Tables of tokens, places and types; attention, feed-forward layers and two norms of each block; the pooler.
+        let block = 4 * (256 * 256 + 256) + 2 * 256 * 512 + 512 + 256 + 2 * 512;
+        let expected = (11 + 10 + 2) * 256 + 2 * block + 256 * 256 + 256;
+        assert_eq!(count_parameters(&model), expected);
+        let old = r#"{"vocabulary": 11, "context": 10, "types": 2, "size": 12, "feed_forward": 20, "heads": 3,
+            "layers": 2, "pooler": true}"#;
+        assert_eq!(serde_json::from_str::<BertConfig>(old).unwrap(), tiny());
+    }
+
+    #[test]
     fn sizes_that_do_not_fit_are_refused() {
         let wrong = |config: BertConfig| {
             let model = config.init(Seed::new(0), &Device::flex());
@@ -374,5 +479,10 @@ mod tests {
         assert!(error.contains("heads is 5"), "{error}");
         let error = wrong(BertConfig { types: 0, ..tiny() });
         assert!(error.contains("types is 0"), "{error}");
+        let error = wrong(BertConfig {
+            initializer_range: 0.0,
+            ..tiny()
+        });
+        assert!(error.contains("initializer_range is 0"), "{error}");
     }
 }

@@ -39,8 +39,8 @@ mod word2vec;
 
 pub use beam::{BeamSearch, Hypothesis, SpecialTokens};
 pub use bert::{
-    Bert, BertConfig, BertInputs, BertPredictor, BertPredictorConfig, BertPretraining, Pooling,
-    mean_of_tokens, pretraining_losses,
+    Bert, BertActivation, BertConfig, BertInputs, BertPredictor, BertPredictorConfig,
+    BertPretraining, Pooling, mean_of_tokens, pretraining_losses,
 };
 pub use decoding::{Decoding, DecodingError};
 pub use error::ModelError;

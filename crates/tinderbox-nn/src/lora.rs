@@ -54,7 +54,7 @@ impl Lora {
     /// `B` is 0, so the outputs are still those of the model.
     ///
     /// # Errors
-    /// A rank of 0, an `alpha` that is not finite, a layer that the model does not have.
+    /// A rank of 0 or one that a layer cannot have, an `alpha` that is not finite, a layer that the model does not have.
     pub fn apply<M: Module>(&self, model: M, seed: Seed) -> Result<M, LoraError> {
         if self.rank == 0 {
             return Err(LoraError::Rank);
@@ -68,10 +68,22 @@ impl Lora {
             parameter.path.ends_with(".weight") && parameter.containers.last().is_some_and(linear)
         });
         let layer = |path: &str| path.trim_end_matches(".weight").to_owned();
+        let shapes: Vec<Vec<usize>> = all.iter().map(|weight| weight.shape.clone()).collect();
         let all: Vec<String> = all.iter().map(|weight| layer(&weight.path)).collect();
         for name in &self.layers {
             if !all.iter().any(|layer| is_part(layer, name)) {
                 return Err(LoraError::unknown(name, &all));
+            }
+        }
+        for (layer, shape) in all.iter().zip(&shapes) {
+            let adapted = self.layers.iter().any(|part| is_part(layer, part));
+            let most = shape.iter().copied().min().unwrap_or(0);
+            if adapted && self.rank > most {
+                return Err(LoraError::LargeRank {
+                    rank: self.rank,
+                    layer: layer.clone(),
+                    most,
+                });
             }
         }
         let adapters = Adapters { lora: self, seed };
@@ -135,6 +147,19 @@ pub enum LoraError {
     /// A rank of 0.
     #[error("LoRA with rank 0 trains nothing; 8 is a common rank")]
     Rank,
+    /// A rank that is larger than the matrices of a layer.
+    #[error(
+        "LoRA with rank {rank}: the layer {layer} has {most} inputs or outputs, and {most} is the largest rank; 8 is a \
+         common one"
+    )]
+    LargeRank {
+        /// The rank.
+        rank: usize,
+        /// The layer.
+        layer: String,
+        /// Its largest rank.
+        most: usize,
+    },
     /// An alpha that is not a number.
     #[error("LoRA with alpha {0}: it must be finite; twice the rank is common")]
     Alpha(f64),
@@ -282,6 +307,18 @@ mod tests {
         let far = error(Lora::new(2, 4.0).layers(["convolution"]));
         assert!(far.contains("there are: query, value"), "{far}");
         assert!(error(Lora::new(0, 4.0)).contains("rank 0"));
+        let large = error(Lora::new(5, 4.0));
+        assert!(
+            large.contains(
+                "rank 5: the layer query has 4 inputs or outputs, and 4 is the largest rank"
+            ),
+            "{large}"
+        );
+        assert!(
+            Lora::new(4, 4.0)
+                .apply(model(&device), Seed::new(1))
+                .is_ok()
+        );
         assert!(error(Lora::new(1, f64::NAN)).contains("alpha NaN"));
     }
 }

@@ -29,7 +29,7 @@ mod values;
 mod words;
 mod write;
 
-pub use encoder::TextEncoder;
+pub use encoder::{CutTexts, TextEncoder};
 pub use fitted::Features;
 pub use frame::Frame;
 pub(crate) use frame::select;

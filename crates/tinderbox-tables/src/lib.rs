@@ -46,8 +46,8 @@ use tinderbox_data::{
 };
 
 pub use features::{
-    CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, DatePart, DateSpec, Distribution, Encode,
-    FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
+    CategorySpec, ColumnSpec, ColumnSummary, CrossSpec, CutTexts, DatePart, DateSpec, Distribution,
+    Encode, FeatureSpec, Features, Frame, Ignored, Impute, Inference, Missing, NumericSpec, Output,
     OutputKind, Step, TargetSpec, TargetStep, Targets, Task, TensorTable, TextEncoder, TextSpec,
     Unseen, UnseenCategories, summarize, transform_together,
 };

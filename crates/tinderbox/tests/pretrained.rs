@@ -175,6 +175,17 @@ fn folders_that_are_no_models_are_refused_with_what_to_do() {
             "convert them to safetensors",
         ),
         (
+            error("bert", |folder| {
+                fs::remove_file(folder.join("model.safetensors")).unwrap();
+                fs::write(
+                    folder.join("pytorch_model.bin"),
+                    b"cposix\nsystem\n(X\x02\0\0\0lstR.",
+                )
+                .unwrap();
+            }),
+            "can run code and are not read",
+        ),
+        (
             error("llama", remove("model-00002-of-00003.safetensors")),
             "files that are not there: model-00002-of-00003.safetensors",
         ),
@@ -193,8 +204,8 @@ fn folders_that_are_no_models_are_refused_with_what_to_do() {
             "the field \"hidden_size\": ",
         ),
         (
-            error("bert", |folder| set(folder, "hidden_act", "relu".into())),
-            "hidden_act = \"relu\" is not supported; supported is gelu",
+            error("bert", |folder| set(folder, "hidden_act", "silu".into())),
+            "hidden_act = \"silu\" is not supported; supported is gelu or relu",
         ),
         (
             error("bert", |folder| set(folder, "vocab_size", 24.into())),

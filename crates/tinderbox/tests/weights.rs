@@ -341,6 +341,30 @@ fn damaged_files_and_files_of_another_kind_are_named() {
 }
 
 #[test]
+fn code_in_a_pickle_is_never_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = folder.path().join("ran");
+    let command = format!("touch {}", ran.display());
+    // What Python's `pickle.loads` would run: os.system(command), alone and as the value of a state dict.
+    let call = [
+        b"cposix\nsystem\n(X".as_slice(),
+        &(command.len() as u32).to_le_bytes(),
+        command.as_bytes(),
+        b"tR",
+    ]
+    .concat();
+    let alone = [b"\x80\x02".as_slice(), &call, b"."].concat();
+    let dict = [b"\x80\x02}X\x06\0\0\0weight".as_slice(), &call, b"s."].concat();
+    for (name, bytes) in [("alone.pt", alone), ("dict.pt", dict)] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        let error = load_weights(lenet(10, 1), &path).unwrap_err().to_string();
+        assert!(error.contains(name), "{error}");
+        assert!(!ran.exists(), "{name} was run");
+    }
+}
+
+#[test]
 fn every_model_comes_back_to_the_bit_whatever_it_started_from() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");

@@ -59,7 +59,8 @@ const IMDB: Archive = Archive {
     sha1: "01ada507287d82875905620988597833ad4e0903",
 };
 
-const SNLI: Archive = Archive {
+/// Pairs of sentences.
+pub(super) const SNLI: Archive = Archive {
     file: "snli_1.0.zip",
     address: "https://nlp.stanford.edu/projects/snli/snli_1.0.zip",
     sha1: "9fcde07509c7e87ec61c640c1b2753d9041758e4",

@@ -119,13 +119,17 @@ impl Archive {
         Ok(path)
     }
 
-    /// The content of one of its files; the archive may have a folder around it.
+    /// The text of one of its files.
     pub fn read(&self, member: &str) -> Result<String> {
+        Ok(String::from_utf8(self.bytes(member)?)?)
+    }
+
+    /// The content of one of its files; the archive may have a folder around it.
+    pub fn bytes(&self, member: &str) -> Result<Vec<u8>> {
         let path = self.path()?;
         let folder = self.file.trim_end_matches(".zip").trim_end_matches("-v1");
         let bytes = read_zip(&path, member);
-        let bytes = bytes.or_else(|_| read_zip(&path, &format!("{folder}/{member}")))?;
-        Ok(String::from_utf8(bytes)?)
+        Ok(bytes.or_else(|_| read_zip(&path, &format!("{folder}/{member}")))?)
     }
 }
 

@@ -112,3 +112,40 @@ fn bert_has_the_course_s_shapes(#[values("flex", "ndarray")] device: &str) -> Re
     assert!((divided("places")? - divided("weights")? / 2.0).abs() < 0.02);
     Ok(())
 }
+
+#[rstest]
+fn fine_tuning_uses_what_was_pretrained(#[values("flex", "ndarray")] device: &str) -> Result<()> {
+    let mut page = Page::in_memory();
+    fine_tuning::lesson(&mut page, &cpu(device), Seed::new(0))?;
+    assert_results(
+        &page,
+        &[
+            ("types of a pair", "[0, 0, 0, 0, 1, 1, 1]"),
+            ("vectors", "[2, 7, 16]"),
+            ("classes of a text or a pair", "[2, 3]"),
+            ("tags of the tokens", "[2, 7, 5]"),
+            ("start and end of an answer", "[2, 7, 2]"),
+            // Embeddings of 27 + 16 + 2 rows, their norm, a block of 2,224, and 34 of the new layer.
+            ("all, from scratch / parameters", "3010"),
+            ("the new layer / parameters", "34"),
+            ("all layers / parameters", "3010"),
+            ("LoRA, rank 2 / parameters", "162"),
+            // With the pooler, which the mean of the vectors does not use.
+            ("parameters with adapters", "3410"),
+            ("parameters merged", "3282"),
+            ("difference is below 0.00001", "true"),
+            ("classifier / learning rate", "0.0040"),
+            ("bert.encoder.layer.0 / learning rate", "0.0020"),
+            ("bert.embeddings / learning rate", "0.0010"),
+        ],
+    )?;
+    let accuracy = |of: &str| page.number(&format!("{of} / accuracy"));
+    assert!(accuracy("all, from scratch")? < 0.65);
+    assert!(accuracy("all layers")? > 0.95 && accuracy("LoRA, rank 2")? > 0.85);
+    assert!(accuracy("the new layer")? > 0.55);
+    assert_between(&page, "accuracy", 0.85, 1.0)?;
+    assert_between(&page, "accuracy with 0.1 everywhere", 0.3, 0.7)?;
+    let change = |part: &str| page.number(&format!("{part} / mean change"));
+    assert!(change("bert.encoder.layer.0")? > change("bert.embeddings")?);
+    Ok(())
+}

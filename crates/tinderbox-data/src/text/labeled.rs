@@ -1,6 +1,8 @@
 use burn::tensor::Device;
 use tinderbox_core::{Digest, Seed};
 
+use super::Vocab;
+use super::masked::Special;
 use super::pairs::{HostSentences, PairBatch, SentenceBatch};
 use crate::{Batch, DataError, Examples, Result, Target};
 
@@ -51,6 +53,49 @@ impl<T: Target> LabeledTexts<T> {
             padding: 0,
             steps: None,
         })
+    }
+
+    /// Pairs of texts as one text each, as BERT takes them: `<cls>`, the first, `<sep>`, the second, `<sep>`.
+    ///
+    /// As in the course: of a pair that has more than `steps` tokens the longer text loses its last one (the second text,
+    /// if both are of the same length) until it fits. The vocabulary needs the tokens of
+    /// [`MaskedPairs::reserved`](super::MaskedPairs::reserved).
+    ///
+    /// # Errors
+    /// Another number of texts on one side, or of targets; a vocabulary without the reserved tokens; less than 3 steps.
+    pub fn joined(
+        [first, second]: [Vec<Vec<u32>>; 2],
+        targets: T,
+        steps: usize,
+        vocab: &Vocab,
+    ) -> Result<Self> {
+        let special = Special::of(vocab)?;
+        let Some(own) = steps.checked_sub(3) else {
+            return Err(DataError::Text {
+                problem: format!(
+                    "pairs of {steps} tokens have no room for <cls> and two <sep>; give 3 or more"
+                ),
+            });
+        };
+        if first.len() != second.len() {
+            return Err(DataError::RowsDiffer {
+                features: first.len(),
+                targets: second.len(),
+            });
+        }
+        let pairs = first
+            .into_iter()
+            .zip(second)
+            .map(|(mut first, mut second)| {
+                while first.len() + second.len() > own {
+                    match first.len() > second.len() {
+                        true => first.pop(),
+                        false => second.pop(),
+                    };
+                }
+                special.join(&first, &second)
+            });
+        Ok(Self::new(pairs.collect(), targets)?.padding(special.pad))
     }
 
     /// The id of the padding.
@@ -188,11 +233,50 @@ impl<T: Target> Examples for LabeledPairs<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::{MaskedPairs, VocabConfig};
     use crate::{Batches, Classes, Loader};
 
     fn classes(count: i32) -> Classes {
         let labels = (0..count).map(|label| label % 2).collect();
         Classes::new(labels, vec!["a".into(), "b".into()]).unwrap()
+    }
+
+    #[test]
+    fn pairs_become_one_text_whose_longer_part_is_cut() {
+        let config = VocabConfig {
+            reserved: MaskedPairs::reserved(),
+            ..VocabConfig::default()
+        };
+        // <unk> <pad> <mask> <cls> <sep>, then a, b, c.
+        let vocab = Vocab::fit(["a", "a", "a", "b", "b", "c"], &config).unwrap();
+        let sides = || {
+            [
+                vec![vec![5, 6, 7, 5], vec![5]],
+                vec![vec![6, 6], vec![7, 7, 7, 7]],
+            ]
+        };
+        let ids = |steps| LabeledTexts::joined(sides(), classes(2), steps, &vocab).unwrap();
+        let whole = [
+            vec![3, 5, 6, 7, 5, 4, 6, 6, 4],
+            vec![3, 5, 4, 7, 7, 7, 7, 4],
+        ];
+        assert_eq!(ids(9).ids(), whole);
+        // Of two tokens each, the second text is shorter first.
+        let cut = [vec![3, 5, 6, 4, 6, 4], vec![3, 5, 4, 7, 7, 4]];
+        assert_eq!(ids(6).ids(), cut);
+        let batch = ids(9).gather(&[1, 0], Seed::new(0)).unwrap();
+        let batch = ids(9).upload(batch, &Device::flex()).inputs.ids;
+        let row: Vec<i64> = batch.into_data().iter::<i64>().collect();
+        assert_eq!(row[7..9], [4, 1], "the padding is <pad>");
+        let error = |sides, steps, vocab: &Vocab| {
+            let joined = LabeledTexts::joined(sides, classes(2), steps, vocab);
+            joined.unwrap_err().to_string()
+        };
+        assert!(error(sides(), 2, &vocab).contains("pairs of 2 tokens"));
+        let one = [vec![vec![5]], vec![vec![5], vec![6]]];
+        assert!(error(one, 9, &vocab).contains('1'));
+        let plain = Vocab::fit(["a"], &VocabConfig::default()).unwrap();
+        assert!(error(sides(), 9, &plain).contains("MaskedPairs::reserved()"));
     }
 
     #[test]

@@ -27,12 +27,37 @@ struct Pair {
     next: bool,
 }
 
+/// The ids of the reserved tokens.
 #[derive(Clone, Copy, Debug)]
-struct Special {
-    pad: u32,
+pub(super) struct Special {
+    pub pad: u32,
     mask: u32,
     cls: u32,
     sep: u32,
+}
+
+impl Special {
+    pub fn of(vocab: &Vocab) -> Result<Self> {
+        let reserved = |token: &str| {
+            vocab.get(token).ok_or_else(|| DataError::Text {
+                problem: format!(
+                    "the vocabulary has no token {token:?}; fit it with `reserved: MaskedPairs::reserved()`"
+                ),
+            })
+        };
+        Ok(Self {
+            pad: reserved("<pad>")?,
+            mask: reserved("<mask>")?,
+            cls: reserved("<cls>")?,
+            sep: reserved("<sep>")?,
+        })
+    }
+
+    /// `<cls>`, the first text, `<sep>`, the second one, `<sep>`.
+    pub fn join(&self, first: &[u32], second: &[u32]) -> Vec<u32> {
+        let parts = [&[self.cls], first, &[self.sep], second, &[self.sep]];
+        parts.concat()
+    }
 }
 
 /// A batch of [`MaskedPairs`]; `positions` are as many as a text of full length has masked tokens.
@@ -87,19 +112,7 @@ impl MaskedPairs {
         vocab: &Vocab,
         seed: Seed,
     ) -> Result<Self> {
-        let reserved = |token: &str| {
-            vocab.get(token).ok_or_else(|| DataError::Text {
-                problem: format!(
-                    "the vocabulary has no token {token:?}; fit it with `reserved: MaskedPairs::reserved()`"
-                ),
-            })
-        };
-        let special = Special {
-            pad: reserved("<pad>")?,
-            mask: reserved("<mask>")?,
-            cls: reserved("<cls>")?,
-            sep: reserved("<sep>")?,
-        };
+        let special = Special::of(vocab)?;
         let mut rng = seed.rng();
         let mut pairs = Vec::new();
         for paragraph in paragraphs {
@@ -119,15 +132,9 @@ impl MaskedPairs {
                 if first.len() + second.len() + 3 > steps {
                     continue;
                 }
-                let mut ids = vec![special.cls];
-                ids.extend(first);
-                ids.push(special.sep);
-                let place = ids.len();
-                ids.extend(second);
-                ids.push(special.sep);
                 pairs.push(Pair {
-                    ids,
-                    second: place,
+                    ids: special.join(first, second),
+                    second: first.len() + 2,
                     next,
                 });
             }

@@ -34,6 +34,10 @@ pub struct BertPredictorConfig {
     /// The probability with which features before the last layer are dropped in training.
     #[serde(default)]
     pub dropout: f64,
+    /// The token that ends each of two texts: those after the first one are of the second type. `None` for single
+    /// texts.
+    #[serde(default)]
+    pub separator: Option<u32>,
 }
 
 impl BertPredictorConfig {
@@ -58,6 +62,8 @@ pub struct BertPredictor {
     dropout: Dropout,
     #[module(skip)]
     pooling: Pooling,
+    #[module(skip)]
+    separator: Option<u32>,
 }
 
 impl BertPredictor {
@@ -82,6 +88,7 @@ impl BertPredictor {
             bert: encoder,
             dropout: Dropout::new(config.dropout),
             pooling: config.pooling,
+            separator: config.separator,
         })
     }
 }
@@ -90,9 +97,10 @@ impl TextNetwork for BertPredictor {
     /// # Panics
     /// With more steps than the encoder's context.
     fn forward(&self, tokens: Tensor<2, Int>, lengths: Tensor<1, Int>) -> Tensor<2> {
+        let types = (self.separator).map(|id| Bert::types_of_pairs(tokens.clone(), id));
         let vectors = self.bert.forward(BertInputs {
             tokens,
-            types: None,
+            types,
             lengths: lengths.clone(),
         });
         let [batch, _, size] = vectors.dims();
@@ -132,6 +140,7 @@ mod tests {
             pooling,
             outputs: 3,
             dropout: 0.1,
+            separator: None,
         };
         let tokens = || Tensor::<2, Int>::from_data([[1, 2, 3], [4, 0, 0]], &device);
         let lengths = || Tensor::<1, Int>::from_data([3, 1], &device);
@@ -144,6 +153,26 @@ mod tests {
             let gradients = burn::optim::GradientsParams::from_grads(gradients, &model);
             assert_eq!(gradients.len(), parameters(&model).len());
         }
+        // Types of two texts have a part in the outputs.
+        let pair = BertPredictorConfig {
+            dropout: 0.0,
+            separator: Some(2),
+            encoder: BertConfig {
+                dropout: 0.0,
+                ..config(Pooling::First, false).encoder
+            },
+            ..config(Pooling::First, false)
+        };
+        let single = BertPredictorConfig {
+            separator: None,
+            ..pair.clone()
+        };
+        let outputs = [pair, single].map(|config| {
+            let model = config.init(Seed::new(1), &device).unwrap();
+            let outputs = model.forward(tokens(), lengths()).into_data();
+            outputs.iter::<f32>().collect::<Vec<_>>()
+        });
+        assert!(outputs[0][..3] != outputs[1][..3] && outputs[0][3..] == outputs[1][3..]);
         let error = config(Pooling::Pooler, false).init(Seed::new(1), &device);
         assert!(error.err().unwrap().to_string().contains("pooler is 0"));
     }

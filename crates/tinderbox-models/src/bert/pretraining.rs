@@ -32,7 +32,8 @@ impl BertPretraining {
             pooler: true,
             ..config.clone()
         };
-        let init = Init::new(seed, device, Initializer::Normal { std: 0.02 });
+        let std = config.initializer_range;
+        let init = Init::new(seed, device, Initializer::Normal { std });
         Ok(Self {
             bert: config.init(seed.child("bert"), device)?,
             transform: init.linear("transform", config.size, config.size),

@@ -1,6 +1,6 @@
 //! Encoders of texts that come from outside of this crate.
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use crate::{DataError, Result};
@@ -22,6 +22,35 @@ pub trait TextEncoder: Debug + Send + Sync {
     /// # Errors
     /// A text that cannot be encoded: what is wrong, and what to do.
     fn encode(&self, texts: &[&str]) -> std::result::Result<Vec<f32>, String>;
+
+    /// The texts so far that were longer than the encoder reads; `None` if all were read whole.
+    fn cut_texts(&self) -> Option<CutTexts> {
+        None
+    }
+}
+
+/// Texts of which an encoder read only the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CutTexts {
+    /// The number of different texts.
+    pub texts: usize,
+    /// The number of tokens that were read of each.
+    pub tokens: usize,
+}
+
+impl fmt::Display for CutTexts {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let (texts, tokens) = (self.texts, self.tokens);
+        let what = if texts == 1 {
+            "text is"
+        } else {
+            "different texts are"
+        };
+        write!(
+            f,
+            "warning: {texts} {what} longer than {tokens} tokens: the rest was not read"
+        )
+    }
 }
 
 /// The encoder of a specification or of fitted features, if it has been given one.

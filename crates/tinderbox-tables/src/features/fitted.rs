@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tinderbox_data::Slot;
 
-use super::encoder::{Encoder, TextEncoder};
+use super::encoder::{CutTexts, Encoder, TextEncoder};
 use super::fitted_column::FittedColumn;
 use super::output::Output;
 use super::spec::Ignored;
@@ -162,6 +162,11 @@ impl Features {
         }
         self.encoder = Encoder(Some(given));
         Ok(self)
+    }
+
+    /// The texts so far that were longer than the encoder of the columns of text reads; `None` if all were read whole.
+    pub fn cut_texts(&self) -> Option<CutTexts> {
+        self.encoder.0.as_ref()?.cut_texts()
     }
 
     /// The names of the encoders that columns of text were fitted with, each once.

@@ -17,6 +17,8 @@ pub enum Renamed {
     Name(String),
     /// Under this name of the model; the file has its two dimensions the other way round.
     Transposed(String),
+    /// Under this name of the model; the file has a first dimension of size 1 more.
+    Squeezed(String),
     /// Not at all.
     Ignored,
 }
@@ -54,6 +56,10 @@ pub fn load_renamed_weights<M: Module>(
                     tensor = transposed(tensor);
                     name
                 }
+                Renamed::Squeezed(name) => {
+                    tensor = squeezed(tensor);
+                    name
+                }
             };
             tensor.name.clone_from(&name);
             if all.insert(name.clone(), tensor).is_some() {
@@ -74,6 +80,18 @@ pub fn load_renamed_weights<M: Module>(
         });
     }
     apply(&model, tensors, path)
+}
+
+/// A tensor `[1, …]` as `[…]`; others as they are, for the comparison of shapes to refuse.
+fn squeezed(tensor: burn_pack::Tensor) -> burn_pack::Tensor {
+    let [1, rest @ ..] = tensor.shape.as_slice() else {
+        return tensor;
+    };
+    let (dtype, name, rest) = (tensor.dtype, tensor.name.clone(), rest.to_vec());
+    let shape = rest.clone().into();
+    bridge::map_data(tensor, name, dtype, shape, move |data| {
+        TensorData::from_bytes_vec(data.as_bytes().to_vec(), rest.clone(), dtype)
+    })
 }
 
 /// A tensor `[a, b]` as `[b, a]`; others as they are, for the comparison of shapes to refuse.

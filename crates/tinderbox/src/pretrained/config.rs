@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use tinderbox_models::{BertConfig, GptConfig, LanguageModelConfig, LlamaConfig};
+use tinderbox_models::{BertActivation, BertConfig, GptConfig, LanguageModelConfig, LlamaConfig};
 
 use super::{PretrainedError, read_json};
 
@@ -76,7 +76,12 @@ impl Fields<'_> {
 }
 
 fn bert(fields: &Fields) -> Result<BertConfig, PretrainedError> {
-    fields.one_of("hidden_act", &["gelu".into()], "gelu")?;
+    let functions = ["gelu".into(), "relu".into()];
+    fields.one_of("hidden_act", &functions, "gelu or relu")?;
+    let activation = match fields.optional::<String>("hidden_act")?.as_deref() {
+        Some("relu") => BertActivation::Relu,
+        _ => BertActivation::Gelu,
+    };
     fields.one_of("position_embedding_type", &["absolute".into()], "absolute")?;
     fields.one_of("is_decoder", &[false.into()], "false")?;
     Ok(BertConfig {
@@ -91,6 +96,9 @@ fn bert(fields: &Fields) -> Result<BertConfig, PretrainedError> {
         epsilon: fields.optional("layer_norm_eps")?.unwrap_or(1e-12),
         // Known from the weights.
         pooler: false,
+        activation,
+        embedding_norm: true,
+        initializer_range: fields.optional("initializer_range")?.unwrap_or(0.02),
     })
 }
 

@@ -153,13 +153,16 @@ impl TrainedFolds {
         }
         let head = ["fold", "training rows", "validation rows", "test rows"];
         let head: Vec<&str> = head.into_iter().chain(names.iter().copied()).collect();
-        Report::new(format!("Predicting {targets}, {} folds", self.folds.len()))
+        let page = Report::new(format!("Predicting {targets}, {} folds", self.folds.len()))
             .paragraph(
                 "Each model is scored on the rows of its fold, which nothing of it has seen. The bundle averages the \
                  models.",
-            )
-            .heading("Scores")
-            .table(&head, lines)
+            );
+        let page = match self.predictor.features().cut_texts() {
+            Some(cut) => page.paragraph(&cut.to_string()),
+            None => page,
+        };
+        page.heading("Scores").table(&head, lines)
     }
 
     /// The mean of a score over the folds, and its standard deviation with `n - 1`.

@@ -57,6 +57,9 @@ impl TableReport<'_> {
             self.rows.height(),
             self.part,
         ));
+        if let Some(cut) = features.cut_texts() {
+            page = page.paragraph(&cut.to_string());
+        }
         page = self.scores(page);
         page = self.leaderboard(page);
         if let Some(history) = self.history {

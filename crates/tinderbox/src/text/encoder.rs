@@ -51,8 +51,8 @@ pub(super) fn check_vocabulary(
 /// Texts as token ids.
 pub(super) struct Tokens {
     pub ids: Vec<Vec<u32>>,
-    /// Texts that were longer, and were cut.
-    pub cut: usize,
+    /// The places of the texts that were longer, and were cut.
+    pub cut: Vec<usize>,
 }
 
 impl Tokens {
@@ -62,12 +62,12 @@ impl Tokens {
         texts: &[T],
         most: usize,
     ) -> Result<Self, DataError> {
-        let mut cut = 0;
+        let mut cut = Vec::new();
         let mut ids = Vec::with_capacity(texts.len());
-        for text in texts {
+        for (place, text) in texts.iter().enumerate() {
             let mut tokens = tokenizer.encode(text.as_ref(), true)?;
             if tokens.len() > most {
-                cut += 1;
+                cut.push(place);
                 // The last token marks the end.
                 let end = tokens.pop();
                 tokens.truncate(most - 1);

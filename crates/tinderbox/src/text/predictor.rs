@@ -144,7 +144,7 @@ impl TextPredictor {
         let rows = numbers.chunks(self.config.network.outputs);
         Ok(PredictedTexts {
             rows: rows.map(<[f32]>::to_vec).collect(),
-            cut,
+            cut: cut.len(),
         })
     }
 

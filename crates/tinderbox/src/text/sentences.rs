@@ -82,10 +82,20 @@ impl SentenceEncoder {
     /// # Errors
     /// A text that the tokenizer has no rule for.
     pub fn encode<T: AsRef<str>>(&self, texts: &[T]) -> Result<Encoded, SentenceError> {
+        let (vectors, cut) = self.encode_marked(texts)?;
+        let cut = cut.len();
+        Ok(Encoded { vectors, cut })
+    }
+
+    /// As [`encode`](Self::encode), with the places of the texts that were cut.
+    pub(crate) fn encode_marked<T: AsRef<str>>(
+        &self,
+        texts: &[T],
+    ) -> Result<(Tensor<2>, Vec<usize>), SentenceError> {
         let Tokens { ids, cut } = Tokens::of(&self.tokenizer, texts, self.settings.max_tokens)?;
         let device = self.model.devices().into_iter().next().unwrap_or_default();
         let vectors = by_length(&ids, self.size(), &device, |texts| self.vectors(texts));
-        Ok(Encoded { vectors, cut })
+        Ok((vectors, cut))
     }
 
     fn vectors(&self, texts: SentenceBatch) -> Tensor<2> {

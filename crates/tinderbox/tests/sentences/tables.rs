@@ -35,7 +35,7 @@ fn a_table_learns_from_vectors_and_its_bundle_names_the_encoder() {
         together[vectors.width()..2 * vectors.width()],
         "remembered"
     );
-    assert_eq!(vectors.cut(), 0);
+    assert_eq!(vectors.cut_texts(), None);
 
     let stated = Inference::default().text(["text"]).encoder(vectors.name());
     let spec = FeatureSpec::infer_with(&frame, "class", &stated).unwrap();
@@ -83,4 +83,49 @@ fn a_table_learns_from_vectors_and_its_bundle_names_the_encoder() {
     let other: Arc<dyn TextEncoder> = Arc::new(TextVectors::open(&moved, &device).unwrap());
     let error = Predictor::open_with_encoder(&bundle, &other, &device).unwrap_err();
     assert!(error.to_string().contains("another encoder"), "{error}");
+}
+
+#[test]
+fn texts_that_are_cut_are_counted_once_and_the_report_names_them() {
+    let (folder, out) = (encoder(0), tempfile::tempdir().unwrap());
+    let (mut texts, good) = texts(60);
+    // More than the encoder's positions; two of three are the same.
+    texts[3] = "very ".repeat(40) + "bad";
+    texts[5].clone_from(&texts[3]);
+    texts[8] = "was ".repeat(40) + "good";
+    let frame = df!("text" => &texts, "class" => good).unwrap();
+    let vectors = Arc::new(TextVectors::open(folder.path(), &Device::flex()).unwrap());
+    let tokens = vectors.max_tokens();
+    let stated = Inference::default().text(["text"]).encoder(vectors.name());
+    let spec = FeatureSpec::infer_with(&frame, "class", &stated).unwrap();
+    let training = |run: &str| {
+        Training::new(spec.clone().with_encoder(vectors.clone()))
+            .model(Model::Linear)
+            .epochs(1)
+            .run_folder(out.path().join(run))
+    };
+    let warning = format!(
+        "warning: 2 different texts are longer than {tokens} tokens: the rest was not read"
+    );
+    let report = |run: &str| fs::read_to_string(out.path().join(run).join("report.html")).unwrap();
+    let trained = training("one").fit_split(&frame).unwrap();
+    let cut = trained.predictor.features().cut_texts().unwrap();
+    assert_eq!(
+        (cut.texts, cut.tokens, cut.to_string()),
+        (2, tokens, warning.clone())
+    );
+    assert!(report("one").contains(&warning));
+    training("folds").fit_folds(&frame, 2).unwrap();
+    assert!(report("folds").contains(&warning));
+
+    // A program that predicts knows only of its own rows.
+    let bundle = out.path().join("one/bundle");
+    let predictor = Predictor::open(bundle, &Device::flex()).unwrap();
+    assert_eq!(predictor.features().cut_texts(), None);
+    let rows = |from, count| frame.slice(from, count);
+    predictor.predict(&rows(10, 20)).unwrap();
+    assert_eq!(predictor.features().cut_texts(), None);
+    predictor.predict(&rows(3, 3)).unwrap();
+    let cut = predictor.features().cut_texts().unwrap().to_string();
+    assert!(cut.starts_with("warning: 1 text is longer than "), "{cut}");
 }

@@ -2,8 +2,11 @@
 
 use rstest::rstest;
 use tinderbox::data::synthetic;
-use tinderbox::data::text::{LabeledPairs, LabeledTexts, Vocab, VocabConfig};
-use tinderbox::models::{BiLstmConfig, DecomposableAttentionConfig, FirstLayer, TextCnnConfig};
+use tinderbox::data::text::{LabeledPairs, LabeledTexts, MaskedPairs, Vocab, VocabConfig};
+use tinderbox::models::{
+    BertConfig, BertPredictor, BertPredictorConfig, BiLstmConfig, DecomposableAttentionConfig,
+    FirstLayer, Pooling, TextCnnConfig,
+};
 use tinderbox::nn::{TextNetwork, parameters};
 use tinderbox::prelude::*;
 use tinderbox::train::{Accuracy, Fitted};
@@ -111,6 +114,53 @@ fn decomposable_attention_learns_what_follows_from_what() {
         .unwrap();
     let task = Classification::default();
     let fitted = trainer(12, 0.005)
+        .fit(model, &task, &loader, Some(&valid))
+        .unwrap();
+    let accuracy = accuracy(&fitted);
+    assert!(accuracy > 0.95, "{accuracy}");
+}
+
+#[test]
+fn bert_learns_what_follows_from_what() {
+    let seed = Seed::new(0);
+    let [train, test] = [(4_000, "train"), (500, "test")]
+        .map(|(count, part)| synthetic::inferences(count, seed.child(part)).unwrap());
+    let config = VocabConfig {
+        reserved: MaskedPairs::reserved(),
+        ..VocabConfig::default()
+    };
+    let words = train.pairs.iter().flatten();
+    let words = words.flat_map(|text| text.split_whitespace());
+    let vocab = Vocab::fit(words, &config).unwrap();
+    let labeled = |pairs: &tinderbox::data::text::Inferences| {
+        let side = |side: usize| ids(pairs.pairs.iter().map(|pair| &pair[side]), &vocab);
+        let sides = [side(0), side(1)];
+        LabeledTexts::joined(sides, pairs.classes.clone(), 32, &vocab).unwrap()
+    };
+    let loader = Loader::new(labeled(&train), 32)
+        .unwrap()
+        .shuffle(seed.child("order"));
+    let valid = Loader::for_evaluation(labeled(&test), 100).unwrap();
+    let config = BertPredictorConfig {
+        encoder: BertConfig {
+            context: 32,
+            size: 32,
+            feed_forward: 64,
+            dropout: 0.0,
+            embedding_norm: true,
+            initializer_range: 0.3,
+            ..BertConfig::course(vocab.len())
+        },
+        pooling: Pooling::Pooler,
+        outputs: 3,
+        dropout: 0.0,
+        separator: vocab.get("<sep>"),
+    };
+    let device = Device::flex().autodiff();
+    let bert = config.encoder.init(seed.child("bert"), &device).unwrap();
+    let model = BertPredictor::new(&config, bert, seed.child("weights"), &device).unwrap();
+    let task = Classification::default();
+    let fitted = trainer(15, 0.002)
         .fit(model, &task, &loader, Some(&valid))
         .unwrap();
     let accuracy = accuracy(&fitted);

@@ -1,11 +1,11 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Device;
 use tinderbox_core::Digest;
-use tinderbox_tables::TextEncoder;
+use tinderbox_tables::{CutTexts, TextEncoder};
 
 use crate::pretrained::{PretrainedError, find, weight_files};
 use crate::text::{SentenceEncoder, SentenceError};
@@ -33,8 +33,8 @@ pub struct TextVectors {
 #[derive(Debug, Default)]
 struct Known {
     vectors: HashMap<String, Vec<f32>>,
-    /// Different texts that were cut.
-    cut: usize,
+    /// Digests of the texts that were cut.
+    cut: HashSet<u64>,
 }
 
 impl TextVectors {
@@ -64,11 +64,6 @@ impl TextVectors {
         })
     }
 
-    /// The number of different texts so far that were longer than the encoder reads; the rest of them was not read.
-    pub fn cut(&self) -> usize {
-        lock(&self.known).cut
-    }
-
     /// The number of tokens of the longest text that is read whole.
     pub fn max_tokens(&self) -> usize {
         lock(&self.encoder).max_tokens()
@@ -93,6 +88,12 @@ impl TextEncoder for TextVectors {
         self.width
     }
 
+    fn cut_texts(&self) -> Option<CutTexts> {
+        let texts = lock(&self.known).cut.len();
+        let tokens = self.max_tokens();
+        (texts > 0).then_some(CutTexts { texts, tokens })
+    }
+
     fn encode(&self, texts: &[&str]) -> Result<Vec<f32>, String> {
         let mut new: Vec<&str> = {
             let known = lock(&self.known);
@@ -104,13 +105,16 @@ impl TextEncoder for TextVectors {
         new.dedup();
         let mut fresh: HashMap<&str, Vec<f32>> = HashMap::new();
         if !new.is_empty() {
-            let encoded = lock(&self.encoder)
-                .encode(&new)
+            let (vectors, cut) = lock(&self.encoder)
+                .encode_marked(&new)
                 .map_err(|error| error.to_string())?;
-            let numbers: Vec<f32> = encoded.vectors.into_data().iter::<f32>().collect();
+            let numbers: Vec<f32> = vectors.into_data().iter::<f32>().collect();
             let vectors = numbers.chunks(self.width).map(<[f32]>::to_vec);
+            let cut = cut
+                .iter()
+                .map(|&place| Digest::new().text(new[place]).value());
+            lock(&self.known).cut.extend(cut);
             fresh = new.into_iter().zip(vectors).collect();
-            lock(&self.known).cut += encoded.cut;
         }
         let mut known = lock(&self.known);
         let mut all = Vec::with_capacity(texts.len() * self.width);

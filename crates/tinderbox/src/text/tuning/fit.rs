@@ -56,7 +56,7 @@ impl FineTuning {
         let mut ids = Vec::new();
         for part in &parts {
             let tokens = Tokens::of(&encoder.tokenizer, &part.texts, most)?;
-            cut += tokens.cut;
+            cut += tokens.cut.len();
             ids.push(tokens.ids);
         }
         if cut > 0 {
@@ -76,6 +76,7 @@ impl FineTuning {
             },
             outputs: classes.as_ref().map_or(1, Vec::len),
             dropout: encoder.config.dropout,
+            separator: None,
             encoder: encoder.config,
         };
         let bert = match &self.lora {
