@@ -20,7 +20,7 @@ pub(crate) fn for_each_chunk<T: Send>(
     if numbers.is_empty() || size == 0 {
         return;
     }
-    match cost < WORTH || numbers.len() <= size {
+    match cost <= WORTH || numbers.len() <= size {
         true => {
             for (index, chunk) in numbers.chunks_mut(size).enumerate() {
                 work(index, chunk);
@@ -35,7 +35,7 @@ pub(crate) fn for_each_chunk<T: Send>(
 
 /// [`for_each_chunk`] over items.
 pub(crate) fn for_each<T: Send>(items: Vec<T>, cost: usize, work: impl Fn(T) + Send + Sync) {
-    match cost < WORTH || items.len() < 2 {
+    match cost <= WORTH || items.len() < 2 {
         true => items.into_iter().for_each(work),
         false => items.into_par_iter().for_each(work),
     }
