@@ -100,7 +100,9 @@ pub use rms_norm::RmsNorm;
 pub use running::{running_statistics, with_running_statistics};
 pub use seeded::{seed_backend, seeded};
 pub use text_network::{PairNetwork, TextNetwork};
-pub use tinderbox_kernels::{BATCH_NORMS_OVER_RANKS, OverRanks, RankSum, batch_norms_over_ranks};
+pub use tinderbox_kernels::{
+    BATCH_NORMS_OVER_RANKS, OverRanks, RankSum, batch_norms_over_ranks, log_softmax, softmax,
+};
 pub use transformer::{
     DecoderLayer, EncoderLayer, TransformerConfig, TransformerDecoder, TransformerEncoder,
 };

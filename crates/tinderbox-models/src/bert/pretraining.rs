@@ -1,9 +1,8 @@
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Activation, Init, Initializer, Layer, LayerNorm, cross_entropy};
+use tinderbox_nn::{Activation, Init, Initializer, Layer, LayerNorm, cross_entropy, log_softmax};
 
 use super::{Bert, BertConfig, BertInputs};
 use crate::ModelError;
@@ -80,7 +79,7 @@ pub fn pretraining_losses(
     is_next: Tensor<1, Int>,
 ) -> [Tensor<1>; 2] {
     let [batch, masked, vocabulary] = tokens.dims();
-    let chosen = log_softmax(tokens.reshape([batch * masked, vocabulary]), 1)
+    let chosen = log_softmax(tokens.reshape([batch * masked, vocabulary]))
         .gather(1, labels.reshape([batch * masked, 1]))
         .reshape([batch, masked]);
     let sum = (chosen * weights.clone()).sum().neg();

@@ -3,11 +3,10 @@
 //! Parameter-Efficient Ensembling", arXiv 2410.24210).
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use tinderbox_core::Seed;
-use tinderbox_nn::{Dropout, Fans, Initializer, Network, relu};
+use tinderbox_nn::{Dropout, Fans, Initializer, Network, relu, softmax};
 
 use super::{NumberEmbeddingConfig, TableColumns, TableInputs, require_dropout, require_sizes};
 use crate::ModelError;
@@ -232,7 +231,7 @@ impl Network<2> for TabM {
         match self.classes {
             false => mean(members),
             // The smallest normal f32 keeps the logarithm finite.
-            true => mean(log_softmax(members, 2).exp())
+            true => mean(softmax(members))
                 .clamp_min(f64::from(f32::MIN_POSITIVE))
                 .log(),
         }

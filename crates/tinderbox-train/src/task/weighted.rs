@@ -1,9 +1,8 @@
 //! Losses in which every example has a weight.
 
-use burn::tensor::activation::log_softmax;
 use burn::tensor::{Int, Tensor};
 use tinderbox_data::Batch;
-use tinderbox_nn::Network;
+use tinderbox_nn::{Network, log_softmax};
 
 use super::{Classification, ClassificationError, Logits, Predictions, Regression, Task, members};
 use crate::{Step, StepError};
@@ -98,7 +97,7 @@ impl<M: Network<D>, const D: usize> Task<M, Batch<Tensor<D>, (Tensor<1, Int>, Te
         };
         let labels = output.targets.clone().unsqueeze_dim::<2>(1);
         let labels = labels.expand([rows, count]).reshape([rows * count, 1]);
-        let logs = log_softmax(logits, 1);
+        let logs = log_softmax(logits);
         // `gather` has no answer to a label that is no class.
         let within = labels.clone().clamp(0, classes as i64 - 1);
         let wrong = labels.not_equal(within.clone());
