@@ -91,7 +91,8 @@ fn texts_that_are_cut_are_counted_once_and_the_report_names_them() {
     let (mut texts, good) = texts(60);
     // More than the encoder's positions; two of three are the same.
     texts[3] = "very ".repeat(40) + "bad";
-    texts[5].clone_from(&texts[3]);
+    let same = texts[3].clone();
+    texts[5] = same;
     texts[8] = "was ".repeat(40) + "good";
     let frame = df!("text" => &texts, "class" => good).unwrap();
     let vectors = Arc::new(TextVectors::open(folder.path(), &Device::flex()).unwrap());
