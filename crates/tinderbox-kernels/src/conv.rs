@@ -1,5 +1,6 @@
 //! 2-D convolution and its gradients over slices, `[batch, channels, height, width]` throughout.
 
+mod columns;
 mod depthwise;
 mod gather;
 mod input;
@@ -7,15 +8,15 @@ mod pack;
 mod rows;
 mod weight;
 
-use std::borrow::Cow;
-
+use columns::Columns;
 use gather::Gather;
 pub use input::conv2d_input_gradient;
 use rows::{Rows, TapRow};
 
+use crate::memory;
 use crate::parallel::for_each_chunk;
+use crate::plane::{self, Padded};
 use crate::simd::Level;
-use crate::{memory, plane};
 
 /// The sizes of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +137,7 @@ impl ConvShape {
         bases
     }
 
-    fn pad_input<'a>(&self, input: &'a [f32], slack: usize) -> Cow<'a, [f32]> {
+    fn pad_input<'a>(&self, input: &'a [f32], slack: usize) -> Padded<'a> {
         plane::pad(input, self.input, self.padding, slack)
     }
 }
@@ -199,6 +200,21 @@ pub fn conv2d(
         return output;
     }
     let offsets = shape.term_offsets();
+    if shape.batch * shape.pixels() <= columns::PIXELS {
+        let columns = Columns {
+            source: &padded,
+            image: shape.channels[0] * plane,
+            group: group_inputs * plane,
+            offsets: &offsets,
+            bases: &shape.pixel_bases(),
+            weight,
+            bias,
+            groups: shape.groups,
+            channels: group_outputs,
+        };
+        columns.run(level, &mut output);
+        return output;
+    }
     let panels = pack::rows(level, weight, shape.groups, group_outputs, offsets.len());
     let gather = Gather {
         source: &padded,

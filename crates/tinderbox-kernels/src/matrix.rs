@@ -27,8 +27,8 @@ const GROUP: usize = 8;
 const GROUPS: usize = GROUP * TERMS + 16;
 /// Vectors of a panel.
 const VECTORS: usize = 2;
-/// Rows of a product that are one piece of work, half as many if there are few; six and eight divide both.
-const ROWS: usize = 48;
+/// Rows of a product that are one piece of work, fewer if there are few; six and eight divide every such number.
+const ROWS: usize = 96;
 
 /// A view: number `(row, column)` lies at `row * strides[0] + column * strides[1]`.
 #[derive(Clone, Copy)]
@@ -147,18 +147,30 @@ pub(crate) fn product(
     let columns = right.columns;
     assert!(columns <= row && to.len() == left.rows * row);
     let cost = left.rows.saturating_mul(right.numbers.len()) / PRODUCTS;
-    let piece = if left.rows < 8 * ROWS { ROWS / 2 } else { ROWS };
+    let piece = match left.rows {
+        ..384 => ROWS / 4,
+        384..768 => ROWS / 2,
+        _ => ROWS,
+    };
     for_each_chunk(to, piece * row, cost, |index, to| {
         let first = index * piece;
         let count = to.len() / row;
+        // The product itself begins with `start`; numbers beyond it do not.
+        let begun = if right.terms == 0 { 0 } else { columns };
         for to in to.chunks_exact_mut(row) {
             match start {
-                Start::Zero => to[..columns].fill(0.0),
-                Start::Row(start) => to[..start.len()].copy_from_slice(start),
+                Start::Zero => to[begun..columns].fill(0.0),
+                Start::Row(start) => to[begun..start.len()].copy_from_slice(&start[begun..]),
             }
         }
-        let left = left.rows(first..first + count);
-        multiply_add(level, left, right, to, row);
+        let multiply = Multiply {
+            left: left.rows(first..first + count),
+            right,
+            start: Some(start),
+            to,
+            row,
+        };
+        run(level, multiply);
     });
 }
 
@@ -176,6 +188,7 @@ pub(crate) fn multiply_add(
     let multiply = Multiply {
         left,
         right,
+        start: None,
         to,
         row,
     };
@@ -185,6 +198,8 @@ pub(crate) fn multiply_add(
 struct Multiply<'a> {
     left: Matrix<'a>,
     right: &'a Panels,
+    /// What the product is added to; `None` for what stands in `to`.
+    start: Option<Start<'a>>,
     to: &'a mut [f32],
     row: usize,
 }
@@ -197,6 +212,7 @@ impl Kernel for Multiply<'_> {
         let Self {
             left,
             right,
+            start,
             to,
             row,
         } = self;
@@ -216,11 +232,17 @@ impl Kernel for Multiply<'_> {
                 let columns = right.width.min(right.columns - at);
                 let factors = &right.numbers[(panel * right.terms + first) * right.width..];
                 let factors = &factors[..terms * right.width];
+                // Only the first terms begin the sums.
+                let start = start.filter(|_| first == 0).map(|start| match start {
+                    Start::Zero => Start::Zero,
+                    Start::Row(start) => Start::Row(&start[at..at + columns]),
+                });
                 for (group, packed) in scratch.chunks_exact(GROUPS).enumerate() {
                     let mut tile = Tile {
                         packed,
                         factors,
                         terms,
+                        start,
                         to: &mut to[groups.start(group) * row + at..],
                         row,
                         columns,

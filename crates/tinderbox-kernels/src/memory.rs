@@ -18,39 +18,50 @@ pub(crate) fn buffer(length: usize) -> Vec<f32> {
 const KEPT: usize = 8;
 const KEPT_NUMBERS: usize = 1 << 23;
 
+/// Numbers in a line of the cache.
+const LINE: usize = 16;
+
 thread_local! {
     static SPARE: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A [`buffer`] that goes back to its thread when it is dropped: memory that is returned to the system
-/// and asked for again in every training step costs as much as many a kernel.
-pub(crate) struct Scratch(Vec<f32>);
+/// Numbers that begin with a line of the cache, so that no vector that is loaded from them touches two lines. They go
+/// back to their thread when they are dropped: memory that is returned to the system and asked for again in every
+/// training step costs as much as many a kernel.
+pub(crate) struct Scratch {
+    numbers: Vec<f32>,
+    start: usize,
+    length: usize,
+}
 
 impl Scratch {
-    /// Numbers that have not been set, as in [`buffer`].
+    /// Any numbers: zeros, or those of an earlier kernel.
     pub fn new(length: usize) -> Self {
+        let room = length + LINE;
         let found = SPARE.with_borrow_mut(|spare| {
-            let fits = |kept: &Vec<f32>| kept.capacity() >= length && kept.capacity() / 2 <= length;
+            let fits = |kept: &Vec<f32>| kept.len() >= room && kept.len() / 2 <= room;
             let place = spare.iter().position(fits)?;
             Some(spare.swap_remove(place))
         });
-        let Some(mut numbers) = found else {
-            return Self(buffer(length));
-        };
-        // SAFETY: the capacity is there, every bit pattern is a number, and callers write first.
-        unsafe { numbers.set_len(length) };
-        Self(numbers)
+        let numbers = found.unwrap_or_else(|| vec![0.0; room]);
+        // An offset that is not known, as when constants are evaluated, costs speed and nothing else.
+        let start = numbers.as_ptr().align_offset(size_of::<f32>() * LINE);
+        Self {
+            numbers,
+            start: start.min(LINE),
+            length,
+        }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.0);
+        let numbers = std::mem::take(&mut self.numbers);
         // At the end of a thread there is nothing to keep it for.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            let kept: usize = spare.iter().map(Vec::capacity).sum();
-            if spare.len() < KEPT && kept + numbers.capacity() <= KEPT_NUMBERS {
+            let kept: usize = spare.iter().map(Vec::len).sum();
+            if spare.len() < KEPT && kept + numbers.len() <= KEPT_NUMBERS {
                 spare.push(numbers);
             }
         });
@@ -75,12 +86,12 @@ impl std::ops::Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.0
+        &self.numbers[self.start..self.start + self.length]
     }
 }
 
 impl std::ops::DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.0
+        &mut self.numbers[self.start..self.start + self.length]
     }
 }

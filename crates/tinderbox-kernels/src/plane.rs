@@ -1,10 +1,25 @@
 //! Planes of images: padding and sums.
 
-use std::borrow::Cow;
-
-use crate::memory;
+use crate::memory::Scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
+
+/// Planes with zeros around them, or as they were.
+pub(crate) enum Padded<'a> {
+    Same(&'a [f32]),
+    Copied(Scratch),
+}
+
+impl std::ops::Deref for Padded<'_> {
+    type Target = [f32];
+
+    fn deref(&self) -> &[f32] {
+        match self {
+            Self::Same(planes) => planes,
+            Self::Copied(planes) => planes,
+        }
+    }
+}
 
 /// The planes of `side[0]` x `side[1]` numbers with zeros around them and `slack` zeros after
 /// them all; the same slice if there is nothing to add.
@@ -13,16 +28,16 @@ pub(crate) fn pad(
     side: [usize; 2],
     padding: [(usize, usize); 2],
     slack: usize,
-) -> Cow<'_, [f32]> {
+) -> Padded<'_> {
     if padding == [(0, 0); 2] && slack == 0 {
-        return Cow::Borrowed(planes);
+        return Padded::Same(planes);
     }
     let [height, width] = side;
     let [(top, bottom), (left, right)] = padding;
     let row = width + left + right;
     let plane = row * (height + top + bottom);
     let count = planes.len() / (height * width);
-    let mut padded = memory::buffer(count * plane + slack);
+    let mut padded = Scratch::new(count * plane + slack);
     padded[count * plane..].fill(0.0);
     for_each_chunk(
         &mut padded[..count * plane],
@@ -40,7 +55,7 @@ pub(crate) fn pad(
             }
         },
     );
-    Cow::Owned(padded)
+    Padded::Copied(padded)
 }
 
 /// The sum, added in eight interleaved parts.

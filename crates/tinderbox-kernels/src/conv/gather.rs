@@ -1,6 +1,7 @@
 //! Outputs as sums over a table of offsets: the forward pass and the gradient of the input.
 
 use super::pack;
+use crate::memory::Scratch;
 use crate::panel::panel_product;
 use crate::parallel::{PRODUCTS, for_each};
 use crate::simd::{Kernel, Level, Simd, run};
@@ -8,7 +9,7 @@ use crate::simd::{Kernel, Level, Simd, run};
 /// Pixels whose sums are kept in the cache while the panel is read in blocks of terms.
 const PIXELS: usize = 96;
 /// Terms of a block, so that its part of the panel stays in the first-level cache.
-const TERMS: usize = 288;
+pub(super) const TERMS: usize = 144;
 /// Lanes of the widest panel.
 const WIDEST: usize = 32;
 
@@ -91,6 +92,8 @@ impl Gather<'_> {
         for_each(tasks, cost, |task| {
             match pack::vectors(level, self.channels) {
                 1 => run(level, Tiles::<1, 8>(task)),
+                // As many sums as stay in the registers.
+                _ if level.lanes() == 16 => run(level, Tiles::<2, 8>(task)),
                 _ => run(level, Tiles::<2, 6>(task)),
             }
         });
@@ -126,7 +129,7 @@ impl<const V: usize, const J: usize> Kernel for Tiles<'_, '_, V, J> {
         }
         // Blocks of terms of about the same size.
         let step = terms.div_ceil(terms.div_ceil(TERMS));
-        let mut sums = [0.0; PIXELS * WIDEST];
+        let mut sums = Scratch::new(PIXELS * width);
         let all = planes.len() * pixels;
         for first in (0..all).step_by(PIXELS) {
             let count = PIXELS.min(all - first);

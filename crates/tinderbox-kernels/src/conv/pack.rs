@@ -1,7 +1,7 @@
 //! Weights in panels: `[groups][blocks][terms][width]`, a block being `width` neighboring channels.
 
 use super::ConvShape;
-use crate::memory;
+use crate::memory::Scratch;
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
@@ -22,10 +22,10 @@ pub(super) fn rows(
     groups: usize,
     channels: usize,
     terms: usize,
-) -> Vec<f32> {
+) -> Scratch {
     let width = width(level, channels);
     let blocks = channels.div_ceil(width);
-    let mut panels = memory::buffer(groups * blocks * terms * width);
+    let mut panels = Scratch::new(groups * blocks * terms * width);
     let cost = panels.len();
     for_each_chunk(&mut panels, terms * width, cost, |index, panel| {
         let first = index % blocks * width;
@@ -52,12 +52,12 @@ pub(super) fn columns(
     weight: &[f32],
     shape: &ConvShape,
     places: &[usize],
-) -> Vec<f32> {
+) -> Scratch {
     let [inputs, outputs] = shape.per_group();
     let (width, window) = (width(level, inputs), shape.window());
     let blocks = inputs.div_ceil(width);
     let terms = outputs * places.len();
-    let mut panels = memory::buffer(shape.groups * blocks * terms * width);
+    let mut panels = Scratch::new(shape.groups * blocks * terms * width);
     let cost = panels.len();
     for_each_chunk(&mut panels, terms * width, cost, |index, panel| {
         let first = index % blocks * width;

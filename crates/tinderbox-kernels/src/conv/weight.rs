@@ -1,13 +1,13 @@
 //! The gradient of the weights: sums over pixels and images.
 
 use super::{ConvShape, pack};
-use crate::memory;
+use crate::memory::{self, Scratch};
 use crate::panel::panel_product;
 use crate::parallel::{PRODUCTS, for_each};
 use crate::simd::{Kernel, Level, Simd, run};
 
 /// Pixels of a block: its panel stays in the first-level cache.
-const PIXELS: usize = 288;
+const PIXELS: usize = 144;
 /// Terms of a task: what they read of the input stays in the second-level cache.
 const TERMS: usize = 288;
 /// Pieces that the work is cut into at least.
@@ -43,7 +43,8 @@ pub(super) fn gradient(
     // The same whatever the number of threads, so that sums are always added in the same order.
     let parts = PIECES.div_ceil(shape.groups * chunks).min(shape.batch);
     let group_sums = blocks * terms.len() * width;
-    let mut sums = vec![0.0; parts * shape.groups * group_sums];
+    let mut sums = Scratch::new(parts * shape.groups * group_sums);
+    sums.fill(0.0);
     let mut tasks = Vec::with_capacity(parts * shape.groups * chunks);
     for (index, sums) in sums.chunks_mut(group_sums).enumerate() {
         let (part, group) = (index / shape.groups, index % shape.groups);
@@ -66,6 +67,7 @@ pub(super) fn gradient(
     let cost = gradient.len() * terms.len() / PRODUCTS;
     for_each(tasks, cost, |task| match pack::vectors(level, outputs) {
         1 => run(level, Tiles::<1, 8>(task)),
+        _ if level.lanes() == 16 => run(level, Tiles::<2, 8>(task)),
         _ => run(level, Tiles::<2, 6>(task)),
     });
     let (total, others) = sums.split_at_mut(shape.groups * group_sums);
@@ -130,7 +132,7 @@ impl<const V: usize, const J: usize> Kernel for Tiles<'_, V, J> {
         let all = images.len() * pixels.len();
         // Blocks of pixels of about the same size, whatever images they are of.
         let step = all.div_ceil(all.div_ceil(PIXELS));
-        let mut panel = vec![0.0; step * width];
+        let mut panel = Scratch::new(step * width);
         let mut offsets = Vec::with_capacity(step);
         let mut runs = Vec::new();
         for first in (0..all).step_by(step) {

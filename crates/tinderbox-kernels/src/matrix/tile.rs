@@ -1,7 +1,7 @@
 //! Some rows of a product times a panel, with the sums in registers.
 
 use super::pack::Pack;
-use super::{GROUP, GROUPS, Matrix, VECTORS};
+use super::{GROUP, GROUPS, Matrix, Start, VECTORS};
 use crate::simd::{Kernel, Simd};
 
 /// The rows of a left factor that are packed together: six (eight with AVX-512), but no one or two at the
@@ -71,6 +71,8 @@ pub(super) struct Tile<'a> {
     /// `[terms][width]`.
     pub(super) factors: &'a [f32],
     pub(super) terms: usize,
+    /// What the products are added to, `columns` numbers; `None` for what stands in `to`.
+    pub(super) start: Option<Start<'a>>,
     pub(super) to: &'a mut [f32],
     pub(super) row: usize,
     pub(super) columns: usize,
@@ -84,10 +86,12 @@ impl Tile<'_> {
         assert!(J <= GROUP && count <= J && self.columns <= width);
         assert!(self.packed.len() >= self.terms * GROUP);
         assert!(self.factors.len() >= self.terms * width);
-        // What the sums are added to: it takes as long to come as many a product.
-        for row in self.to.chunks(self.row).take(count) {
-            for column in (0..self.columns).step_by(16) {
-                S::prefetch(&row[column]);
+        if self.start.is_none() {
+            // What the sums are added to: it takes as long to come as many a product.
+            for row in self.to.chunks(self.row).take(count) {
+                for column in (0..self.columns).step_by(16) {
+                    S::prefetch(&row[column]);
+                }
             }
         }
         let mut packed = self.packed.as_ptr();
@@ -113,28 +117,37 @@ impl Tile<'_> {
                 factors = factors.wrapping_add(width);
             }
         }
+        let zeros = [0.0; 32];
         for (j, sums) in sums.iter().enumerate() {
             if j >= count {
                 continue;
             }
             let to = &mut self.to[j * self.row..][..self.columns];
+            let mut wide = [0.0; 32];
+            let start = match self.start {
+                None => &*to,
+                Some(Start::Zero) => &zeros[..],
+                Some(Start::Row(start)) => start,
+            };
             if self.columns == width {
+                let start = start[..width].as_ptr();
                 for (v, sum) in sums.iter().enumerate() {
-                    // SAFETY: `width` numbers were sliced.
+                    // SAFETY: `width` numbers were sliced of both.
                     unsafe {
+                        let start = S::load(start.add(v * S::LANES));
                         let to = to.as_mut_ptr().add(v * S::LANES);
-                        S::store(to, S::fma(S::splat(1.0), *sum, S::load(to)));
+                        S::store(to, S::fma(S::splat(1.0), *sum, start));
                     }
                 }
             } else {
-                let mut wide = [0.0; 32];
                 for (v, sum) in sums.iter().enumerate() {
                     // SAFETY: a panel has at most 32 columns.
                     unsafe { S::store(wide.as_mut_ptr().add(v * S::LANES), *sum) };
                 }
-                for (to, sum) in to.iter_mut().zip(&wide) {
-                    *to += sum;
+                for (sum, start) in wide.iter_mut().zip(start) {
+                    *sum += start;
                 }
+                to.copy_from_slice(&wide[..self.columns]);
             }
         }
     }
