@@ -52,10 +52,13 @@ pub struct ImageTraining {
     pub batch: usize,
     /// Number of batches in an epoch.
     pub batches: usize,
-    /// The course's learning rate.
+    /// A name that [`OptimizerConfig::by_name`] knows.
+    pub optimizer: &'static str,
+    /// The learning rate.
     pub rate: f64,
 }
 
+/// The course's settings.
 const fn small(
     name: &'static str,
     model: &'static str,
@@ -68,12 +71,31 @@ const fn small(
         side: 28,
         batch: 256,
         batches,
+        optimizer: "sgd",
+        rate,
+    }
+}
+
+/// A large network with the image size, the batch size and the optimizer of `cargo xtask reproduce --quick`.
+const fn quick(
+    model: &'static str,
+    [side, batch]: [usize; 2],
+    optimizer: &'static str,
+    rate: f64,
+) -> ImageTraining {
+    ImageTraining {
+        name: model,
+        model,
+        side,
+        batch,
+        batches: 4,
+        optimizer,
         rate,
     }
 }
 
 /// The image models that are measured; `pytorch/images.py` has the same list.
-pub const IMAGE_TRAINING_RUNS: [ImageTraining; 5] = [
+pub const IMAGE_TRAINING_RUNS: [ImageTraining; 10] = [
     small("softmax", "softmax_regression", 60, 0.1),
     small("mlp", "mlp", 60, 0.1),
     small("lenet", "lenet", 10, 0.9),
@@ -84,8 +106,14 @@ pub const IMAGE_TRAINING_RUNS: [ImageTraining; 5] = [
         side: 96,
         batch: 32,
         batches: 3,
+        optimizer: "sgd",
         rate: 0.05,
     },
+    quick("alexnet", [65, 32], "adam", 0.001),
+    quick("vgg11_narrow", [32, 16], "adam", 0.0005),
+    quick("nin", [67, 16], "adam", 0.0005),
+    quick("googlenet", [32, 32], "adam", 0.0005),
+    quick("densenet_course", [32, 32], "sgd", 0.1),
 ];
 
 impl ImageTraining {
@@ -124,6 +152,7 @@ impl ImageTraining {
     ) -> std::result::Result<Fitted<ImageModel>, TrainError> {
         let config = TrainConfig {
             epochs,
+            optimizer: OptimizerConfig::by_name(self.optimizer)?,
             learning_rate: self.rate,
             ..TrainConfig::default()
         };
@@ -131,3 +160,37 @@ impl ImageTraining {
         trainer.fit(model, &Classification::default(), batches, None)
     }
 }
+
+/// Peak memory, each measurement in a process of its own, for a bench that is started with `--memory [FILTER]`: prints
+/// a line of JSON for each of `names` that contains the filter. Returns whether it was started like that.
+///
+/// # Errors
+/// Those of `measure`, which does the work with this name.
+pub fn peaks(names: &[&str], measure: impl Fn(&str) -> Outcome) -> Outcome<bool> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let after = |option: &str| -> Option<&str> {
+        let at = arguments.iter().position(|argument| argument == option)?;
+        Some(arguments.get(at + 1).map_or("", String::as_str))
+    };
+    if let Some(name) = after("--memory-of") {
+        measure(name)?;
+        if let Some(megabytes) = tinderbox::peak_memory() {
+            println!("{{\"name\": \"{name}\", \"megabytes\": {megabytes:.1}}}");
+        }
+        return Ok(true);
+    }
+    let Some(filter) = after("--memory") else {
+        return Ok(false);
+    };
+    for name in names.iter().filter(|name| name.contains(filter)) {
+        let this = std::env::current_exe()?;
+        let mut child = std::process::Command::new(this);
+        if !child.args(["--memory-of", name]).status()?.success() {
+            return Err(format!("{name} failed").into());
+        }
+    }
+    Ok(true)
+}
+
+/// What a bench returns.
+pub type Outcome<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;

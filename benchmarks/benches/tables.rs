@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use benchmarks::Outcome as Result;
 use criterion::{Criterion, Throughput};
 use polars::prelude::{LazyFrame, col, lit};
 use tinderbox::data::fetch;
@@ -13,8 +14,6 @@ use tinderbox::tables::{
     TargetSpec, Task, read,
 };
 use tinderbox::tabular::Predictor;
-
-type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const BATCH: usize = 1024;
 
@@ -107,15 +106,15 @@ fn flights(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The measurements of peak memory, each in a process of its own.
+/// The measurements of peak memory.
 const MEMORY: [&str; 3] = [
     "tables/flights_epoch memory",
     "tables/flights_epoch of 4M rows memory",
     "tables/flights_predict memory",
 ];
 
-/// Runs one of [`MEMORY`] in this process, and prints its peak memory.
-fn measure(name: &str) -> Result<()> {
+/// Does the work of one of [`MEMORY`].
+fn work(name: &str) -> Result<()> {
     match name {
         "tables/flights_epoch memory" => drop(flights_epoch(1)?),
         "tables/flights_epoch of 4M rows memory" => drop(flights_epoch(4)?),
@@ -127,30 +126,11 @@ fn measure(name: &str) -> Result<()> {
             flights_predict(&Predictor::new(features, config, network, &device)?)?;
         }
     }
-    if let Some(megabytes) = tinderbox::peak_memory() {
-        println!("{{\"name\": \"{name}\", \"megabytes\": {megabytes:.1}}}");
-    }
     Ok(())
 }
 
 fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().collect();
-    let after = |option: &str| -> Option<&str> {
-        let at = arguments.iter().position(|argument| argument == option)?;
-        Some(arguments.get(at + 1).map_or("", String::as_str))
-    };
-    if let Some(name) = after("--memory-of") {
-        return measure(name);
-    }
-    // `--memory [FILTER]`: no times, only a line of JSON for each peak.
-    if let Some(filter) = after("--memory") {
-        for name in MEMORY.iter().filter(|name| name.contains(filter)) {
-            let this = std::env::current_exe()?;
-            let mut child = std::process::Command::new(this);
-            if !child.args(["--memory-of", name]).status()?.success() {
-                return Err(format!("{name} failed").into());
-            }
-        }
+    if benchmarks::peaks(&MEMORY, work)? {
         return Ok(());
     }
     let mut criterion = Criterion::default().configure_from_args();

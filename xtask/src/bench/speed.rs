@@ -10,7 +10,7 @@ use xshell::{Shell, cmd};
 
 use super::pytorch;
 
-/// Benches of training on images start with this: they count images, not steps.
+/// Benches of training on images start with this: they count images, not seconds.
 const IMAGES: &str = "images/";
 
 /// One line that a PyTorch program or a bench of memory prints: a time or a peak of memory.
@@ -70,13 +70,13 @@ pub fn measure(
     cmd!(shell, "cargo bench {build...} --bench * -- {filter}").run()?;
     let peaks = cmd!(
         shell,
-        "cargo bench {build...} --bench tables -- --memory {filter}"
+        "cargo bench {build...} --bench tables --bench images -- --memory {filter}"
     );
     let mut ours = Results {
         seconds: criterion_medians(&target.join("criterion"), started)?,
         ..Results::default()
     };
-    ours.add("benches/tables.rs", &peaks.read()?)?;
+    ours.add("cargo bench", &peaks.read()?)?;
     Ok(Measured {
         ours,
         pytorch: match python {
