@@ -46,8 +46,8 @@ pub struct Common {
     /// The seed of everything random.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, …, or several that train together: cuda:0,cuda:1;
-    /// default: TINDERBOX_DEVICE, else the best compiled in.
+    /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ws://ADDRESS:PORT (of another machine), …, or several
+    /// that train together: cuda:0,cuda:1; default: TINDERBOX_DEVICE, else the best compiled in.
     #[arg(long)]
     pub device: Option<String>,
     /// The run folder; default: a new one below runs/.

@@ -83,7 +83,7 @@ pub use deep_copy::deep_copy;
 pub use dropout::{DropPath, Dropout, DropoutScale, scale_dropout};
 pub use embedding::{embed, embedding, pretrained_embedding, unembed};
 pub use encoder_decoder::{Decoded, EncoderDecoder};
-pub use host::is_host;
+pub use host::{host_memory, is_host, is_remote};
 pub use init::{Fans, InitError, Initializer};
 pub use language::{AttentionState, LanguageNetwork, LanguageState};
 pub use layer::Layer;

@@ -236,6 +236,16 @@ pub enum TrainError {
         /// The last checkpoint.
         checkpoint: Option<PathBuf>,
     },
+    /// A device of another process that can no longer be reached.
+    #[error("lost the device {device}: {reason}{}", resumable(checkpoint))]
+    DeviceLost {
+        /// Its address.
+        device: String,
+        /// What is known.
+        reason: String,
+        /// The last checkpoint.
+        checkpoint: Option<PathBuf>,
+    },
     /// Ranks that were started with different settings or data.
     #[error(
         "rank {rank} was not started like rank 0: {reason}. Start all ranks with the same program, options \

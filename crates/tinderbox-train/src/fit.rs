@@ -255,7 +255,7 @@ where
     pub fn run(mut self) -> Result<Fitted<M>> {
         self.assemble()?;
         let ended = self
-            .train_all()
+            .train_on_devices()
             .map_err(|error| self.with_checkpoint(error));
         self.finish(ended?)
     }

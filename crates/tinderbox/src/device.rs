@@ -1,5 +1,11 @@
 //! The devices of a program, chosen when it runs.
 
+#[cfg(feature = "remote")]
+mod remote;
+
+#[cfg(feature = "remote")]
+pub use remote::{DeviceServer, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, device_token};
+
 use burn::tensor::Device;
 #[cfg(any(
     feature = "wgpu",
@@ -31,7 +37,11 @@ const NAMES: [&str; 8] = [
 #[non_exhaustive]
 pub enum DeviceError {
     /// No device has this name.
-    #[error("no device is called '{name}'; there are {}, with an index where a machine has several: cuda:1", NAMES.join(", "))]
+    #[error(
+        "no device is called '{name}'; there are {}, with an index where a machine has several: cuda:1, and those of other \
+         machines: ws://ADDRESS:PORT",
+        NAMES.join(", ")
+    )]
     Unknown {
         /// The requested name.
         name: String,
@@ -65,6 +75,31 @@ pub enum DeviceError {
     OnlySoftware {
         /// The backend of this device.
         name: &'static str,
+    },
+    /// A device of another machine that cannot be used, or one of this machine that cannot be offered.
+    #[error("device '{address}': {reason}")]
+    Remote {
+        /// The address of the device.
+        address: String,
+        /// What is known.
+        reason: String,
+    },
+    /// A file with the token for remote devices that cannot be used.
+    #[error("the token of TINDERBOX_DEVICE_TOKEN_FILE, {}: {reason}", file.display())]
+    Token {
+        /// The file.
+        file: std::path::PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A device that would be offered to a network without a token.
+    #[error(
+        "a device is offered at {address} only with a token, since others can reach it there: set TINDERBOX_DEVICE_TOKEN, \
+         or TINDERBOX_DEVICE_TOKEN_FILE to the path of a file that has one; for this machine alone listen on 127.0.0.1"
+    )]
+    NoToken {
+        /// The address to listen on.
+        address: std::net::SocketAddr,
     },
     /// Several devices where one is needed.
     #[error("'{names}' names several devices, and one is needed here")]
@@ -123,8 +158,8 @@ fn compiled(name: &str) -> bool {
 /// ```
 ///
 /// # Errors
-/// A name that no device has, a backend that is not compiled in, a device that is not there; without a
-/// name, a machine on which every backend that is compiled in renders in software.
+/// A name that no device has, a backend that is not compiled in, a device that is not there or refuses the
+/// token; without a name, a machine on which every backend that is compiled in renders in software.
 pub fn device(choice: Option<&str>) -> Result<Device, DeviceError> {
     let variable = std::env::var(DEVICE_VARIABLE).ok();
     match choice.or(variable.as_deref().filter(|name| !name.is_empty())) {
@@ -221,6 +256,15 @@ fn adapters(kind: DeviceType, open: fn(DeviceKind) -> Device) -> Hardware {
 }
 
 fn named(choice: &str) -> Result<Device, DeviceError> {
+    if choice.starts_with("ws://") {
+        #[cfg(feature = "remote")]
+        return remote::connect(choice);
+        #[cfg(not(feature = "remote"))]
+        return Err(DeviceError::NotCompiled {
+            name: choice.into(),
+            backend: "remote",
+        });
+    }
     let (name, index) = match choice.split_once(':') {
         Some((name, index)) => (name, Some(index.parse::<usize>())),
         None => (choice, None),
@@ -342,6 +386,13 @@ mod tests {
             assert!(error.contains("--features cuda"), "{error}");
             assert!(error.contains("compiled in: "), "{error}");
         }
+    }
+
+    #[test]
+    #[cfg(not(feature = "remote"))]
+    fn a_remote_device_names_its_feature() {
+        let error = named("ws://127.0.0.1:3000").unwrap_err().to_string();
+        assert!(error.contains("--features remote"), "{error}");
     }
 
     #[test]

@@ -53,6 +53,8 @@ pub mod text;
 
 pub use burn;
 pub use device::{DEVICE_VARIABLE, DeviceError, backends, device, devices};
+#[cfg(feature = "remote")]
+pub use device::{DeviceServer, TOKEN_FILE_VARIABLE, TOKEN_VARIABLE, device_token};
 pub use tinderbox_core::{
     Digest, Rng, Seed, Timer, WriteError, keep_memory, next_layer_seed, peak_memory, seed_layers,
     write_atomic, write_atomic_with,

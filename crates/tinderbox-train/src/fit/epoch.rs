@@ -273,6 +273,7 @@ where
 
     /// Reads the losses and measures the outputs that wait on the device.
     pub(super) fn read_device(&mut self) -> Result<()> {
+        self.reach_devices()?;
         self.measure_outputs()?;
         let read = self.losses.read();
         read.map_err(|error| self.with_checkpoint(error))
@@ -280,8 +281,9 @@ where
 
     /// The error about a loss with the last checkpoint, from which a user can resume.
     pub(super) fn with_checkpoint(&self, mut error: TrainError) -> TrainError {
-        if let TrainError::NotFinite { checkpoint, .. } | TrainError::RankLost { checkpoint, .. } =
-            &mut error
+        if let TrainError::NotFinite { checkpoint, .. }
+        | TrainError::RankLost { checkpoint, .. }
+        | TrainError::DeviceLost { checkpoint, .. } = &mut error
         {
             checkpoint.clone_from(&self.last_checkpoint);
         }
