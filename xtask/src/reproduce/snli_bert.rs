@@ -3,15 +3,14 @@
 
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
-use examples::unless_interrupted;
+use anyhow::{Result, ensure};
 use tinderbox::data::synthetic;
 use tinderbox::data::text::{Inferences, LabeledTexts, MaskedPairs, Vocab, VocabConfig, read_snli};
 use tinderbox::models::{Bert, BertConfig, BertPredictor, BertPredictorConfig, Pooling};
 use tinderbox::prelude::*;
 use tinderbox::train::{Accuracy, Renamed, load_renamed_weights};
 
-use super::texts::SNLI;
+use super::texts::{SNLI, test_accuracy};
 use super::words::Archive;
 use super::{Experiment, SeedRun, Work, band};
 
@@ -93,14 +92,7 @@ fn snli(quick: bool, run: &SeedRun) -> Result<Vec<f64>> {
     let trainer = Trainer::new(config)?.metric(Accuracy::default());
     let task = Classification::default();
     let fitted = trainer.fit(model, &task, &train, Some(&loader(&test)?))?;
-    let fitted = unless_interrupted(fitted.finished())?;
-    let last = fitted.history.last().context("there was no epoch")?;
-    let accuracy = last.get("valid_accuracy").context("it was measured")?;
-    ensure!(
-        !quick || accuracy > 0.95,
-        "a test accuracy of {accuracy:.3} on generated pairs"
-    );
-    Ok(vec![accuracy])
+    Ok(vec![test_accuracy(fitted, quick.then_some(0.95))?])
 }
 
 /// The words of training pairs, after the reserved tokens.
