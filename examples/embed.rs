@@ -18,6 +18,9 @@ use tinderbox::tables::{ColumnType, FrameParts};
 use tinderbox::text::SentenceEncoder;
 use tinderbox::write_atomic_with;
 
+/// The column of the vectors.
+const VECTOR: &str = "vector";
+
 /// Rows that are in memory at once.
 const ROWS: usize = 1024;
 
@@ -48,6 +51,16 @@ fn main() -> Result<()> {
         !is_input(&args.out, &args.file),
         "--out {}: this is the table; give the vectors another name",
         args.out.display()
+    );
+    let extension = args.out.extension().and_then(|end| end.to_str());
+    ensure!(
+        extension == Some("parquet"),
+        "--out {}: vectors are written as Parquet; give a name that ends in .parquet",
+        args.out.display()
+    );
+    ensure!(
+        args.text != VECTOR,
+        "--text {VECTOR}: the column of the vectors has this name; rename the column of texts"
     );
     let encoder = SentenceEncoder::open(&args.folder, &device(args.device.as_deref())?)?;
     let options = args
@@ -101,21 +114,23 @@ fn write(
     let vectors = DataType::Array(Box::new(DataType::Float32), encoder.size());
     let schema = Schema::from_iter([
         Field::new(text.into(), DataType::String),
-        Field::new("vector".into(), vectors),
+        Field::new(VECTOR.into(), vectors),
     ]);
     let mut writer = ParquetWriter::new(file).batched(&schema)?;
     for part in FrameParts::new(frame, ROWS)? {
         let part = part?;
-        let texts = part.column(text)?;
+        // In one piece, as the vectors are; categories and numbers of a Parquet file as text.
+        let texts = part.column(text)?.cast(&DataType::String)?.rechunk();
         let words: Vec<&str> = (texts.str()?.iter())
             .map(|text| text.unwrap_or(""))
             .collect();
         let encoded = encoder.encode(&words)?;
-        counts.rows += words.len();
+        let rows = words.len();
+        counts.rows += rows;
         counts.missing += texts.null_count();
         counts.cut += encoded.cut;
-        let columns = vec![texts.clone(), column(&encoded.vectors)?];
-        writer.write_batch(&DataFrame::new(words.len(), columns)?)?;
+        let columns = vec![texts, column(&encoded.vectors)?];
+        writer.write_batch(&DataFrame::new(rows, columns)?)?;
     }
     writer.finish()?;
     Ok(())
@@ -129,7 +144,7 @@ fn column(vectors: &Tensor<2>) -> Result<Column> {
         .chunks(size)
         .map(|row| Series::new("".into(), row))
         .collect();
-    let lists = Series::new("vector".into(), rows);
+    let lists = Series::new(VECTOR.into(), rows);
     let array = DataType::Array(Box::new(DataType::Float32), size);
     Ok(lists.cast(&array)?.into_column())
 }

@@ -15,7 +15,10 @@ use tinderbox::nn::Lora;
 use tinderbox::text::{FineTuning, TextData};
 
 #[derive(Parser, Debug)]
-#[command(about = "Fine-tunes a pretrained encoder on a column of texts.")]
+#[command(
+    about = "Fine-tunes a pretrained encoder on a column of texts.",
+    allow_negative_numbers = true
+)]
 struct Args {
     /// The folder of an encoder: config.json, model.safetensors, tokenizer.json; with the feature `hub` a name such as
     /// google-bert/bert-base-uncased.

@@ -6,13 +6,16 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::Parser;
-use examples::say;
+use examples::{output, say};
 use tinderbox::data::text::read_text;
 use tinderbox::prelude::*;
 use tinderbox::text::SentenceEncoder;
 
 #[derive(Parser, Debug)]
-#[command(about = "Searches the lines of a text by meaning.")]
+#[command(
+    about = "Searches the lines of a text by meaning.",
+    allow_negative_numbers = true
+)]
 struct Args {
     /// The folder of an encoder: config.json, model.safetensors, tokenizer.json; with the feature `hub` a name such as
     /// sentence-transformers/all-MiniLM-L6-v2.
@@ -22,7 +25,7 @@ struct Args {
     /// What to look for.
     question: String,
     /// Number of lines to print.
-    #[arg(long, default_value_t = 5)]
+    #[arg(long, default_value_t = 5, value_parser = output::positive::<usize>)]
     top: usize,
     /// flex, ndarray, wgpu, vulkan, metal, webgpu, cuda:1, ….
     #[arg(long)]
@@ -31,6 +34,10 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    ensure!(
+        !args.question.trim().is_empty(),
+        "the question is empty: write what to look for"
+    );
     let encoder = SentenceEncoder::open(&args.folder, &device(args.device.as_deref())?)?;
     let text = read_text(&args.file)?;
     let lines: Vec<&str> = text

@@ -6,14 +6,17 @@
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Parser;
 use examples::reviews::{Kind, Settings, Start, read};
 use examples::{Common, output, say};
 use tinderbox::data::text::WordVectors;
 
 #[derive(Parser, Debug)]
-#[command(about = "Trains a classifier of reviews.")]
+#[command(
+    about = "Trains a classifier of reviews.",
+    allow_negative_numbers = true
+)]
 struct Args {
     /// The folder aclImdb or its archive, aclimdb-tiny, or generated.
     #[arg(long, default_value = "generated")]
@@ -36,6 +39,15 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
+    ensure!(
+        args.common.batch_size != Some(0),
+        "--batch-size 0: a batch has one review at least"
+    );
+    ensure!(
+        args.steps <= 1 << 20,
+        "--steps {}: every review is padded to so many tokens; 500 are common",
+        args.steps
+    );
     let mut settings = Settings::course(args.model);
     (settings.steps, settings.min_frequency) = (args.steps, args.min_frequency);
     settings.epochs = args.common.epochs.unwrap_or(settings.epochs);

@@ -18,7 +18,10 @@ enum Kind {
 }
 
 #[derive(Parser, Debug)]
-#[command(about = "Trains a tokenizer on a text and writes tokenizer.json.")]
+#[command(
+    about = "Trains a tokenizer on a text and writes tokenizer.json.",
+    allow_negative_numbers = true
+)]
 struct Args {
     /// A text in UTF-8, also packed with gzip.
     file: PathBuf,

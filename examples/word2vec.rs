@@ -12,7 +12,10 @@ use tinderbox::data::text::WordVectors;
 use tinderbox::prelude::*;
 
 #[derive(Parser, Debug)]
-#[command(about = "Trains word vectors on a text.")]
+#[command(
+    about = "Trains word vectors on a text.",
+    allow_negative_numbers = true
+)]
 struct Args {
     /// A text file, a sentence in each line, words between spaces; or wikitext-2, its validation and test parts.
     #[arg(long, default_value = "wikitext-2")]

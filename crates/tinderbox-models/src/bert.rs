@@ -133,6 +133,10 @@ impl BertConfig {
         ] {
             check::positive(MODEL, field, size)?;
         }
+        check::weights(MODEL, self.vocabulary, self.size)?;
+        check::weights(MODEL, self.context, self.size)?;
+        check::weights(MODEL, self.feed_forward, self.size)?;
+        check::layers(MODEL, self.layers)?;
         let needs = "it must divide the size";
         check::divides(MODEL, "heads", self.heads, self.size, needs)?;
         check::dropout(MODEL, "dropout", self.dropout)?;

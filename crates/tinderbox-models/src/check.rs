@@ -1,5 +1,8 @@
 use crate::ModelError;
 
+/// The largest size of anything.
+const LARGEST: usize = 1_000_000_000;
+
 /// A check of the shape of an image and of the number of classes.
 ///
 /// `smallest` is the least height and width with something left at the end of the model.
@@ -24,7 +27,7 @@ pub(crate) fn image(
     Ok(())
 }
 
-/// A size that must not be 0.
+/// A size that must not be 0, nor so large that no machine has the memory.
 pub(crate) fn positive(
     model: &'static str,
     field: &'static str,
@@ -33,7 +36,41 @@ pub(crate) fn positive(
     if size == 0 {
         return Err(ModelError::Zero { model, field });
     }
+    if size > LARGEST {
+        return Err(ModelError::Setting {
+            model,
+            field,
+            value: size.to_string(),
+            needs: "no size is larger than a thousand million",
+        });
+    }
     Ok(())
+}
+
+/// A table of weights, of which a tensor can have 2^31.
+pub(crate) fn weights(model: &'static str, rows: usize, columns: usize) -> Result<(), ModelError> {
+    match rows.checked_mul(columns) {
+        Some(count) if count < 1 << 31 => Ok(()),
+        _ => Err(ModelError::Config {
+            model,
+            problem: format!(
+                "{rows} x {columns} weights are too many: a tensor has less than 2^31"
+            ),
+        }),
+    }
+}
+
+/// The number of blocks of a deep model.
+pub(crate) fn layers(model: &'static str, layers: usize) -> Result<(), ModelError> {
+    if layers <= 10_000 {
+        return Ok(());
+    }
+    Err(ModelError::Setting {
+        model,
+        field: "layers",
+        value: layers.to_string(),
+        needs: "more than 10,000 blocks are a mistake in the settings",
+    })
 }
 
 /// A dropout probability.

@@ -23,10 +23,11 @@ impl SkipGramModelConfig {
     /// The model with initial weights, Xavier-uniform as in the course, a pure function of the seed.
     ///
     /// # Errors
-    /// A size of 0.
+    /// A size of 0, more weights than a tensor can have.
     pub fn init(&self, seed: Seed, device: &Device) -> Result<SkipGram, ModelError> {
         check::positive("skip-gram", "vocabulary", self.vocabulary)?;
         check::positive("skip-gram", "size", self.size)?;
+        check::weights("skip-gram", self.vocabulary, self.size)?;
         let weights = Initializer::XavierUniform { gain: 1.0 };
         let table = |name| {
             embedding(

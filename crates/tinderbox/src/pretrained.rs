@@ -129,7 +129,15 @@ fn index_parts(folder: &Path) -> Result<Vec<String>, PretrainedError> {
     let mut names: Vec<String> = index.weight_map.into_values().collect();
     names.sort();
     names.dedup();
-    Ok(names)
+    // A file beside the index, and nothing elsewhere on this machine.
+    let beside = |name: &&String| Path::new(name).file_name() == Some(std::ffi::OsStr::new(name));
+    match names.iter().find(|name| !beside(name)) {
+        None => Ok(names),
+        Some(name) => Err(PretrainedError::File {
+            path: folder.join(INDEX),
+            problem: format!("it names {name:?}, which is no file beside it"),
+        }),
+    }
 }
 
 /// The folder of a model: the folder itself, or with the feature `hub` that of a name such as
@@ -142,6 +150,11 @@ pub fn find(folder_or_name: impl AsRef<Path>) -> Result<PathBuf, PretrainedError
     let path = folder_or_name.as_ref();
     if path.is_dir() {
         return Ok(path.to_owned());
+    }
+    if path.is_file() {
+        return Err(PretrainedError::IsFile {
+            path: path.to_owned(),
+        });
     }
     #[cfg(feature = "hub")]
     if let Some(name) = path.to_str() {
@@ -175,6 +188,12 @@ pub enum PretrainedError {
     Folder {
         /// The folder.
         folder: PathBuf,
+    },
+    /// A file in place of a folder.
+    #[error("{}: this is a file; give the folder with config.json, model.safetensors and tokenizer.json", path.display())]
+    IsFile {
+        /// The file.
+        path: PathBuf,
     },
     /// A folder without weights.
     #[error(

@@ -147,7 +147,8 @@ impl<T: Target> Examples for LabeledTexts<T> {
 
     fn batch_bytes(&self, batch_size: usize) -> usize {
         let longest = self.ids.iter().map(Vec::len).max().unwrap_or(0);
-        4 * batch_size * (self.steps.unwrap_or(longest) + 2)
+        let steps = self.steps.unwrap_or(longest).saturating_add(2);
+        steps.saturating_mul(batch_size).saturating_mul(4)
     }
 
     fn digest(&self) -> Option<u64> {

@@ -115,7 +115,9 @@ impl SkipGrams {
         }
         if centers.is_empty() {
             return Err(problem(
-                "no sentence has two words; skip-grams need a longer text".into(),
+                "no sentence has two words, perhaps since rare and very frequent ones were left out; skip-grams need a \
+                 longer text"
+                    .into(),
             ));
         }
         let mut sum = 0.0;

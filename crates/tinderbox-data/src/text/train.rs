@@ -27,6 +27,9 @@ pub enum TokenizerKind {
 /// The bytes, which are the first tokens of [`TokenizerKind::Bpe`], and its special token.
 const LEAST_BPE: usize = 257;
 
+/// The largest vocabulary.
+const MOST: usize = 1 << 24;
+
 const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 
 impl PretrainedTokenizer {
@@ -35,12 +38,19 @@ impl PretrainedTokenizer {
     /// of threads.
     ///
     /// # Errors
-    /// A size below that of the characters (257 for bytes), texts without words.
+    /// A size below that of the characters (257 for bytes) or above 2^24, texts without words.
     pub fn train<S: AsRef<str> + Send>(
         kind: TokenizerKind,
         texts: impl Iterator<Item = S> + Send,
         size: usize,
     ) -> Result<Self> {
+        if size > MOST {
+            return Err(DataError::Text {
+                problem: format!(
+                    "{size} tokens: a vocabulary has {MOST} at most; 30,000 to 100,000 are common"
+                ),
+            });
+        }
         let path = PathBuf::from("tokenizer.json");
         let fault = |error: tokenizers::Error| DataError::Tokenizer {
             path: path.clone(),

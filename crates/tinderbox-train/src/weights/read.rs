@@ -109,7 +109,12 @@ fn read_pytorch(path: &Path, expected: &Shapes) -> Result<Tensors> {
     let unreadable = |error: &dyn fmt::Display| {
         fault(
             path,
-            format!("{error}; give a .safetensors file, or a state dict that torch.save wrote"),
+            match path.extension().is_some_and(|end| end == "safetensors") {
+                true => "this is no file of safetensors: an empty or interrupted download, a page that was saved in its \
+                         place, or a pointer of Git LFS; download it again"
+                    .into(),
+                false => format!("{error}; give a .safetensors file, or a state dict that torch.save wrote"),
+            },
         )
     };
     let tensors = |store: PytorchStore| -> Result<Tensors> {

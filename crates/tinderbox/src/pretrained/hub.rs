@@ -275,8 +275,8 @@ pub enum HubError {
     },
     /// A hub that cannot be reached, or does not answer as one.
     #[error(
-        "{endpoint} cannot be reached for the model {name:?}: {problem}; check the network and HF_ENDPOINT, or give a \
-         folder with the files of the model"
+        "{name:?} is no folder, and {endpoint} cannot be reached to look for a model of this name: {problem}; correct the \
+         path, or check the network and HF_ENDPOINT"
     )]
     Network {
         /// The name.

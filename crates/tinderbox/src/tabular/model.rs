@@ -89,8 +89,14 @@ macro_rules! table_models {
                     other => Err(TabularError::Bundle {
                         path: bundle.folder().to_owned(),
                         problem: format!(
-                            "it holds the model '{other}', which is none of a table ({})",
-                            [$($name),+].join(", ")
+                            "it holds the model '{other}', which is none of a table ({}){}",
+                            [$($name),+].join(", "),
+                            match other {
+                                "text_predictor" => {
+                                    "; programs built with the feature tokenizers read fine-tuned encoders of texts"
+                                }
+                                _ => "",
+                            }
                         ),
                     }),
                 }

@@ -1,4 +1,4 @@
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -56,7 +56,7 @@ impl SentenceEncoder {
     ///
     /// # Errors
     /// Those of [`Pretrained::open`]; a model that is no encoder, a tokenizer with more tokens than the model, a way
-    /// of pooling other than the mean and the first token.
+    /// of pooling other than the mean and the first token, a part other than pooling and normalizing after the model.
     pub fn open(folder: impl AsRef<Path>, device: &Device) -> Result<Self, SentenceError> {
         let folder = &find(folder)?;
         let open = OpenEncoder::open(folder, device)?;
@@ -80,7 +80,7 @@ impl SentenceEncoder {
     /// The vectors of texts, in their order; longer texts are cut and counted.
     ///
     /// # Errors
-    /// A text that the tokenizer has no rule for.
+    /// A text that the tokenizer has no rule for; vectors that are not finite.
     pub fn encode<T: AsRef<str>>(&self, texts: &[T]) -> Result<Encoded, SentenceError> {
         let (vectors, cut) = self.encode_marked(texts)?;
         let cut = cut.len();
@@ -95,7 +95,10 @@ impl SentenceEncoder {
         let Tokens { ids, cut } = Tokens::of(&self.tokenizer, texts, self.settings.max_tokens)?;
         let device = self.model.devices().into_iter().next().unwrap_or_default();
         let vectors = by_length(&ids, self.size(), &device, |texts| self.vectors(texts));
-        Ok((vectors, cut))
+        match vectors.clone().sum().into_scalar::<f32>().is_finite() {
+            true => Ok((vectors, cut)),
+            false => Err(SentenceError::NotFinite),
+        }
     }
 
     fn vectors(&self, texts: SentenceBatch) -> Tensor<2> {
@@ -137,6 +140,9 @@ struct Pooling {
 struct Part {
     #[serde(rename = "type")]
     kind: String,
+    /// The folder of its settings.
+    #[serde(default)]
+    path: String,
 }
 
 impl Settings {
@@ -147,7 +153,15 @@ impl Settings {
             None => None,
         };
         let max_tokens = longest.and_then(|longest| longest.max_seq_length);
-        let first_token = match there("1_Pooling/config.json") {
+        let parts: Option<Vec<Part>> = match there("modules.json") {
+            Some(path) => Some(read_json(&path)?),
+            None => None,
+        };
+        let pooling = match &parts {
+            Some(parts) => Some(pooling(folder, parts)?),
+            None => there("1_Pooling/config.json"),
+        };
+        let first_token = match pooling {
             None => false,
             Some(path) => {
                 let pooling: Pooling = read_json(&path)?;
@@ -163,17 +177,39 @@ impl Settings {
                 pooling.pooling_mode_cls_token
             }
         };
-        let parts: Vec<Part> = match there("modules.json") {
-            Some(path) => read_json(&path)?,
-            None => Vec::new(),
-        };
         Ok(Self {
             // Its first and its last token.
             max_tokens: max_tokens.unwrap_or(context).clamp(2, context.max(2)),
             first_token,
-            normalize: parts.iter().any(|part| part.kind.ends_with("Normalize")),
+            normalize: (parts.iter().flatten()).any(|part| part.kind.ends_with("Normalize")),
         })
     }
+}
+
+/// The settings of pooling that `modules.json` names; what follows the model may be pooling and normalizing.
+fn pooling(folder: &Path, parts: &[Part]) -> Result<PathBuf, SentenceError> {
+    let wrong = |problem: String| PretrainedError::File {
+        path: folder.join("modules.json"),
+        problem,
+    };
+    let is = |part: &Part, kind: &str| part.kind.rsplit('.').next() == Some(kind);
+    let known = |part: &&Part| {
+        ["Transformer", "Pooling", "Normalize"]
+            .iter()
+            .any(|kind| is(part, kind))
+    };
+    if let Some(other) = parts.iter().find(|part| !known(part)) {
+        return Err(wrong(format!(
+            "the part {:?} is not supported; supported are Transformer, Pooling and Normalize",
+            other.kind
+        ))
+        .into());
+    }
+    let pooling = parts.iter().find(|part| is(part, "Pooling"));
+    let pooling = pooling.ok_or_else(|| {
+        wrong("it has no part Pooling, so the model has a vector for each token and none for a sentence".into())
+    })?;
+    Ok(folder.join(&pooling.path).join("config.json"))
 }
 
 /// The errors of sentence encoders.
@@ -198,6 +234,11 @@ pub enum SentenceError {
         /// Tokens of the model.
         rows: usize,
     },
+    /// Weights that are not numbers any more.
+    #[error(
+        "the vectors of the encoder are not finite: its weights hold NaN or infinity; download the model again"
+    )]
+    NotFinite,
     /// The folder.
     #[error(transparent)]
     Pretrained(#[from] PretrainedError),

@@ -68,7 +68,7 @@ impl TextData {
                     return Err(DataError::Column {
                         column: target.to_owned(),
                         problem: format!(
-                            "row {} is not finite; correct it, or leave it out",
+                            "row {} is not a finite number of 32 bits; correct it, or leave it out",
                             rows[at] + 1
                         ),
                     }

@@ -75,3 +75,89 @@ fn a_tokenizer_gives_ids_and_text_back() {
         .to_string();
     assert!(error.contains("Cargo.toml: "), "{error}");
 }
+
+/// A folder with links to the files of the encoder, of which a test replaces some.
+fn copy(but: &[&str]) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json"] {
+        if !but.contains(&name) {
+            let from = folder().canonicalize().unwrap().join(name);
+            std::os::unix::fs::symlink(from, copy.path().join(name)).unwrap();
+        }
+    }
+    copy
+}
+
+#[test]
+fn a_part_that_is_not_supported_is_refused_and_not_left_out() {
+    let copy = copy(&[]);
+    let refused = |parts: &[(&str, &str)]| {
+        let part = |(kind, path): &(&str, &str)| {
+            format!(
+                r#"{{"idx": 0, "name": "0", "path": "{path}", "type": "sentence_transformers.models.{kind}"}}"#
+            )
+        };
+        let parts: Vec<String> = parts.iter().map(part).collect();
+        let text = format!("[{}]", parts.join(", "));
+        std::fs::write(copy.path().join("modules.json"), text).unwrap();
+        let opened = SentenceEncoder::open(copy.path(), &Device::flex());
+        opened.err().map(|error| error.to_string())
+    };
+    let (model, pooling) = (("Transformer", ""), ("Pooling", "1_Pooling"));
+    let said = refused(&[model, pooling, ("Dense", "2_Dense")]).unwrap();
+    assert!(
+        said.contains("modules.json") && said.contains("models.Dense"),
+        "{said}"
+    );
+    let said = refused(&[model]).unwrap();
+    assert!(said.contains("no part Pooling"), "{said}");
+    // The settings of pooling lie where the file says.
+    let said = refused(&[model, pooling]).unwrap();
+    assert!(said.contains("1_Pooling/config.json"), "{said}");
+    std::fs::create_dir(copy.path().join("elsewhere")).unwrap();
+    let mean = r#"{"pooling_mode_mean_tokens": true, "pooling_mode_cls_token": false}"#;
+    std::fs::write(copy.path().join("elsewhere/config.json"), mean).unwrap();
+    assert_eq!(
+        refused(&[model, ("Pooling", "elsewhere"), ("Normalize", "")]),
+        None
+    );
+}
+
+#[test]
+fn weights_that_are_not_numbers_and_files_that_are_no_weights_are_said() {
+    let copy = copy(&["model.safetensors"]);
+    let weights = copy.path().join("model.safetensors");
+    let mut bytes = std::fs::read(folder().join("model.safetensors")).unwrap();
+    let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    // The places, and the first of the weights.
+    for number in bytes[8 + header..]
+        .as_chunks_mut::<4>()
+        .0
+        .iter_mut()
+        .take(1408)
+    {
+        *number = f32::NAN.to_le_bytes();
+    }
+    std::fs::write(&weights, bytes).unwrap();
+    let encoder = SentenceEncoder::open(copy.path(), &Device::flex()).unwrap();
+    let said = encoder.encode(&["a dog"]).unwrap_err().to_string();
+    assert!(said.contains("not finite"), "{said}");
+
+    for bytes in [
+        "",
+        "version https://git-lfs.github.com/spec/v1\n",
+        "<!doctype html>",
+    ] {
+        std::fs::write(&weights, bytes).unwrap();
+        let opened = SentenceEncoder::open(copy.path(), &Device::flex());
+        let said = opened.unwrap_err().to_string();
+        assert!(
+            said.contains("model.safetensors") && said.contains("download it again"),
+            "{said}"
+        );
+    }
+    let said = SentenceEncoder::open(&weights, &Device::flex())
+        .unwrap_err()
+        .to_string();
+    assert!(said.contains("this is a file"), "{said}");
+}

@@ -192,6 +192,13 @@ impl FineTuning {
                 });
             }
         }
+        if self.session.batch_size == Some(0) {
+            return Err(FineTuneError::Setting {
+                setting: "batch_size",
+                value: 0.0,
+                rule: "a batch has one text at least",
+            });
+        }
         match self.lora.is_some() && (self.frozen_layers > 0 || self.freeze_encoder) {
             true => Err(FineTuneError::FrozenLora),
             false => Ok(()),
@@ -284,7 +291,7 @@ fn loaders<T: Target>(
         let texts = LabeledTexts::new(ids, targets)?;
         match train {
             true => Ok(Loader::for_evaluation(texts, batch_size)?.shuffle(order)),
-            false => Loader::for_evaluation(texts, 2 * batch_size),
+            false => Loader::for_evaluation(texts, batch_size.saturating_mul(2)),
         }
     };
     Ok([next(true)?, next(false)?, next(false)?])
