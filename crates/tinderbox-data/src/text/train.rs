@@ -27,6 +27,9 @@ pub enum TokenizerKind {
 /// The bytes, which are the first tokens of [`TokenizerKind::Bpe`], and its special token.
 const LEAST_BPE: usize = 257;
 
+/// The longest word that is not cut.
+const LONGEST: usize = 1000;
+
 /// The largest vocabulary.
 const MOST: usize = 1 << 24;
 
@@ -35,7 +38,7 @@ const BERT: [&str; 5] = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"];
 impl PretrainedTokenizer {
     /// Trains a tokenizer on texts, with at most `size` tokens: pairs of parts that are next to each other are joined, the
     /// most frequent ones first, as long as they occur twice. The result depends on the texts alone, not on the number
-    /// of threads.
+    /// of threads. Words of more than 1,000 characters are cut: the time grows with the square of their length.
     ///
     /// # Errors
     /// A size below that of the characters (257 for bytes) or above 2^24, texts without words.
@@ -98,7 +101,8 @@ impl PretrainedTokenizer {
                 (tokenizer, trainer.into())
             }
         };
-        tokenizer.train(&mut trainer, texts).map_err(fault)?;
+        let pieces = texts.flat_map(|text| pieces(text.as_ref()));
+        tokenizer.train(&mut trainer, pieces).map_err(fault)?;
         let tokens = tokenizer.get_vocab_size(true);
         let first = if kind == TokenizerKind::Bpe {
             LEAST_BPE
@@ -128,4 +132,21 @@ impl PretrainedTokenizer {
         }
         Ok(Self { tokenizer, path })
     }
+}
+
+/// A text, cut inside of words that are longer than [`LONGEST`].
+fn pieces(text: &str) -> Vec<String> {
+    let (mut pieces, mut start, mut length) = (Vec::new(), 0, 0);
+    for (place, letter) in text.char_indices() {
+        length = match letter.is_whitespace() {
+            true => 0,
+            false => length + 1,
+        };
+        if length > LONGEST {
+            pieces.push(text[start..place].to_owned());
+            (start, length) = (place, 1);
+        }
+    }
+    pieces.push(text[start..].to_owned());
+    pieces
 }

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 use burn::tensor::Device;
 use serde::Deserialize;
-use tinderbox::data::text::PretrainedTokenizer;
+use tinderbox::data::text::{PretrainedTokenizer, TokenizerKind};
 use tinderbox::text::SentenceEncoder;
 
 #[derive(Deserialize)]
@@ -74,6 +74,18 @@ fn a_tokenizer_gives_ids_and_text_back() {
         .unwrap_err()
         .to_string();
     assert!(error.contains("Cargo.toml: "), "{error}");
+}
+
+#[test]
+fn a_tokenizer_is_trained_on_a_text_with_a_very_long_word() {
+    // Not cut, this word alone takes minutes.
+    let long = "x".repeat(1_000_000);
+    let texts = [long.as_str(), "a word, a word", "ä".repeat(1500).as_str()].map(String::from);
+    let trained = PretrainedTokenizer::train(TokenizerKind::Bpe, texts.iter(), 270).unwrap();
+    let ids = trained.encode(&texts[1], false).unwrap();
+    assert_eq!(trained.decode(&ids).unwrap(), texts[1]);
+    let ids = trained.encode("xxxxxxxx", false).unwrap();
+    assert!(ids.len() < 8, "{ids:?}");
 }
 
 /// A folder with links to the files of the encoder, of which a test replaces some.
