@@ -18,6 +18,7 @@ thread_local! {
 struct Ranks {
     sum: RankSum,
     /// The number of sums of the forward pass so far.
+    #[cfg_attr(not(feature = "flex"), allow(dead_code))]
     sums: usize,
 }
 
