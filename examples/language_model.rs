@@ -23,6 +23,9 @@ use tinderbox::train::{Accuracy, Clip, Interval, LanguageModeling, Perplexity};
 
 /// Passes over the training text of a recurrent model.
 const EPOCHS: usize = 500;
+/// What `xtask/python/gpt_loss.py` prints for the settings without options.
+const PYTORCH_GPT: f64 = 1.6955;
+
 /// Optimizer steps of a Transformer.
 const TRANSFORMER_STEPS: usize = 2000;
 /// Windows whose mean gradient makes one step: of a recurrent model, of a Transformer.
@@ -183,6 +186,15 @@ fn main() -> Result<()> {
         vocabulary,
         metric("valid_accuracy")?
     );
+    if args.model == "gpt" && course && args.tokenizer.is_none() {
+        expected(
+            "loss on them",
+            format!(
+                "{PYTORCH_GPT} (PyTorch, the same size, steps and data: xtask/python/gpt_loss.py)"
+            ),
+            format!("{:.4}", metric("valid_loss")?),
+        );
+    }
     let written = text_model.generate(&args.prefix, 50, &Decoding::Greedy, seed)?;
     say!("{written}");
     say!(
@@ -270,7 +282,9 @@ fn transformer_training(steps: usize) -> TrainConfig {
             .into(),
         groups: vec![ParameterGroup::no_decay_on_vectors()],
         schedule: RateSchedule::per_step(
-            Schedule::cosine(steps).end(1e-4).after_warmup(steps / 20),
+            Schedule::cosine(steps)
+                .end(1e-4)
+                .after_warmup((steps / 20).max(1)),
         ),
         validate: Interval::Steps((steps / 8).max(1)),
         ..TrainConfig::steps(steps)
