@@ -59,10 +59,12 @@ fn prediction(criterion: &mut Criterion) {
 const MEMORY: &str = "images/resnet18 memory";
 
 fn steps() -> Outcome {
+    let mut runs = IMAGE_TRAINING_RUNS.into_iter();
+    let resnet = runs.find(|run| run.name == "resnet18");
     let training = ImageTraining {
         batch: 256,
         batches: 2,
-        ..IMAGE_TRAINING_RUNS[4]
+        ..resnet.ok_or("no run resnet18")?
     };
     let model = training.model(&Device::flex())?;
     training.train(model, &training.loader()?, 1)?;

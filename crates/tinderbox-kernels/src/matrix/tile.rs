@@ -123,27 +123,32 @@ impl Tile<'_> {
                 continue;
             }
             let to = &mut self.to[j * self.row..][..self.columns];
-            let mut wide = [0.0; 32];
-            let start = match self.start {
-                None => &*to,
-                Some(Start::Zero) => &zeros[..],
-                Some(Start::Row(start)) => start,
-            };
             if self.columns == width {
-                let start = start[..width].as_ptr();
+                let to = to.as_mut_ptr();
+                let start = match self.start {
+                    None => to.cast_const(),
+                    Some(Start::Zero) => zeros.as_ptr(),
+                    Some(Start::Row(start)) => start[..width].as_ptr(),
+                };
                 for (v, sum) in sums.iter().enumerate() {
-                    // SAFETY: `width` numbers were sliced of both.
+                    // SAFETY: `width` numbers, at most 32, were sliced of each.
                     unsafe {
                         let start = S::load(start.add(v * S::LANES));
-                        let to = to.as_mut_ptr().add(v * S::LANES);
+                        let to = to.add(v * S::LANES);
                         S::store(to, S::fma(S::splat(1.0), *sum, start));
                     }
                 }
             } else {
+                let mut wide = [0.0; 32];
                 for (v, sum) in sums.iter().enumerate() {
                     // SAFETY: a panel has at most 32 columns.
                     unsafe { S::store(wide.as_mut_ptr().add(v * S::LANES), *sum) };
                 }
+                let start = match self.start {
+                    None => &*to,
+                    Some(Start::Zero) => &zeros[..],
+                    Some(Start::Row(start)) => start,
+                };
                 for (sum, start) in wide.iter_mut().zip(start) {
                     *sum += start;
                 }
