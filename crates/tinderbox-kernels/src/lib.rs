@@ -9,9 +9,10 @@
 //! `TINDERBOX_KERNELS=stock` turns the kernels off, `TINDERBOX_KERNELS=portable` uses the ones
 //! without vector instructions; the variable is read once.
 //!
-//! [`slices`] has the same kernels over slices. They use all threads of the current rayon pool, and
-//! give the same bits whatever their number: what a sum is made of depends on shapes alone, and sums
-//! are added in a fixed order. Bits differ between processors with other vector widths.
+//! [`slices`] has the same kernels over slices. They use as many threads as rayon's current pool has ([`for_each_chunk`]
+//! divides the work; `RAYON_NUM_THREADS` sets the number), and give the same bits whatever their number: what a sum is
+//! made of depends on shapes alone, and sums are added in a fixed order. Bits differ between processors with other
+//! vector widths.
 
 // Loops over arrays of fixed length by index: they unroll, and read like the formulas.
 #![allow(clippy::needless_range_loop)]
@@ -45,6 +46,7 @@ pub use over_ranks::{
     BATCH_NORMS_OVER_RANKS, OverRanks, RankSum, batch_norm_over_ranks, batch_norms_over_ranks,
     is_over_ranks,
 };
+pub use parallel::{for_each, for_each_chunk, threads};
 pub use peak::peak_flops;
 pub use recurrent::RecurrentCell;
 pub use tensor::{

@@ -11,7 +11,7 @@ mod tile;
 use std::ops::Range;
 
 use crate::memory::Scratch;
-use crate::parallel::{PRODUCTS, for_each_chunk};
+use crate::parallel::{PRODUCTS, for_each_chunk, threads};
 use crate::simd::{Kernel, Level, Simd, run};
 pub(crate) use pack::Panels;
 pub(crate) use sums::column_sums;
@@ -147,11 +147,14 @@ pub(crate) fn product(
     let columns = right.columns;
     assert!(columns <= row && to.len() == left.rows * row);
     let cost = left.rows.saturating_mul(right.numbers.len()) / PRODUCTS;
-    let piece = match left.rows {
+    let longest = match left.rows {
         ..384 => ROWS / 4,
         384..768 => ROWS / 2,
         _ => ROWS,
     };
+    // Sums do not depend on it.
+    let share = left.rows.div_ceil(threads()).next_multiple_of(8);
+    let piece = share.min(longest);
     for_each_chunk(to, piece * row, cost, |index, to| {
         let first = index * piece;
         let count = to.len() / row;

@@ -41,7 +41,7 @@ impl Scratch {
         let found = SPARE.with_borrow_mut(|spare| {
             let fits = |kept: &Vec<f32>| kept.len() >= room && kept.len() / 2 <= room;
             let place = spare.iter().position(fits)?;
-            Some(spare.swap_remove(place))
+            Some(spare.remove(place))
         });
         let numbers = found.unwrap_or_else(|| vec![0.0; room]);
         // An offset that is not known, as when constants are evaluated, costs speed and nothing else.
@@ -57,13 +57,18 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let numbers = std::mem::take(&mut self.numbers);
+        if numbers.len() > KEPT_NUMBERS {
+            return;
+        }
         // At the end of a thread there is nothing to keep it for.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
-            let kept: usize = spare.iter().map(Vec::len).sum();
-            if spare.len() < KEPT && kept + numbers.len() <= KEPT_NUMBERS {
-                spare.push(numbers);
+            let mut kept: usize = numbers.len() + spare.iter().map(Vec::len).sum::<usize>();
+            // The oldest make room.
+            while !spare.is_empty() && (spare.len() >= KEPT || kept > KEPT_NUMBERS) {
+                kept -= spare.remove(0).len();
             }
+            spare.push(numbers);
         });
     }
 }

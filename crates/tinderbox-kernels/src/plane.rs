@@ -45,17 +45,36 @@ pub(crate) fn pad(
         count * plane,
         |index, padded| {
             let from = &planes[index * height * width..];
-            padded[..top * row].fill(0.0);
-            padded[(top + height) * row..].fill(0.0);
-            for y in 0..height {
-                let to = &mut padded[(top + y) * row..][..row];
-                to[..left].fill(0.0);
-                to[left..left + width].copy_from_slice(&from[y * width..][..width]);
-                to[left + width..].fill(0.0);
+            padded.fill(0.0);
+            let rows = padded[top * row..].chunks_exact_mut(row);
+            for (to, from) in rows.zip(from.chunks_exact(width).take(height)) {
+                copy(from, &mut to[left..left + width]);
             }
         },
     );
     Padded::Copied(padded)
+}
+
+/// Copies a row: rows are often too short for the call that a copy of any length is.
+#[inline(always)]
+fn copy(from: &[f32], to: &mut [f32]) {
+    let ((blocks, rest), (to_blocks, to_rest)) = (from.as_chunks::<8>(), to.as_chunks_mut::<8>());
+    for (to, from) in to_blocks.iter_mut().zip(blocks) {
+        *to = *from;
+    }
+    let ((blocks, rest), (to_blocks, to_rest)) =
+        (rest.as_chunks::<4>(), to_rest.as_chunks_mut::<4>());
+    if let (Some(to), Some(from)) = (to_blocks.first_mut(), blocks.first()) {
+        *to = *from;
+    }
+    let ((blocks, rest), (to_blocks, to_rest)) =
+        (rest.as_chunks::<2>(), to_rest.as_chunks_mut::<2>());
+    if let (Some(to), Some(from)) = (to_blocks.first_mut(), blocks.first()) {
+        *to = *from;
+    }
+    if let (Some(to), Some(from)) = (to_rest.first_mut(), rest.first()) {
+        *to = *from;
+    }
 }
 
 /// The sum, added in eight interleaved parts.

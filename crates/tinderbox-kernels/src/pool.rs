@@ -1,6 +1,6 @@
 //! Maximum and average over windows, `[planes, height, width]`.
 
-use crate::memory;
+use crate::memory::{self, Scratch};
 use crate::parallel::for_each_chunk;
 use crate::simd::{Kernel, Level, Simd, run};
 
@@ -243,14 +243,15 @@ pub fn max_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> (Vec<f32>, 
     let (from, to) = (inputs / shape.planes, outputs / shape.planes);
     let mut output = memory::buffer(outputs);
     let mut places = vec![NOWHERE; outputs];
-    let planes = output.chunks_exact_mut(to).zip(places.chunks_exact_mut(to));
+    let planes = output
+        .chunks_mut(PLANES * to)
+        .zip(places.chunks_mut(PLANES * to));
     let mut planes: Vec<_> = planes.collect();
-    for_each_chunk(&mut planes, 1, inputs, |plane, planes| {
-        let input = &input[plane * from..][..from];
+    for_each_chunk(&mut planes, 1, inputs, |group, planes| {
         let (output, places) = &mut planes[0];
         let max = Max {
             shape,
-            input,
+            input: &input[group * PLANES * from..],
             output,
             places,
         };
@@ -259,9 +260,14 @@ pub fn max_pool2d(level: Level, shape: &PoolShape, input: &[f32]) -> (Vec<f32>, 
     (output, places)
 }
 
+/// Planes that a thread takes at once.
+const PLANES: usize = 8;
+
 struct Max<'a> {
     shape: &'a PoolShape,
+    /// From the first plane on.
     input: &'a [f32],
+    /// Some planes.
     output: &'a mut [f32],
     places: &'a mut [u8],
 }
@@ -277,19 +283,113 @@ impl Kernel for Max<'_> {
             output,
             places,
         } = self;
-        let step = shape.stride[1];
-        output.fill(f32::NEG_INFINITY);
-        shape.for_each_row(|place, start, to, columns| {
-            let output = output[to..to + columns.len()].iter_mut();
-            let places = places[to..to + columns.len()].iter_mut();
-            let inputs = input[start..].iter().step_by(step);
-            for ((output, at), &input) in output.zip(places).zip(inputs) {
-                // NaN is larger than any number, and stays.
-                let wins = input > *output || input.is_nan();
-                *output = if wins { input } else { *output };
-                *at = if wins { place } else { *at };
+        let [height, width] = shape.output().unwrap_or([0, 0]);
+        let columns = Columns::new(shape, width);
+        let mut rows =
+            Scratch::new(columns.row * ((height - 1) * shape.stride[0] + shape.window[0]));
+        rows.fill(f32::NEG_INFINITY);
+        let inputs = input.chunks_exact(shape.input[0] * shape.input[1]);
+        let outputs = output.chunks_exact_mut(height * width);
+        let outputs = outputs.zip(places.chunks_exact_mut(height * width));
+        for (input, (output, places)) in inputs.zip(outputs) {
+            columns.fill(shape, input, &mut rows);
+            let lines = output.chunks_exact_mut(width);
+            for (y, (output, places)) in lines.zip(places.chunks_exact_mut(width)).enumerate() {
+                let rows = &rows[y * shape.stride[0] * columns.row..];
+                let blocks = output.chunks_mut(S::LANES).zip(places.chunks_mut(S::LANES));
+                for (block, (output, places)) in blocks.enumerate() {
+                    columns.largest::<S>(&rows[block * S::LANES..], output, places);
+                }
             }
-        });
+        }
+    }
+}
+
+/// At least as many outputs as are computed together.
+const BLOCK: usize = 16;
+
+/// The columns of an input row sorted by their remainder when divided by the stride, with minus infinity for padding:
+/// neighbouring outputs then have neighbouring inputs.
+struct Columns {
+    stride: usize,
+    /// Remainders that a window has.
+    remainders: usize,
+    /// Room for the columns of one remainder.
+    each: usize,
+    /// Room for a row.
+    row: usize,
+    /// Where the first output of a row finds every place of its window.
+    offsets: Vec<usize>,
+}
+
+impl Columns {
+    fn new(shape: &PoolShape, width: usize) -> Self {
+        let stride = shape.stride[1];
+        let each = width.next_multiple_of(BLOCK) + (shape.window[1] - 1) / stride;
+        let remainders = stride.min(shape.window[1]);
+        let row = remainders * each;
+        let places = (0..shape.window[0])
+            .flat_map(|down| (0..shape.window[1]).map(move |right| (down, right)));
+        let offset = |(down, right)| down * row + right % stride * each + right / stride;
+        Self {
+            stride,
+            remainders,
+            each,
+            row,
+            offsets: places.map(offset).collect(),
+        }
+    }
+
+    /// The largest numbers of neighbouring windows, as many as there is room for, and their places.
+    #[inline(always)]
+    fn largest<S: Simd>(&self, rows: &[f32], output: &mut [f32], at: &mut [u8]) {
+        let (mut numbers, mut places) = ([0.0; BLOCK], [0.0; BLOCK]);
+        // SAFETY: the slices have a vector's length, and the instructions are those of the caller.
+        unsafe {
+            let mut largest = (S::splat(f32::NEG_INFINITY), S::splat(f32::from(NOWHERE)));
+            for (place, from) in self.offsets.iter().enumerate() {
+                let input = S::load(rows[*from..from + S::LANES].as_ptr());
+                largest = S::larger(largest, (input, S::splat(place as f32)));
+            }
+            S::store(numbers[..S::LANES].as_mut_ptr(), largest.0);
+            S::store(places[..S::LANES].as_mut_ptr(), largest.1);
+        }
+        output.copy_from_slice(&numbers[..output.len()]);
+        for (at, place) in at.iter_mut().zip(places) {
+            *at = place as u8;
+        }
+    }
+
+    /// Writes all numbers of a plane; what is padding stays as it is.
+    #[inline(always)]
+    fn fill(&self, shape: &PoolShape, input: &[f32], rows: &mut [f32]) {
+        let [top, left] = shape.padding;
+        let inputs = input.chunks_exact(shape.input[1]);
+        for (row, input) in rows.chunks_exact_mut(self.row).skip(top).zip(inputs) {
+            for remainder in 0..self.remainders {
+                // The first column at or after the beginning of the input that has this remainder.
+                let skipped = left.saturating_sub(remainder).div_ceil(self.stride);
+                let first = skipped * self.stride + remainder - left;
+                let to = &mut row[remainder * self.each..][skipped..self.each];
+                let from = input.get(first..).unwrap_or_default();
+                match self.stride {
+                    1 => to.iter_mut().zip(from).for_each(|(to, from)| *to = *from),
+                    2 => {
+                        let (pairs, last) = from.as_chunks::<2>();
+                        for (to, pair) in to.iter_mut().zip(pairs) {
+                            *to = pair[0];
+                        }
+                        if let (Some(to), [last]) = (to.get_mut(pairs.len()), last) {
+                            *to = *last;
+                        }
+                    }
+                    stride => {
+                        let from = from.iter().step_by(stride);
+                        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -102,7 +102,7 @@ impl RecurrentShape {
 
     /// Sequences that a thread takes through all steps; results do not depend on it.
     fn piece(&self) -> usize {
-        let share = self.batch.div_ceil(rayon::current_num_threads().max(1));
+        let share = self.batch.div_ceil(crate::parallel::threads());
         share.next_multiple_of(8).min(32)
     }
 

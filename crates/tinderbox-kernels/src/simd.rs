@@ -70,6 +70,9 @@ pub(crate) unsafe trait Simd: Copy {
     unsafe fn store(to: *mut f32, value: Self::V);
     /// a b + c.
     unsafe fn fma(a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// Where `other` has a number above that of `one`, or NaN: what `other` has, and what `one` has elsewhere; both are
+    /// numbers and what goes with them.
+    unsafe fn larger(one: (Self::V, Self::V), other: (Self::V, Self::V)) -> (Self::V, Self::V);
     /// Asks for the line of a place that will be read soon; any pointer will do.
     #[inline(always)]
     fn prefetch(_: *const f32) {}

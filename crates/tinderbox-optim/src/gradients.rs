@@ -1,11 +1,11 @@
 use crate::error::{OptimError, Result, require_positive};
-use crate::host::{PARALLEL_FROM, give, on_host, read, take};
+use crate::host::{give, on_host, read, take};
 use crate::parameters::distinct_parameters;
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{DType, FloatDType, Tensor, TensorData};
-use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+use tinderbox_kernels::for_each_chunk;
 
 /// The Euclidean norm of all gradients of `module` as one long vector; 0 without gradients.
 ///
@@ -319,11 +319,12 @@ pub(crate) fn squares(numbers: &[f32]) -> f64 {
         let rest: f64 = rest.iter().map(|&value| f64::from(value).powi(2)).sum();
         sums.iter().sum::<f64>() + rest
     };
-    if numbers.len() < PARALLEL_FROM {
-        return numbers.chunks(CHUNK).map(chunk).sum();
-    }
-    let parts: Vec<f64> = numbers.par_chunks(CHUNK).map(chunk).collect();
-    parts.iter().sum()
+    let mut sums = vec![0.0; numbers.len().div_ceil(CHUNK)];
+    for_each_chunk(&mut sums, 1, numbers.len(), |place, sum| {
+        let rest = &numbers[place * CHUNK..];
+        sum[0] = chunk(&rest[..CHUNK.min(rest.len())]);
+    });
+    sums.iter().sum()
 }
 
 struct Norm<'a> {

@@ -1,6 +1,7 @@
 //! Fused loops over tensors that are already in host memory.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use tinderbox_kernels::{for_each, threads};
 use tinderbox_nn::is_host;
 
 /// Numbers in a cache line, which two threads should not share.
@@ -8,10 +9,6 @@ const LINE: usize = 16;
 
 /// Numbers that are updated together, in vector registers.
 const WIDE: usize = 16;
-
-/// From this length on the work is divided among threads. Below it, waking them costs more than it
-/// saves: on two busy cores a momentum step over 100,000 numbers took 87 us with threads and 19 us without.
-pub(crate) const PARALLEL_FROM: usize = 1 << 17;
 
 /// Whether a tensor holds `f32` in host memory, without autodiff.
 ///
@@ -47,13 +44,10 @@ pub(crate) fn update_slices<const N: usize>(
     slots: [&mut [f32]; N],
     update: impl Fn(f32, f32, &mut [f32; N]) -> f32 + Sync,
 ) {
-    if a.len() < PARALLEL_FROM {
-        return run(a, b, slots, &update);
-    }
     // Each thread gets one long piece, always the same one: memory is read in order, and the piece may
-    // still be in the cache of the core. This thread takes the first piece itself.
-    let threads = rayon::current_num_threads().max(1);
-    let piece = a.len().div_ceil(threads).next_multiple_of(LINE);
+    // still be in the cache of the core.
+    let numbers = (N + 2) * a.len();
+    let piece = a.len().div_ceil(threads()).next_multiple_of(LINE).max(LINE);
     let mut slots = slots.map(|slot| slot.chunks_mut(piece));
     let pieces = a.chunks_mut(piece).zip(b.chunks(piece)).map(|(a, b)| {
         let slots = slots
@@ -61,17 +55,8 @@ pub(crate) fn update_slices<const N: usize>(
             .map(|pieces| pieces.next().unwrap_or_default());
         (a, b, slots)
     });
-    let mut pieces = pieces.collect::<Vec<_>>().into_iter();
-    let first = pieces.next();
-    let update = &update;
-    rayon::in_place_scope(|scope| {
-        for (a, b, slots) in pieces {
-            scope.spawn(move |_| run(a, b, slots, update));
-        }
-        if let Some((a, b, slots)) = first {
-            run(a, b, slots, update);
-        }
-    });
+    let pieces: Vec<_> = pieces.collect();
+    for_each(pieces, numbers, |(a, b, slots)| run(a, b, slots, &update));
 }
 
 fn run<const N: usize>(
@@ -167,10 +152,15 @@ mod tests {
         assert_eq!(read(&data), [1.0; 10]);
     }
 
+    #[test]
+    fn nothing_is_updated_where_there_is_nothing() {
+        update_slices(&mut [], &[], [&mut []], |a, _, _| a);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(12))]
         #[test]
-        fn threads_see_the_right_numbers(length in 0usize..2 * PARALLEL_FROM) {
+        fn threads_see_the_right_numbers(length in 0usize..300_000) {
             let b: Vec<f32> = (0..length).map(|i| i as f32).collect();
             let (mut a, mut s, mut t) = (vec![1.0f32; length], b.clone(), vec![0.0f32; length]);
             update_slices(&mut a, &b, [&mut s, &mut t], |a, b, [s, t]| {

@@ -42,6 +42,17 @@ unsafe impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn larger(one: (__m256, __m256), other: (__m256, __m256)) -> (__m256, __m256) {
+        // SAFETY: only register operations; the caller has the instructions.
+        unsafe {
+            let above = _mm256_cmp_ps::<_CMP_GT_OQ>(other.0, one.0);
+            let wins = _mm256_or_ps(above, _mm256_cmp_ps::<_CMP_UNORD_Q>(other.0, other.0));
+            let number = _mm256_blendv_ps(one.0, other.0, wins);
+            (number, _mm256_blendv_ps(one.1, other.1, wins))
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(from: *const f32) {
         // SAFETY: a hint, which reads nothing; part of every x86-64 processor.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }

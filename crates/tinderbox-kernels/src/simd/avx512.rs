@@ -42,6 +42,17 @@ unsafe impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    unsafe fn larger(one: (__m512, __m512), other: (__m512, __m512)) -> (__m512, __m512) {
+        // SAFETY: only register operations; the caller has the instructions.
+        unsafe {
+            let above = _mm512_cmp_ps_mask::<_CMP_GT_OQ>(other.0, one.0);
+            let wins = above | _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(other.0, other.0);
+            let number = _mm512_mask_blend_ps(wins, one.0, other.0);
+            (number, _mm512_mask_blend_ps(wins, one.1, other.1))
+        }
+    }
+
+    #[inline(always)]
     fn prefetch(from: *const f32) {
         // SAFETY: a hint, which reads nothing; part of every x86-64 processor.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }

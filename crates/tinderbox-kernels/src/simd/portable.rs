@@ -36,6 +36,17 @@ unsafe impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn larger(one: (Self::V, Self::V), other: (Self::V, Self::V)) -> (Self::V, Self::V) {
+        let mut larger = one;
+        for lane in 0..8 {
+            if other.0[lane] > one.0[lane] || other.0[lane].is_nan() {
+                (larger.0[lane], larger.1[lane]) = (other.0[lane], other.1[lane]);
+            }
+        }
+        larger
+    }
+
+    #[inline(always)]
     unsafe fn transpose8(from: [*const f32; 8], to: *mut f32, to_row: usize) {
         for (row, from) in from.into_iter().enumerate() {
             for column in 0..8 {

@@ -146,7 +146,7 @@ fn pools_of_random_shapes_equal_their_windows() {
         let window = [numbers.within(1..=4), numbers.within(1..=4)];
         let shape = PoolShape {
             planes: numbers.within(1..=5),
-            input: [numbers.within(1..=12), numbers.within(1..=12)],
+            input: [numbers.within(1..=12), numbers.within(1..=50)],
             window,
             stride: [numbers.within(1..=3), numbers.within(1..=3)],
             padding: window.map(|side| numbers.within(0..=side / 2)),
@@ -197,6 +197,35 @@ fn pools_of_random_shapes_equal_their_windows() {
             let actual = max_pool2d_gradient(&shape, &places, &gradient);
             assert_close(&actual, &of_largest, &what);
         }
+    }
+}
+
+/// The first of equal numbers wins, the last NaN wins over all, and minus infinity has a place only as padding has: none.
+#[test]
+fn the_largest_of_numbers_that_are_equal_infinite_or_not_numbers() {
+    let (low, nan) = (f32::NEG_INFINITY, f32::NAN);
+    let shape = PoolShape {
+        planes: 1,
+        input: [2, 10],
+        window: [2, 2],
+        stride: [2, 2],
+        padding: [0, 0],
+    };
+    let input = [
+        [1.0, 1.0, low, low, 2.0, nan, nan, 3.0, -0.0, 0.0],
+        [1.0, 1.0, low, low, 4.0, 5.0, 6.0, nan, 0.0, -0.0],
+    ];
+    for level in Level::available() {
+        let (output, places) = max_pool2d(level, &shape, input.as_flattened());
+        assert_eq!(places, [0, u8::MAX, 1, 3, 0], "{level:?}");
+        assert_eq!([output[0], output[1], output[4]], [1.0, low, 0.0]);
+        assert!(output[2].is_nan() && output[3].is_nan());
+        let gradient = max_pool2d_gradient(&shape, &places, &[1.0, 2.0, 3.0, 4.0, 5.0]);
+        let mut expected = [0.0; 20];
+        for (place, number) in [(0, 1.0), (5, 3.0), (17, 4.0), (8, 5.0)] {
+            expected[place] = number;
+        }
+        assert_eq!(gradient, expected);
     }
 }
 

@@ -110,5 +110,6 @@ fn one_two_and_five_threads_give_the_same_bits() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build().unwrap().install(all)
     });
-    assert!(one == two && one == five);
+    let no_pool = all();
+    assert!(one == two && one == five && one == no_pool);
 }
