@@ -2,6 +2,7 @@
 
 mod airfoil;
 mod band;
+mod devices;
 mod experiment;
 mod house_prices;
 mod images;
@@ -24,7 +25,7 @@ use anyhow::{Result, bail};
 use examples::say;
 use tinderbox::prelude::*;
 
-use band::{Band, at_most, band, reported, unpublished};
+use band::{Band, at_most, band, one_run, reported, unpublished};
 use experiment::{Experiment, SeedRun, Work};
 
 /// `cargo xtask reproduce [NAME…] [--all] [--quick] [--seeds N] [--resume] [--device D]`
@@ -67,6 +68,7 @@ fn experiments() -> impl Iterator<Item = &'static Experiment> {
         sine::EXPERIMENTS,
         sequences::EXPERIMENTS,
         translation::EXPERIMENTS,
+        devices::EXPERIMENTS,
         words::EXPERIMENTS,
         texts::EXPERIMENTS,
         snli_bert::EXPERIMENTS,
@@ -139,6 +141,6 @@ mod tests {
         names.sort();
         let again = names.windows(2).find(|pair| pair[0] == pair[1]);
         assert_eq!(again, None);
-        assert_eq!(names.len(), 50);
+        assert_eq!(names.len(), 52);
     }
 }

@@ -94,7 +94,7 @@ macro_rules! standard {
     };
 }
 
-static REGISTRY: [ModelEntry; 28] = [
+static REGISTRY: [ModelEntry; 29] = [
     course!("softmax_regression", "Dive into Deep Learning, Softmax Regression",
         28, 2, 7_850, 7_840, SoftmaxRegressionConfig::new => SoftmaxRegression),
     course!("mlp", "Dive into Deep Learning, Multilayer Perceptrons",
@@ -119,6 +119,8 @@ static REGISTRY: [ModelEntry; 28] = [
         96, 32, 5_977_530, 276_066_304, GoogLeNetConfig::new => GoogLeNet),
     course!("resnet18_course", "Dive into Deep Learning, ResNet: biases, plain shortcuts",
         96, 32, 11_178_378, 318_657_536, CourseResNetConfig::new => CourseResNet),
+    course!("resnet18_small", "Dive into Deep Learning, Training on Multiple GPUs: for small images",
+        28, 8, 11_175_818, 455_800_832, CourseResNetConfig::small => CourseResNet),
     course!("densenet_course", "Dive into Deep Learning, DenseNet: 4 blocks of 4 layers",
         96, 32, 758_226, 129_077_168, CourseDenseNetConfig::new => CourseDenseNet),
     course!("vit_course", "Dosovitskiy et al. 2021, An Image is Worth 16x16 Words, arXiv:2010.11929",

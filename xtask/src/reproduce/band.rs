@@ -49,6 +49,11 @@ pub const fn reported(metric: &'static str, low: f64, median: f64, high: f64) ->
     }
 }
 
+/// One run was published, so there is no band; the metric is only printed.
+pub const fn one_run(metric: &'static str, value: f64) -> Band {
+    reported(metric, f64::NAN, value, f64::NAN)
+}
+
 /// The metric has no published band; it is only printed.
 pub const fn unpublished(metric: &'static str) -> Band {
     reported(metric, f64::NAN, f64::NAN, f64::NAN)
@@ -58,6 +63,11 @@ impl Band {
     /// Whether the course published it.
     pub fn is_published(&self) -> bool {
         !self.median.is_nan()
+    }
+
+    /// Whether the course published one run only.
+    pub fn is_one_run(&self) -> bool {
+        self.is_published() && self.low.is_nan()
     }
 
     /// Whether the band holds for this median; false for NaN.

@@ -19,7 +19,7 @@ use tinderbox::train::{Clip, History};
 use super::{Band, SeedRun};
 
 pub use experiments::EXPERIMENTS;
-pub use training::{Data, train};
+pub use training::{Data, train, train_model};
 
 /// A training run on images, in full and small.
 pub struct ImageTraining {

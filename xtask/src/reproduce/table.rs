@@ -56,6 +56,7 @@ impl Table {
         match (&self.quick, row.band.holds(row.median), row.band.check) {
             (Some(_), ..) => "quick: no band applies",
             _ if !row.band.is_published() => "not published",
+            _ if row.band.is_one_run() => "one run published",
             (None, true, _) => "inside",
             (None, false, Check::ReportOnly) => "outside, reported only",
             (None, false, _) => "OUTSIDE",
@@ -136,7 +137,7 @@ fn number(value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{band, reported, unpublished};
+    use super::super::{band, one_run, reported, unpublished};
     use super::*;
 
     static LOSS: Band = band("loss", 0.4, 0.5, 0.6);
@@ -188,6 +189,24 @@ mod tests {
         };
         assert!(table.failures().is_empty());
         let line = "| held-out loss | - | - | - | 0.5000 | 0.5000 | 0.5000 | not published |";
+        assert!(
+            table.to_markdown().contains(line),
+            "{}",
+            table.to_markdown()
+        );
+    }
+
+    #[test]
+    fn one_published_run_is_no_band() {
+        static ONE: Band = one_run("test accuracy", 0.84);
+        let rows = vec![Row::new(&ONE, vec![0.5])];
+        let table = Table {
+            rows,
+            ..table(None)
+        };
+        assert!(table.failures().is_empty());
+        let line =
+            "| test accuracy | - | 0.8400 | - | 0.5000 | 0.5000 | 0.5000 | one run published |";
         assert!(
             table.to_markdown().contains(line),
             "{}",

@@ -21,6 +21,10 @@ pub struct CourseResNetConfig {
     pub input: [usize; 3],
     /// Number of classes.
     pub classes: usize,
+    /// A stem for small images: 3 x 3 with stride 1 and no pooling, as in the course's sections on several devices
+    /// and on augmentation.
+    #[serde(default)]
+    pub small_images: bool,
     /// The initializer of the weights; the course uses Xavier-uniform.
     #[serde(default = "xavier")]
     pub initializer: Initializer,
@@ -67,7 +71,7 @@ impl Layer<4> for CourseResidual {
 /// A stem, four stages of two blocks, one linear layer.
 #[derive(Module, Debug)]
 pub struct CourseResNet {
-    /// 7 x 7, stride 2.
+    /// 7 x 7 with stride 2, or 3 x 3 for small images.
     pub conv1: Conv2d,
     /// After `conv1`.
     pub bn1: BatchNorm,
@@ -75,6 +79,7 @@ pub struct CourseResNet {
     pub blocks: Vec<CourseResidual>,
     /// The output layer.
     pub fc: Linear,
+    pool: Option<Pool>,
     #[module(skip)]
     input: [usize; 3],
     #[module(skip)]
@@ -87,7 +92,17 @@ impl CourseResNetConfig {
         Self {
             input,
             classes,
+            small_images: false,
             initializer: xavier(),
+        }
+    }
+
+    /// The course's ResNet-18 for images of about 32 x 32; it has a normal distribution of deviation 0.01 for weights.
+    pub fn small(input: [usize; 3], classes: usize) -> Self {
+        Self {
+            small_images: true,
+            initializer: Initializer::Normal { std: 0.01 },
+            ..Self::new(input, classes)
         }
     }
 
@@ -107,12 +122,19 @@ impl CourseResNetConfig {
             .enumerate()
             .map(|(index, pair)| CourseResidual::new(&in_blocks.at(index), pair[0], pair[1]))
             .collect();
-        let stem = Conv::new(self.input[0], 64, 7).stride(2).padding(3);
+        let (stem, pool) = match self.small_images {
+            true => (Conv::new(self.input[0], 64, 3).padding(1), None),
+            false => {
+                let stem = Conv::new(self.input[0], 64, 7).stride(2).padding(3);
+                (stem, Some(Pool::max(3, 2).padding(1)))
+            }
+        };
         Ok(CourseResNet {
             conv1: init.conv2d("conv1", stem),
             bn1: init.batch_norm(64),
             blocks,
             fc: init.linear("fc", 512, self.classes),
+            pool,
             input: self.input,
             classes: self.classes,
         })
@@ -122,7 +144,7 @@ impl CourseResNetConfig {
 impl CourseResNet {
     fn logits(&self, images: Tensor<4>) -> Tensor<2> {
         let maps = relu(self.bn1.apply(self.conv1.apply(images)));
-        let maps = Pool::max(3, 2).padding(1).apply(maps);
+        let maps = self.pool.apply(maps);
         self.fc.apply(global_avg_pool(self.blocks.apply(maps)))
     }
 }

@@ -49,11 +49,21 @@ impl Data {
 
 /// Trains the model of these settings with the [`Trainer`].
 pub fn train(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History> {
-    let seed = Seed::new(run.seed);
-    let (train, test) = data.loaders(settings.batch_size, seed)?;
     let classes = data.train.classes().names().len();
     let model = settings.model.config(data.train.shape(), classes)?;
-    let model = model.init(seed.child("weights"), &run.device)?;
+    let model = model.init(Seed::new(run.seed).child("weights"), &run.device)?;
+    train_model(model, settings, data, run, &[])
+}
+
+/// Trains this model, on several devices if any are given.
+pub fn train_model<M: Module + Network<4>>(
+    model: M,
+    settings: &Settings,
+    data: &Data,
+    run: &SeedRun,
+    devices: &[Device],
+) -> Result<History> {
+    let (train, test) = data.loaders(settings.batch_size, Seed::new(run.seed))?;
     let config = TrainConfig {
         epochs: settings.epochs,
         learning_rate: settings.learning_rate,
@@ -66,7 +76,9 @@ pub fn train(settings: &Settings, data: &Data, run: &SeedRun) -> Result<History>
         clip: settings.clip,
         ..TrainConfig::default()
     };
-    let mut trainer = Trainer::new(config)?.metric(Accuracy::default());
+    let mut trainer = Trainer::new(config)?
+        .metric(Accuracy::default())
+        .devices(devices.iter().cloned());
     if let Some(folder) = &run.folder {
         let files = Run::open(folder)?;
         if !run.resume {
