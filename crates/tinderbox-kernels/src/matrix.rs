@@ -146,7 +146,8 @@ pub(crate) fn product(
 ) {
     let columns = right.columns;
     assert!(columns <= row && to.len() == left.rows * row);
-    let cost = left.rows.saturating_mul(right.numbers.len()) / PRODUCTS;
+    // What one thread has packed takes another one long to read: two threads begin to pay at six million products.
+    let cost = left.rows.saturating_mul(right.numbers.len()) / (16 * PRODUCTS);
     let longest = match left.rows {
         ..384 => ROWS / 4,
         384..768 => ROWS / 2,

@@ -25,7 +25,8 @@ impl Panels {
         let width = VECTORS * level.lanes();
         let panel = terms * width;
         let mut numbers = Scratch::new(panel * columns.div_ceil(width));
-        let cost = numbers.len();
+        // As in the product that follows, other threads begin to pay late.
+        let cost = numbers.len() / 4;
         for_each_chunk(&mut numbers, panel, cost, |index, numbers| {
             let first = index * width;
             let count = width.min(columns - first);
