@@ -80,7 +80,7 @@ const RESNET: Model = Model::Named("resnet18_small");
 /// The network by hand is none of the registry; its settings name its relative.
 const NOT_NAMED: Model = Model::Named("lenet_modern");
 
-/// Where both train with the same batches this is rounding.
+/// Where both train with the same batches it begins as rounding.
 const DIFFERENCE: Band = unpublished("largest difference of the mean losses of an epoch");
 
 /// The course's network by hand: two convolutions with mean pooling and two linear layers.

@@ -275,7 +275,7 @@ impl Drop for Done<'_> {
         let team = self.team;
         team.state.fetch_or(CLOSED, Ordering::Relaxed);
         let mut rounds = 0_u32;
-        while team.state.load(Ordering::Acquire) % CLOSED != 0 {
+        while team.state.load(Ordering::Acquire) & (CLOSED - 1) != 0 {
             rounds = rounds.wrapping_add(1);
             match rounds % 1024 {
                 0 => std::thread::yield_now(),
