@@ -79,6 +79,9 @@ impl<T> Start<T> {
 /// # Panics
 /// If `work` does.
 pub fn for_each<T: Send>(items: Vec<T>, cost: usize, work: impl Fn(T) + Send + Sync) {
+    if cost <= WORTH {
+        return items.into_iter().for_each(work);
+    }
     let mut items: Vec<Option<T>> = items.into_iter().map(Some).collect();
     for_each_chunk(&mut items, 1, cost, |_, item| {
         if let Some(item) = item[0].take() {

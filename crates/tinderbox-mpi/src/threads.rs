@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use tinderbox_train::{Communicator, CommunicatorError};
 
-/// Gives rayon's pool, on which all computations run, this rank's part of the cores.
+/// Gives rayon's pool this rank's part of the cores; the kernels have as many threads as the pool.
 pub fn divide(ranks: &dyn Communicator) -> Result<(), CommunicatorError> {
     let own = cores();
     let mut sharing = 0;
